@@ -1,0 +1,267 @@
+"""The command line: names, types and exit statuses only; all work is done by run, report, claims and book."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from landmarklib import __version__
+from landmarklib.types import UserError
+
+RUN_PARAMETERS = {
+    "fractions": "label fractions in (0, 1], such as 0.05,0.2",
+    "seeds": "whole numbers, such as 0,1,2",
+    "methods": "rows of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'",
+    "budget": "smoke, cpu or paper",
+    "device": "cpu, cuda, cuda:1 ...",
+    "workers": "processes; 0 takes one per core on a CPU and one on a GPU",
+    "deadline": "seconds; no run starts that would not end in time",
+    "refresh": "true computes everything anew",
+    "results": "folder of the records",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0 done, 2 a mistake in what was asked, 130 stopped by the user."""
+    arguments = parser().parse_args(argv)
+    try:
+        arguments.command(arguments)
+    except UserError as error:
+        print(f"landmarklib: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nlandmarklib: stopped; finished runs are kept, the same command goes on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `head` does
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their help."""
+    top = argparse.ArgumentParser(
+        prog="landmarklib", description="Landmark localisation from few labels, settled by running it."
+    )
+    top.add_argument("--version", action="version", version=f"landmarklib {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, command: Callable, text: str, **options) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+        )
+        sub.set_defaults(command=command)
+        return sub
+
+    names = "parameters (name=value, or --name value):\n" + "\n".join(
+        f"  {n:<10} {t}" for n, t in RUN_PARAMETERS.items()
+    )
+    sub = add("list", list_tables, "The tables, and how much of each has been run.")
+    sub.add_argument("--json", action="store_true", help="for programs")
+    sub = add("run", run_table, "Compute the runs of a table that are missing.", epilog=names)
+    sub.add_argument("table")
+    sub.add_argument("parameters", nargs=argparse.REMAINDER, metavar="name=value")
+    sub = add("notebook", run_notebook, "Execute a notebook with parameters, into book/tables/.")
+    sub.add_argument("name")
+    sub.add_argument("parameters", nargs=argparse.REMAINDER, metavar="name=value")
+    for name, command, text in (
+        ("table", show_table, "One line per cell: method, fraction, n_seeds, mean, sd, unit, paper, tier, budget."),
+        ("claims", show_claims, "One line per claim: id, verdict, effect, low, high, paper_holds."),
+    ):
+        sub = add(name, command, text)
+        sub.add_argument("table")
+        sub.add_argument("--budget", help="only this budget; by default the table's own")
+        sub.add_argument("--csv", action="store_true", help="comma-separated, full precision")
+    sub = add("book", build_book, "Execute the notebooks and build the book; prints the path of its first page.")
+    sub.add_argument(
+        "--live",
+        action="store_true",
+        help="train the quickstart on this machine instead of showing its committed records",
+    )
+    add("status", show_status, "What is recorded per table and budget, and what is stale.")
+    return top
+
+
+def list_tables(arguments: argparse.Namespace) -> None:
+    """Print every table with its state."""
+    from landmarklib import record, report, tables
+
+    lines = []
+    for name in tables.names():
+        table = tables.get(name)
+        runs = record.frame(record.load_all(record.results_folder(), name))
+        cells, of, done, failed = report.state(table, runs)
+        lines.append(
+            {"table": name, "title": table.title, "paper": table.paper, "where": table.where, "cells": cells, "of": of}
+            | {"runs": done, "failed": failed, "budgets": list(table.budgets), "methods": [r.name for r in table.rows]}
+        )
+    if arguments.json:
+        print(json.dumps(lines, indent=1))
+    else:
+        for line in lines:
+            state = f"{line['cells']} of {line['of']} cells, {line['runs']} runs" + (
+                f", {line['failed']} failed" if line["failed"] else ""
+            )
+            print(f"{line['table']:<12} {line['paper']}, {line['where']:<14} {line['title']:<12} {state}")
+
+
+def run_table(arguments: argparse.Namespace) -> None:
+    """Fill a table, and say what is there afterwards."""
+    from landmarklib import report, run, tables
+
+    table = tables.get(arguments.table)
+    parameters = run_parameters(arguments.parameters)
+    runs = run.ensure(table.name, **parameters)
+    wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "methods", "budget")))
+    cells, of, _, failed = report.state(table, runs)
+    print(
+        f"{table.name}: {len(runs)} of {len(wanted)} runs are there ({failed} failed); {cells} of the paper's {of} cells"
+    )
+    if len(runs) < len(wanted):
+        print(f"{len(wanted) - len(runs)} runs did not fit before the deadline; the same command goes on from here")
+
+
+def run_parameters(words: list[str]) -> dict:
+    """name=value words as arguments of `run.ensure`, each of its type. Raises UserError that names the valid ones."""
+    values = {}
+    for name, text in split_words(words, RUN_PARAMETERS).items():
+        if name in ("fractions", "seeds"):
+            values[name] = [number(name, part, float if name == "fractions" else int) for part in items(text)]
+        elif name == "methods":
+            values[name] = items(text)
+        elif name in ("workers", "deadline"):
+            values[name] = number(name, text, int if name == "workers" else float)
+        elif name == "refresh":
+            values[name] = truth(name, text)
+        else:
+            values[name] = text
+    return values
+
+
+def split_words(words: list[str], known: dict) -> dict[str, str]:
+    """`name=value` and `--name value` words as a dict. Raises UserError for an unknown or repeated name."""
+    values: dict[str, str] = {}
+    words = list(words)
+    while words:
+        word = words.pop(0)
+        if word in ("-h", "--help"):
+            raise UserError(f"parameters: {', '.join(known)}")
+        if word.startswith("--") and "=" not in word:
+            if not words:
+                raise UserError(f"{word}: a value is missing")
+            word = f"{word}={words.pop(0)}"
+        name, equals, value = word.removeprefix("--").partition("=")
+        if name not in known or not equals:
+            raise UserError(f"unknown parameter {word!r}; write name=value with one of: {', '.join(known)}")
+        if name in values:
+            raise UserError(f"{name} is given twice")
+        values[name] = value
+    return values
+
+
+def items(text: str) -> list[str]:
+    """'0.05,0.2' and '[0.05, 0.2]' as a list of words."""
+    return [
+        part.strip().strip("'\"")
+        for part in text.strip().removeprefix("[").removesuffix("]").split(",")
+        if part.strip()
+    ]
+
+
+def number(name: str, text: str, kind: type) -> float:
+    """A finite number of that kind."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < float("inf"):
+        raise UserError(f"{name}: {text!r} is not a {'whole ' if kind is int else ''}number")
+    return value
+
+
+def truth(name: str, text: str) -> bool:
+    """true or false."""
+    if text.lower() not in ("true", "false"):
+        raise UserError(f"{name}: {text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def run_notebook(arguments: argparse.Namespace) -> None:
+    """Execute one notebook with checked parameters."""
+    from landmarklib import book
+
+    path = book.notebook_path(arguments.name)
+    known = book.parameters_of(path)
+    given = {}
+    for name, text in split_words(arguments.parameters, known).items():
+        kind = known[name][0]
+        if kind == "bool":
+            given[name] = truth(name, text)
+        elif kind in ("int", "float"):
+            given[name] = number(name, text, int if kind == "int" else float)
+        elif kind == "list":
+            given[name] = [_literal(part) for part in items(text)]
+        else:
+            given[name] = text
+    print(book.execute(arguments.name, given))
+
+
+def _literal(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def show_table(arguments: argparse.Namespace) -> None:
+    """Print a table's cells."""
+    from landmarklib import report
+
+    table, runs = _runs(arguments)
+    _print(report.cells(table, runs), arguments.csv)
+
+
+def show_claims(arguments: argparse.Namespace) -> None:
+    """Print the verdicts on a table's claims."""
+    from landmarklib import claims
+
+    table, runs = _runs(arguments)
+    _print(claims.frame(claims.evaluate(table, runs)), arguments.csv)
+
+
+def _runs(arguments: argparse.Namespace):
+    from landmarklib import record, tables
+
+    table = tables.get(arguments.table)
+    budget = arguments.budget or table.default_budget
+    if budget not in table.budgets:
+        raise UserError(f"table {table.name}: unknown budget {budget!r}; known: {', '.join(table.budgets)}")
+    records = [r for r in record.load_all(record.results_folder(), table.name) if r.experiment.budget == budget]
+    return table, record.frame(records)
+
+
+def _print(frame, csv: bool) -> None:
+    print(frame.to_csv(index=False), end="") if csv else print(
+        frame.to_string(index=False, float_format=lambda v: f"{v:.3f}")
+    )
+
+
+def build_book(arguments: argparse.Namespace) -> None:
+    """Build the book."""
+    from landmarklib import book
+
+    print(f"first page: {book.build(live=arguments.live)}")
+
+
+def show_status(arguments: argparse.Namespace) -> None:
+    """Print what is recorded."""
+    from landmarklib import book
+
+    _print(book.status(), csv=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Whether the paper's claims hold on a set of records: inequalities between rows, decided over paired seeds. No torch.
+
+A comparison says that one row has a smaller error than another at one label fraction. The two rows share their seeds: the same labelled
+images, the same initial weights. So the difference is taken seed by seed, and its mean gets a Student t interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from landmarklib.tables import Claim, Table
+
+HOLDS, FAILS, UNDECIDED, MISSING = "holds", "fails", "not decided", "not run"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One inequality: error(higher) - error(lower), mean over n paired seeds, with its 95% interval; positive supports the claim."""
+
+    lower: str
+    higher: str
+    fraction: float
+    n: int
+    effect: float
+    low: float
+    high: float
+    paper: float  # the same difference in the published numbers, NaN where the paper has none
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim as a whole. effect, low, high: mean of all comparisons' differences per seed, and its 95% interval."""
+
+    claim: Claim
+    verdict: str
+    effect: float
+    low: float
+    high: float
+    paper_holds: bool
+    comparisons: tuple[Comparison, ...]
+
+    def count(self, verdict: str) -> int:
+        """How many comparisons have that verdict."""
+        return sum(c.verdict == verdict for c in self.comparisons)
+
+
+def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verdict]:
+    """Every claim of the table on these runs (`record.frame`).
+
+    A claim holds if each comparison's interval lies above 0 (so no correction is needed), fails if one lies below 0 after Bonferroni's
+    correction for their number, is not run while a comparison has no pair of seeds, and is else not decided.
+    """
+    errors = seed_errors(table, runs)
+    return [_evaluate(table, claim, errors, level) for claim in table.claims]
+
+
+def seed_errors(table: Table, runs: pd.DataFrame) -> dict[tuple[str, float], pd.Series]:
+    """(row, fraction) -> error by seed, of the runs that are done."""
+    metric = table.metrics[0]
+    if metric not in runs:
+        return {}
+    done = runs[(runs.status == "done") & runs[metric].notna()]
+    return {key: group.set_index("seed")[metric] for key, group in done.groupby(["row", "fraction"])}
+
+
+def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict:
+    empty = pd.Series(dtype=float)
+    differences = [
+        (errors.get((higher, f), empty) - errors.get((lower, f), empty)).dropna()
+        for lower, higher, f in claim.comparisons
+    ]
+    comparisons = tuple(
+        _compare(table, *comparison, d.to_numpy(), level, len(claim.comparisons))
+        for comparison, d in zip(claim.comparisons, differences, strict=True)
+    )
+    verdicts = {c.verdict for c in comparisons}
+    overall = UNDECIDED
+    for decisive in (FAILS, MISSING):
+        if decisive in verdicts:
+            overall = decisive
+            break
+    if verdicts == {HOLDS}:
+        overall = HOLDS
+    per_seed = pd.concat(differences, axis=1).dropna().mean(axis=1).to_numpy() if differences else np.array([])
+    return Verdict(claim, overall, *interval(per_seed, level), all(c.paper > 0 for c in comparisons), comparisons)
+
+
+def _compare(
+    table: Table, lower: str, higher: str, fraction: float, d: np.ndarray, level: float, number: int
+) -> Comparison:
+    effect, low, high = interval(d, level)
+    _, _, surely_below = interval(d, 1 - (1 - level) / number)
+    published = [table.row(name).published.get(fraction, np.nan) for name in (higher, lower)]
+    verdict = MISSING if len(d) < 2 else HOLDS if low > 0 else FAILS if surely_below < 0 else UNDECIDED
+    return Comparison(lower, higher, fraction, len(d), effect, low, high, published[0] - published[1], verdict)
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean and its two-sided Student t interval; NaN bounds for fewer than two values."""
+    if len(values) == 0:
+        return np.nan, np.nan, np.nan
+    from scipy import stats  # here, so that reading a table does not wait for it
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, np.nan, np.nan
+    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half
+
+
+def frame(verdicts: list[Verdict]) -> pd.DataFrame:
+    """One line per claim: id, verdict, effect, low, high, paper_holds, and how many comparisons hold, fail, stay open."""
+    lines = [
+        {
+            "id": v.claim.id,
+            "verdict": v.verdict,
+            "effect": v.effect,
+            "low": v.low,
+            "high": v.high,
+            "paper_holds": v.paper_holds,
+        }
+        | {"n_comparisons": len(v.comparisons), "n_hold": v.count(HOLDS), "n_fail": v.count(FAILS)}
+        | {"n_open": v.count(UNDECIDED) + v.count(MISSING), "text": v.claim.text}
+        for v in verdicts
+    ]
+    return pd.DataFrame(lines)

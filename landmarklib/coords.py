@@ -1,0 +1,46 @@
+"""The only place that knows where a pixel centre lies.
+
+Pixel coordinates have pixel *centres* at the integers 0 .. n-1, so the image reaches from -0.5 to n-0.5. Normalised
+coordinates put those two *edges* at -1 and +1 (torch's `align_corners=False`). All functions take numpy arrays and torch
+tensors alike, x before y.
+"""
+
+from __future__ import annotations
+
+
+def to_norm(points, size: tuple[int, int]):
+    """Pixels -> [-1, 1]. points: ... x 2; size: (width, height) in pixels."""
+    width, height = size
+    return points * _like(points, [2 / width, 2 / height]) + _like(points, [1 / width - 1, 1 / height - 1])
+
+
+def to_pixels(points, size: tuple[int, int]):
+    """[-1, 1] -> pixels, the inverse of `to_norm`. points: ... x 2; size: (width, height) in pixels."""
+    width, height = size
+    return points * _like(points, [width / 2, height / 2]) + _like(points, [(width - 1) / 2, (height - 1) / 2])
+
+
+def pixel_centres(n: int, *, dtype=None, device=None):
+    """Normalised coordinate of each of n pixel centres along one axis: (2i + 1)/n - 1. Returns a torch tensor (n)."""
+    import torch
+
+    return (2 * torch.arange(n, dtype=dtype, device=device) + 1) / n - 1
+
+
+def apply_affine(points, affine):
+    """Move points by an affine map. points: B x K x 2, affine: B x 2 x 3, both in [-1, 1] coordinates."""
+    return points @ affine[:, :, :2].swapaxes(-1, -2) + affine[:, None, :, 2]
+
+
+def inside(points, margin: float = 0.0):
+    """Which points lie in the image, at least `margin` (normalised) from its edge. points: ... x 2; returns ..."""
+    return (abs(points) <= 1 - margin).all(-1)
+
+
+def _like(points, values):
+    """`values` as an array of the same kind, type and device as points."""
+    if hasattr(points, "new_tensor"):
+        return points.new_tensor(values)
+    import numpy as np
+
+    return np.asarray(values, dtype=points.dtype)

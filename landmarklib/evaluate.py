@@ -1,0 +1,87 @@
+"""Predict a split and say how good the points are, image by image. Never trains, never chooses."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import nn
+
+from landmarklib import coords, heatmaps, metrics
+from landmarklib.types import Annotations
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """points: N x K x 2 in pixels; classes: N, or None where the method has no class head."""
+
+    points: np.ndarray
+    classes: np.ndarray | None
+
+
+@torch.no_grad()
+def predict(
+    module: nn.Module, method: ModuleType, images: np.ndarray, options: dict, device: torch.device, batch: int = 128
+) -> Predictions:
+    """Points and classes of N uint8 images, in evaluation mode."""
+    module.eval()
+    size = images.shape[-1], images.shape[-2]
+    points, classes = [], []
+    for start in range(0, len(images), batch):
+        part = torch.from_numpy(images[start : start + batch]).to(device).float() / 255
+        prediction = method.predict(module, part, options)
+        points.append(coords.to_pixels(prediction.points, size).cpu())
+        if prediction.logits is not None:
+            classes.append(prediction.logits.argmax(-1).cpu())
+    return Predictions(torch.cat(points).numpy(), torch.cat(classes).numpy() if classes else None)
+
+
+@torch.no_grad()
+def probability_maps(
+    module: nn.Module,
+    method: ModuleType,
+    images: np.ndarray,
+    options: dict,
+    device: torch.device,
+    assignment: list[int] | None,
+) -> list[list[str]]:
+    """For each image and landmark the softmax of its map as text: uint8 relative to its peak, zlib, base64; [] without maps."""
+    module.eval()
+    prediction = method.predict(module, torch.from_numpy(images).to(device).float() / 255, options)
+    if prediction.maps is None:
+        return []
+    probability = heatmaps.spatial_softmax(prediction.maps, prediction.beta)
+    if assignment is not None:
+        probability = probability[:, assignment]
+    scaled = (255 * probability / probability.amax((2, 3), keepdim=True)).round().byte().cpu().numpy()
+    return [[base64.b64encode(zlib.compress(m.tobytes(), 9)).decode() for m in of_image] for of_image in scaled]
+
+
+def per_image(
+    predictions: Predictions, annotations: Annotations, assignment: list[int] | None
+) -> dict[str, np.ndarray]:
+    """Values of every image. assignment: output of each landmark, for networks that were never told the landmarks' names."""
+    points = predictions.points if assignment is None else predictions.points[:, assignment]
+    values = {"error_px": metrics.point_error(points, annotations.points, annotations.visible)}
+    if predictions.classes is not None:
+        values["accuracy_percent"] = 100.0 * (predictions.classes == annotations.attributes["class"])
+    if assignment is not None:
+        values["own_percent"] = 100.0 * metrics.nearer_to_own(points, annotations.points).mean(-1)
+    return values
+
+
+def scores(
+    module: nn.Module, method: ModuleType, annotations: Annotations, options: dict, device: torch.device
+) -> dict[str, float]:
+    """Mean of every value over a split."""
+    predictions = predict(module, method, annotations.images, options, device)
+    return {name: float(np.nanmean(v)) for name, v in per_image(predictions, annotations, None).items()}
+
+
+def select(values: dict[str, float], name: str) -> float:
+    """The number to minimise when the best checkpoint is chosen."""
+    return values[name] if metrics.LOWER_IS_BETTER[name] else -values[name]

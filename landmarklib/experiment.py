@@ -1,0 +1,86 @@
+"""What to compute, as a value: a frozen `Experiment` and its key. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run. Everything that may change a number is here, so `key` names the number.
+
+    images: labelled images seen in training (unlabelled ones where a step takes no labelled one), so that a budget means the same on
+    every machine; batch, batch_unlabelled: images a step; weights: of the loss terms (points in [-1, 1]); starts: share of training after
+    which a term joins; rate: Adam's, after `warmup` steps and until the share `hold` of training; head_rate: factor on it for the class head.
+    """
+
+    table: str
+    row: str
+    dataset: str
+    method: str
+    options: Mapping[str, Any]
+    weights: Mapping[str, float]
+    starts: Mapping[str, float]
+    fraction: float
+    seed: int
+    budget: str
+    images: int
+    batch: int
+    batch_unlabelled: int
+    rate: float
+    head_rate: float
+    warmup: int
+    hold: float
+    size: int
+    train_images: int  # of the training split that are used; 0 for all
+    n_evaluations: int
+    evaluation_images: int  # of the validation split, per evaluation
+    test_images: int  # of the test split; 0 for all
+    select: str
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps."""
+        return max(1, self.images // (self.batch or self.batch_unlabelled))
+
+    @property
+    def evaluations(self) -> set[int]:
+        """The steps after which validation is measured: evenly spread over the last 70% of training."""
+        n = self.n_evaluations
+        return {max(1, round(self.steps * (0.3 + 0.7 * (i + 1) / n))) for i in range(n)}
+
+    @property
+    def passes(self) -> float:
+        """About how many images go forward and backward: what a run costs, in a unit that every machine can time."""
+        extra = 0.0
+        active = {t: 1 - self.starts.get(t, 0) for t, w in self.weights.items() if w}
+        if self.fraction < 1 and active.keys() & {"classes", "elt"}:
+            extra = max(active.get("classes", 0), active.get("elt", 0)) + active.get("elt", 0)
+        return self.steps * (self.batch + extra * self.batch_unlabelled)
+
+    @property
+    def key(self) -> str:
+        """Readable slug and 8 hex digits over the canonical JSON: the name of the record."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.row.lower()).strip("-")
+        share = f"-{self.fraction:.4%}".rstrip("%").rstrip("0").rstrip(".") + "pc" if self.fraction else ""
+        return f"{slug}{share}-seed{self.seed}-{self.budget}-{hashlib.sha256(canonical(self).encode()).hexdigest()[:8]}"
+
+
+def canonical(experiment: Experiment) -> str:
+    """JSON with sorted keys and numbers in one form (1 and 1.0 are the same number)."""
+    return json.dumps(_plain(asdict(experiment)), sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value

@@ -1,0 +1,199 @@
+"""The pictures: label-efficiency curves, effects of the claims, galleries of predictions, probability maps. No torch.
+
+Galleries redraw test images from the data set's generator, so they need no picture files. Colours are Okabe and Ito's, which readers who do not
+see red and green apart can tell; markers and dashes say the same again.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from landmarklib import claims, datasets, report
+from landmarklib.record import Record
+from landmarklib.tables import Table
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = "osD^vP"
+TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
+
+
+def curve(table: Table, runs: pd.DataFrame):
+    """Error against labelled fraction, a panel per method family: ours with its spread over seeds, the paper's dashed. Returns a Figure."""
+    plt = _pyplot()
+    frame = report.cells(table, runs)
+    families = list(dict.fromkeys(name.split(" (")[0] for name in frame.method))
+    figure, axes = plt.subplots(
+        len(families), 1, figsize=(6.4, 3.1 * len(families)), sharex=True, squeeze=False, layout="constrained"
+    )
+    for axis, family in zip(axes[:, 0], families, strict=True):
+        rows = [name for name in dict.fromkeys(frame.method) if name.split(" (")[0] == family]
+        for name, colour, marker in zip(rows, COLOURS, MARKERS, strict=False):
+            part = frame[frame.method == name].sort_values("fraction")
+            ours, paper = part[part.n_seeds > 0], part[part.paper.notna()]
+            axis.errorbar(
+                ours.fraction,
+                ours["mean"],
+                ours.sd.fillna(0),
+                color=colour,
+                marker=marker,
+                capsize=3,
+                label=f"{name}, ours",
+            )
+            axis.plot(
+                paper.fraction,
+                paper.paper,
+                color=colour,
+                marker=marker,
+                mfc="white",
+                ls="--",
+                lw=1,
+                label=f"{name}, paper",
+            )
+        axis.set(xscale="log", yscale="log", ylabel=report.LABELS[table.metrics[0]], title=family)
+        _plain_ticks(axis, sorted(frame.fraction.unique()))
+        axis.legend(fontsize=8, ncols=2, frameon=False)
+        axis.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel("training images with landmarks [%]")
+    return figure
+
+
+def _plain_ticks(axis, fractions: Sequence[float]) -> None:
+    """Ticks at the label fractions, and error ticks as plain numbers: the defaults of a log axis print powers of ten over each other."""
+    from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+    axis.xaxis.set_major_locator(FixedLocator(fractions))
+    axis.set_xticks(fractions, [report.percent(f).rstrip("%") for f in fractions])
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_major_locator(FixedLocator([0.2, 0.5, 1, 2, 5, 10, 20]))
+    axis.yaxis.set_major_formatter(ScalarFormatter())
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def effects(table: Table, verdicts: Sequence[claims.Verdict]):
+    """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure."""
+    plt = _pyplot()
+    figure, axis = plt.subplots(figsize=(6.4, 0.9 + 0.5 * len(verdicts)), layout="constrained")
+    for y, v in enumerate(verdicts):
+        if np.isfinite(v.effect):
+            spread = [[v.effect - v.low], [v.high - v.effect]] if np.isfinite(v.low) else None
+            axis.errorbar(
+                v.effect, y, xerr=spread, color=COLOURS[0], marker="o", capsize=4, label="ours" if y == 0 else None
+            )
+        paper = np.nanmean([c.paper for c in v.comparisons])
+        axis.plot(paper, y, color=COLOURS[1], marker="D", mfc="white", ls="", label="paper" if y == 0 else None)
+    axis.axvline(0, color="0.4", lw=1)
+    axis.set_yticks(range(len(verdicts)), [f"{v.claim.id}: {v.verdict}" for v in verdicts])
+    axis.invert_yaxis()
+    axis.set_xlabel(f"mean difference of errors [{table.unit}], 95% interval over seeds")
+    axis.legend(frameon=False, fontsize=8)
+    axis.grid(alpha=0.3, axis="x")
+    return figure
+
+
+def gallery(
+    table: Table, records: Sequence[Record], rows: Sequence[str], fraction: float, kind: str = "fixed", seed: int = 0
+):
+    """Test images with truth, prediction and the line between them; a line of images per method. Returns a Figure.
+
+    kind: `fixed` shows the same images for every method, `worst` each method's own worst ones, `best`, `median` likewise.
+    """
+    shown = [(row, _find(records, row, fraction, seed)) for row in rows]
+    shown = [(row, r) for row, r in shown if r is not None and r.gallery]
+    if not shown:
+        return report.Html(f"<p>No run of {', '.join(rows)} at {report.percent(fraction)} with seed {seed} yet.</p>")
+    plt = _pyplot()
+    entries = [[g for g in r.gallery if g["kind"] == kind][:4] for _, r in shown]
+    columns = max(len(e) for e in entries)
+    figure, axes = plt.subplots(
+        len(shown), columns, figsize=(6.4, 6.4 / columns * len(shown) * 1.18), squeeze=False, layout="constrained"
+    )
+    dataset = datasets.get(table.dataset)
+    for line, (row, r), chosen in zip(axes, shown, entries, strict=True):
+        test = dataset.load(None, "test", r.experiment.size)
+        for axis, g in zip(line, chosen, strict=True):
+            _draw(axis, test, g)
+        line[0].set_ylabel(row, fontsize=9)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
+    return figure
+
+
+def _find(records: Sequence[Record], row: str, fraction: float, seed: int) -> Record | None:
+    for r in records:
+        if (r.experiment.row, r.experiment.fraction, r.experiment.seed, r.status) == (row, fraction, seed, "done"):
+            return r
+    return None
+
+
+def _draw(axis, test, g: dict) -> None:
+    found, truth = np.array(g["points"]), test.points[g["index"]]
+    axis.imshow(test.images[g["index"], 0], cmap="gray", vmin=0, vmax=255)
+    for a, b in zip(truth, found, strict=True):
+        axis.plot(*zip(a, b, strict=True), color=ERROR, lw=1.5, zorder=2)
+    axis.scatter(*truth.T, color=TRUTH, marker="o", s=18, label="truth", zorder=3)
+    axis.scatter(*found.T, color=FOUND, marker="x", s=24, label="prediction", zorder=4)
+    axis.plot([], [], color=ERROR, lw=1.5, label="error")
+    axis.set_title(f"{g['error_px']:.1f} px", fontsize=9)
+    axis.set(xticks=[], yticks=[])
+
+
+def probability_maps(table: Table, r: Record, n_images: int = 4):
+    """Images on top, below them the softmax of each landmark's map (brightest pixel white), predicted point as a cross. Returns a Figure."""
+    plt = _pyplot()
+    entries = [g for g in r.gallery if "maps" in g][:n_images]
+    if not entries:
+        return report.Html("<p>This record keeps no probability maps.</p>")
+    dataset = datasets.get(table.dataset)
+    test, size = dataset.load(None, "test", r.experiment.size), r.experiment.size
+    names = [name.split(" (")[0] for name in dataset.landmarks]
+    figure, axes = plt.subplots(
+        len(names) + 1, len(entries), figsize=(6.4, 1.65 * (len(names) + 1)), squeeze=False, layout="constrained"
+    )
+    for column, g in zip(axes.T, entries, strict=True):
+        image = test.images[g["index"], 0]
+        column[0].imshow(image, cmap="gray")
+        for k, text in enumerate(g["maps"]):
+            probability = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(size, size)
+            # Probabilities of a peaked softmax span many decades: the square root shows the tails.
+            column[k + 1].imshow(np.sqrt(probability / 255), cmap="cividis", vmin=0, vmax=1)
+            for axis in (column[0], column[k + 1]):
+                axis.scatter(*g["points"][k], color=(FOUND, COLOURS[5], *COLOURS)[k], marker="x", s=28)
+    for axis, name in zip(axes[:, 0], ["image", *names], strict=True):
+        axis.set_ylabel(name, fontsize=9)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    return figure
+
+
+def examples(table: Table, n: int = 8):
+    """The first n test images with their true landmarks, as the data set page shows them. Returns a Figure."""
+    plt = _pyplot()
+    dataset = datasets.get(table.dataset)
+    test = dataset.load(None, "test", table.size)
+    figure, axes = plt.subplots(2, n // 2, figsize=(6.4, 3.4), layout="constrained")
+    for i, axis in enumerate(axes.flat):
+        axis.imshow(test.images[i, 0], cmap="gray", vmin=0, vmax=255)
+        for a, b in dataset.skeleton:
+            axis.plot(*test.points[i, [a, b]].T, color=TRUTH, lw=1)
+        for k, point in enumerate(test.points[i]):
+            axis.scatter(*point, color=COLOURS[k % len(COLOURS)], s=16, zorder=3)
+        axis.set_title(f"class {test.attributes['class'][i] + 1}", fontsize=9)
+        axis.set(xticks=[], yticks=[])
+    return figure
+
+
+def _pyplot():
+    """matplotlib with this book's style; imported when the first figure is drawn."""
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    sns.set_theme(
+        context="notebook", style="ticks", rc={"figure.dpi": 120, "figure.facecolor": "white", "font.size": 11}
+    )
+    return plt

@@ -1,0 +1,54 @@
+"""One function per equation, unreduced: a loss returns one value per image; `masked_mean` is the only average.
+
+Weights, schedules and which images count are the experiment's business, not a loss's. Points are in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from landmarklib import heatmaps
+
+
+def masked_mean(values: Float[Tensor, " B"], mask: Bool[Tensor, " B"]) -> Float[Tensor, ""]:
+    """Mean over the images of the mask; 0, with zero gradient, where there is none. NaN outside the mask is harmless."""
+    kept = values.where(mask, 0)
+    return kept.sum() / mask.sum().clamp(min=1)
+
+
+def landmark_distance(
+    predicted: Float[Tensor, "B K 2"], target: Float[Tensor, "B K 2"], visible: Bool[Tensor, "B K"]
+) -> Float[Tensor, " B"]:
+    """Squared distance, mean over the visible points: third term of Eq. 2, honari2018 (there 1/K sum_k |L~ - L|^2)."""
+    squared = (predicted - target.where(visible[..., None], predicted.detach())).square().sum(-1)
+    return squared.sum(-1) / visible.sum(-1).clamp(min=1)
+
+
+def equivariance(
+    warped_prediction: Float[Tensor, "B K 2"], prediction_of_warped: Float[Tensor, "B K 2"]
+) -> Float[Tensor, " B"]:
+    """ELT: mean over K of |T L(I) - L(T I)|^2, the second term of Eq. 2, honari2018.
+
+    Gradient flows through both sides, as the equation is written. Points that T moves out of the frame do not count:
+    no network can find what it cannot see.
+    """
+    seen = (warped_prediction.detach().abs() <= 1).all(-1)
+    squared = (warped_prediction - prediction_of_warped).square().sum(-1).where(seen, 0)
+    return squared.sum(-1) / seen.sum(-1).clamp(min=1)
+
+
+def pixel_cross_entropy(
+    maps: Float[Tensor, "B K H W"], target: Float[Tensor, "B K 2"], visible: Bool[Tensor, "B K"]
+) -> Float[Tensor, " B"]:
+    """-log softmax(map) at the pixel that holds the target, mean over visible points: Heatmap-MT's loss, honari2018 4.2."""
+    height, width = maps.shape[-2:]
+    index = heatmaps.nearest_pixel(target.where(visible[..., None], 0), (width, height))
+    log_p = maps.flatten(2).log_softmax(-1).gather(-1, index[..., None])[..., 0]
+    return -log_p.where(visible, 0).sum(-1) / visible.sum(-1).clamp(min=1)
+
+
+def class_cross_entropy(logits: Float[Tensor, "B classes"], classes: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """-log P(class | image): `Cost_attr` of honari2018 for classification."""
+    return F.cross_entropy(logits, classes, reduction="none")

@@ -1,0 +1,44 @@
+"""Methods: one file each, the folder is the registry. A method is written for ONE run and keeps no global state.
+
+To add one, write a file with:
+    OPTIONS: dict           every option with its default; an experiment may set no other
+    TERMS: dict             name of each loss term -> True where it needs no landmark labels
+    build(dataset, size, options, generator) -> torch module
+    loss(module, batch, terms, options, generator) -> {term: (values B, mask B)} for the terms asked for
+    predict(module, images, options) -> Prediction
+It is then found by its file name and tested by tests/test_contracts.py.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+from landmarklib.types import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Prediction(NamedTuple):
+    """points: B x K x 2 in [-1, 1]. logits: B x classes, or None where no class head is trained. maps: B x K x H x W before the
+    softmax, or None; beta: the softmax's inverse temperature."""
+
+    points: Tensor
+    logits: Tensor | None = None
+    maps: Tensor | None = None
+    beta: float = 1.0
+
+
+def names() -> list[str]:
+    """All methods of this folder."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def get(name: str) -> ModuleType:
+    """The method of that name. Raises UserError that lists the known ones."""
+    if name not in names():
+        raise UserError(f"unknown method {name!r}; known: {', '.join(names())}")
+    return importlib.import_module(f"{__name__}.{name}")

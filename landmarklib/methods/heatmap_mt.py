@@ -1,0 +1,78 @@
+"""Heatmap-MT (honari2018, Fig. 6, S10): a softmax over pixels per landmark; the class is read from the maps before it.
+
+`decoder = "softmax"` is the model of Table 1: cross-entropy at the pixel, read by argmax. `decoder = "soft-argmax"` is the variant of
+supplement S4: the same layers, trained and read by soft-argmax.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from landmarklib import heatmaps, losses, warps
+from landmarklib.methods import Prediction
+from landmarklib.nets.honari import Localizer, MapClassifier
+
+OPTIONS = {
+    "kernel": 9,
+    "depth": 6,
+    "width": 8,
+    "decoder": "softmax",
+    "beta": 1.0,
+    "final_relu": False,
+    "dropout": 0.25,
+    "map_scale": 0.02,
+    "rotation_degrees": 180.0,
+    "scale": 0.1,
+    "shift": 1 / 6,
+}
+RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
+TERMS = {"landmarks": False, "classes": True, "elt": True}
+
+
+class HeatmapMT(nn.Module):
+    """Localiser and a convolutional classifier on its maps."""
+
+    def __init__(self, dataset, size, options, generator):
+        super().__init__()
+        n_points = len(dataset.landmarks)
+        self.localizer = Localizer(
+            options["kernel"], options["depth"], options["width"], n_points, options["final_relu"], generator
+        )
+        self.head = MapClassifier(
+            size, options["kernel"], options["width"], n_points, dataset.n_classes, options["dropout"], generator
+        )
+
+
+def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.Module:
+    return HeatmapMT(dataset, size, options, generator)
+
+
+def loss(module: HeatmapMT, batch, terms: set[str], options: dict, generator: torch.Generator) -> dict:
+    maps = module.localizer(batch.images)
+    points = heatmaps.soft_argmax(maps, options["beta"])
+    result = {}
+    if "landmarks" in terms:
+        if options["decoder"] == "softmax":
+            values = losses.pixel_cross_entropy(options["beta"] * maps, batch.points, batch.visible)
+        else:
+            values = losses.landmark_distance(points, batch.points, batch.visible)
+        result["landmarks"] = values, batch.labelled
+    if "classes" in terms:
+        # DEVIATION: maps reach values of 100 and more before the softmax; the branch sees them scaled by `map_scale`.
+        logits = module.head(options["map_scale"] * maps, generator)
+        result["classes"] = losses.class_cross_entropy(logits, batch.classes), torch.ones_like(batch.labelled)
+    if "elt" in terms:
+        free = ~batch.labelled
+        warped, expected = warps.warp_jointly(
+            batch.images[free], points[free], generator, **{r: options[r] for r in RANGES}
+        )
+        found = heatmaps.soft_argmax(module.localizer(warped), options["beta"])
+        result["elt"] = losses.equivariance(expected, found), torch.ones_like(free[free])
+    return result
+
+
+def predict(module: HeatmapMT, images: torch.Tensor, options: dict) -> Prediction:
+    maps = module.localizer(images)
+    read = heatmaps.argmax(maps) if options["decoder"] == "softmax" else heatmaps.soft_argmax(maps, options["beta"])
+    return Prediction(read, module.head(options["map_scale"] * maps), maps, options["beta"])

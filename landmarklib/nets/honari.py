@@ -1,0 +1,109 @@
+"""The networks of honari2018 for its generated data: localiser, classifier on points, Comm-MT and Heatmap-MT (S9-S11)."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from landmarklib.nets.plain import ConvStack, he_normal
+
+
+class Linear(nn.Module):
+    """A fully connected layer with He-normal weights and zero bias from the given generator."""
+
+    def __init__(self, inputs: int, outputs: int, generator: torch.Generator):
+        super().__init__()
+        self.weight = he_normal((outputs, inputs), generator)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
+        return F.linear(x, self.weight, self.bias)
+
+
+class Perceptron(nn.Module):
+    """Fully connected layers with ReLU and dropout between them; the last one linear."""
+
+    def __init__(self, widths: list[int], dropout: float, generator: torch.Generator):
+        super().__init__()
+        self.layers = nn.ModuleList(Linear(a, b, generator) for a, b in itertools.pairwise(widths))
+        self.dropout = dropout
+
+    def forward(self, x: Float[Tensor, "B D"], generator: torch.Generator | None = None) -> Float[Tensor, "B E"]:
+        for layer in self.layers[:-1]:
+            x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, generator)
+        return self.layers[-1](x)
+
+
+def dropout(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
+    """Inverted dropout whose mask comes from the run's own generator, so that a run does not depend on its neighbours."""
+    if probability == 0:
+        return x
+    kept = torch.rand(x.shape, generator=generator, device=x.device) >= probability
+    return x * kept / (1 - probability)
+
+
+class Localizer(nn.Module):
+    """k x k convolutions, one 1 x 1, and a 1 x 1 to one map per landmark (S11, and the trunk of S10).
+
+    The 1 x 1 layers run in float32 whatever the stack's form. final_relu: the tables print a ReLU after the last layer as well.
+    """
+
+    def __init__(self, kernel: int, depth: int, width: int, n_maps: int, final_relu: bool, generator: torch.Generator):
+        super().__init__()
+        self.stack = ConvStack(1, [width] * depth, kernel, generator)
+        self.mix = he_normal((width, width, 1, 1), generator)
+        self.mix_bias = nn.Parameter(torch.zeros(width))
+        self.out = he_normal((n_maps, width, 1, 1), generator)
+        self.out_bias = nn.Parameter(torch.zeros(n_maps))
+        self.final_relu = final_relu
+
+    def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K H W"]:
+        x = F.relu(F.conv2d(self.stack(images), self.mix, self.mix_bias))
+        maps = F.conv2d(x, self.out, self.out_bias)
+        return F.relu(maps) if self.final_relu else maps
+
+
+class CommonNet(nn.Module):
+    """Comm-MT (S9): convolutions with two poolings, two shared 256-unit layers, one head for points, one for classes."""
+
+    def __init__(self, size: int, kernel: int, width: int, n_points: int, n_classes: int, dropout: float, generator):
+        super().__init__()
+        self.first = ConvStack(1, [width] * 5, kernel, generator)
+        self.second = ConvStack(width, [width], kernel, generator)
+        self.third = ConvStack(width, [width] * 2, 1, generator)
+        self.shared = nn.ModuleList([Linear(width * (size // 4) ** 2, 256, generator), Linear(256, 256, generator)])
+        self.points = Linear(256, 2 * n_points, generator)
+        self.classes = Linear(256, n_classes, generator)
+        self.dropout = dropout
+        with torch.no_grad():  # start with points near the centre, whatever the features' scale
+            self.points.weight *= 0.1
+
+    def forward(
+        self, images: Float[Tensor, "B 1 H W"], generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Points B x K x 2 in [-1, 1] and class logits."""
+        x = F.max_pool2d(self.second(F.max_pool2d(self.first(images), 2)), 2)
+        x = self.third(x).flatten(1)
+        for layer in self.shared:
+            x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, generator)
+        return self.points(x).view(len(x), -1, 2), self.classes(x)
+
+
+class MapClassifier(nn.Module):
+    """Heatmap-MT's class branch (S10): four times (pool 2, convolution), then 256, 256, classes. Input: maps before the softmax."""
+
+    def __init__(self, size: int, kernel: int, width: int, n_maps: int, n_classes: int, dropout: float, generator):
+        super().__init__()
+        self.stacks = nn.ModuleList(ConvStack(c, [width], kernel, generator) for c in (n_maps, width, width, width))
+        self.head = Perceptron([width * (size // 16) ** 2, 256, 256, n_classes], dropout, generator)
+
+    def forward(
+        self, maps: Float[Tensor, "B K H W"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "B classes"]:
+        for stack in self.stacks:
+            maps = stack(F.max_pool2d(maps, 2))
+        return self.head(maps.flatten(1), generator)

@@ -1,0 +1,238 @@
+"""What came out of a run, as one JSON file named by the run's key; and where every number comes from. Imports no torch.
+
+`save` is atomic. `load` refuses a file that is corrupt, of a newer schema, or whose name, key and content disagree.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from landmarklib.experiment import Experiment
+from landmarklib.types import UserError
+
+SCHEMA = 1
+PACKAGE = Path(__file__).parent
+STATUSES = ("done", "failed")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run's outcome; results/README.md documents the fields for those who read the files."""
+
+    experiment: Experiment
+    status: str  # done or failed
+    reason: str = ""
+    metrics: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # name -> mean, low, high (95% over images), n
+    quantiles: tuple[float, ...] = ()  # of the error over test images, at 0%, 5% .. 100%
+    curve: tuple[Mapping[str, Any], ...] = ()
+    best_step: int = 0
+    warnings: tuple[str, ...] = ()
+    passes: int = 0
+    seconds: float = 0.0
+    data: Mapping[str, Any] = field(default_factory=dict)  # tier, fingerprint, n_labelled, labelled (hash of the ids)
+    gallery: tuple[Mapping[str, Any], ...] = ()  # test images: index, points in pixels, error, optionally maps
+    assignment: tuple[int, ...] | None = None  # output of each landmark where the network was not told their names
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    @property
+    def key(self) -> str:
+        """The experiment's."""
+        return self.experiment.key
+
+
+def results_folder(path: str | Path | None = None) -> Path:
+    """Where records live: the given folder, else LANDMARKLIB_RESULTS, else results/ beside the library, else ./results."""
+    if path or os.environ.get("LANDMARKLIB_RESULTS"):
+        return Path(path or os.environ["LANDMARKLIB_RESULTS"])
+    beside = PACKAGE.parent / "results"
+    return beside if beside.is_dir() else Path.cwd() / "results"
+
+
+def path_of(folder: Path, experiment: Experiment) -> Path:
+    """The file of an experiment's record."""
+    return folder / experiment.table / f"{experiment.key}.json"
+
+
+def save(record: Record, folder: Path) -> Path:
+    """Write the record in one step: a reader sees the old file, the new one, or none; never a part of one."""
+    path = path_of(folder, record.experiment)
+    text = json.dumps({"key": record.key, **asdict(record)}, indent=1, default=_refuse)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
+            try:
+                file.write(_compact(text) + "\n")
+                file.flush()
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another results folder") from None
+    return path
+
+
+def load(path: Path) -> Record:
+    """Read one record. Raises UserError that names the file and what is wrong with it."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path}: not a readable record ({error}); delete or restore the file") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
+        raise UserError(f"{path}: not a record of this library: it has no schema number")
+    if raw["schema"] > SCHEMA:
+        raise UserError(f"{path}: schema {raw['schema']}; this library reads records up to schema {SCHEMA}")
+    key = raw.pop("key", None)
+    try:
+        for name in ("quantiles", "curve", "warnings", "gallery", "assignment"):  # JSON has no tuples
+            raw[name] = None if raw[name] is None else tuple(raw[name])
+        record = Record(**{**raw, "experiment": Experiment(**raw["experiment"])})
+    except (TypeError, KeyError) as error:
+        raise UserError(f"{path}: not a record of schema {SCHEMA}: {str(error).split('__init__() ')[-1]}") from None
+    if not key == record.key == path.stem:
+        raise UserError(f"{path}: its content has the key {record.key}, but it is named {path.stem} and says {key}")
+    if record.experiment.table != path.parent.name:
+        raise UserError(f"{path}: belongs to table {record.experiment.table}, not {path.parent.name}")
+    if record.status not in STATUSES:
+        raise UserError(f"{path}: status {record.status!r}; valid: {', '.join(STATUSES)}")
+    return record
+
+
+def load_all(folder: Path, table: str) -> list[Record]:
+    """All records of a table, sorted by file name."""
+    return [load(path) for path in sorted((folder / table).glob("*.json"))]
+
+
+def frame(records: list[Record]) -> pd.DataFrame:
+    """One line per run: row, fraction, seed, budget, tier, status, every metric's mean, and what qualifies them."""
+    lines = []
+    for r in records:
+        e = r.experiment
+        lines.append(
+            {"row": e.row, "fraction": e.fraction, "seed": e.seed, "budget": e.budget, "status": r.status}
+            | {"tier": r.data.get("tier", ""), "device": r.provenance.get("device", ""), "key": r.key}
+            | {"seconds": r.seconds, "warnings": len(r.warnings), "reason": r.reason}
+            | {name: value["mean"] for name, value in r.metrics.items()}
+        )
+    return pd.DataFrame(
+        lines, columns=None if lines else ["row", "fraction", "seed", "budget", "status", "tier", "key"]
+    )
+
+
+def provenance(experiment: Experiment, device: str, form: str) -> dict[str, Any]:
+    """Commit, state of the work tree, code digest, versions, device, form of the convolutions, date."""
+    versions = {}
+    for name in ("torch", "numpy", "scipy", "pandas"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    commit, dirty = _commit()
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "code": code_digest(experiment.method, experiment.dataset),
+        "python": platform.python_version(),
+        "versions": versions,
+        "device": device,
+        "form": form,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def is_stale(record: Record) -> bool:
+    """Whether the code that computes this record has changed since; comments and docstrings do not count."""
+    return record.provenance.get("code") != code_digest(record.experiment.method, record.experiment.dataset)
+
+
+@cache
+def code_digest(method: str, dataset: str) -> str:
+    """12 hex digits over the syntax trees of every module that a run of this method on this data set imports."""
+    waiting = [
+        "landmarklib.train",
+        "landmarklib.evaluate",
+        f"landmarklib.methods.{method}",
+        f"landmarklib.datasets.{dataset}",
+    ]
+    trees: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        path = _source(name)
+        if name in trees or path is None or name == "landmarklib":  # the version number changes no result
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        trees[name] = ast.dump(_without_docstrings(tree))
+        waiting += [module for module in imported(tree) if module.startswith("landmarklib")]
+    return hashlib.sha256("\n".join(f"{n} {trees[n]}" for n in sorted(trees)).encode()).hexdigest()[:12]
+
+
+def imported(tree: ast.AST) -> list[str]:
+    """Names that a module imports; `from a import b` gives both a and a.b, since b may be a module."""
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def _source(module: str) -> Path | None:
+    path = PACKAGE.parent / Path(*module.split("."))
+    if path.is_dir() and (path / "__init__.py").is_file():
+        return path / "__init__.py"
+    return path.with_suffix(".py") if path.with_suffix(".py").is_file() else None
+
+
+def _without_docstrings(tree: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:]
+    return tree
+
+
+def _commit() -> tuple[str, bool]:
+    """Short commit of the library's own checkout and whether its code differs from it; "" outside a checkout."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(PACKAGE), *words], capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD"), bool(git("status", "--porcelain", "--", "."))
+    except OSError:
+        return "", False
+
+
+def _compact(text: str) -> str:
+    """Indented JSON with every list of plain numbers on one line: short, and still a readable diff."""
+    import re
+
+    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text)
+
+
+def _refuse(value: object) -> Any:
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} does not belong into a record")

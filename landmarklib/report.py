@@ -1,0 +1,258 @@
+"""What readers see: tables beside the paper's, curves, galleries, verdicts, provenance. Reads records and TOML only; no torch.
+
+Every function takes a `Table` and the runs that `run.ensure` returned (or `record.frame`), and gives a frame, an `Html` or a figure.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import pandas as pd
+
+from landmarklib import claims, metrics, record
+from landmarklib.tables import Table
+
+UNITS = {"error_px": "px", "accuracy_percent": "%", "own_percent": "%"}
+LABELS = {
+    "error_px": "landmark error [px]",
+    "accuracy_percent": "class accuracy [%]",
+    "own_percent": "points nearer to their own shape [%]",
+}
+
+
+class Html(str):
+    """HTML that a notebook shows as such."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
+def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
+    """One line per cell: method, fraction, n_seeds, mean, sd (over seeds), unit, paper, difference, tier, budget, failed, warned.
+
+    Cells of the paper's table without a run are there with n_seeds 0, so that nothing is blank by accident. difference is NaN unless the
+    tier is `paper`: numbers on other data are not comparable.
+    """
+    metric = metric or table.metrics[0]
+    wanted = {(r.name, f): p for r in table.rows for f, p in r.published.items()}
+    groups = {}
+    if len(runs):
+        groups = {(row, f, b): g for (row, f, b), g in runs.groupby(["row", "fraction", "budget"])}
+        wanted |= {(row, f): wanted.get((row, f), float("nan")) for row, f, _ in groups if (row, f) not in wanted}
+    budgets = sorted({b for *_, b in groups}) or [table.default_budget]
+    lines = []
+    for row in table.rows:
+        for fraction in sorted(f for name, f in wanted if name == row.name):
+            for budget in budgets:
+                group = groups.get((row.name, fraction, budget), pd.DataFrame({"status": []}))
+                done = group[group.status == "done"]
+                values = done[metric].dropna() if metric in done else pd.Series(dtype=float)
+                paper = wanted[row.name, fraction] if metric == table.metrics[0] else float("nan")
+                tier = done.tier.iloc[0] if len(done) else ""
+                lines.append(
+                    {"method": row.name, "fraction": fraction, "n_seeds": len(values), "mean": values.mean()}
+                    | {"sd": values.std(ddof=1), "unit": UNITS[metric], "paper": paper}
+                    | {
+                        "difference": values.mean() - paper if tier == "paper" else float("nan"),
+                        "tier": tier,
+                        "budget": budget,
+                    }
+                    | {
+                        "failed": int((group.status == "failed").sum()),
+                        "warned": int((done.warnings > 0).sum()) if len(done) else 0,
+                    }
+                )
+    return pd.DataFrame(lines)
+
+
+def better(table: Table, metric: str | None = None) -> int:
+    """+1 if a smaller value is better, -1 if a larger one is."""
+    return 1 if metrics.LOWER_IS_BETTER[metric or table.metrics[0]] else -1
+
+
+def percent(fraction: float) -> str:
+    """0.05 -> 5%."""
+    return f"{100 * fraction:g}%"
+
+
+def state(table: Table, runs: pd.DataFrame) -> tuple[int, int, int, int]:
+    """How many of the paper's cells have a run, cells in all, done runs, failed runs."""
+    frame = cells(table, runs)
+    published = frame[frame.paper.notna()]
+    done = published[published.n_seeds > 0].drop_duplicates(["method", "fraction"])
+    failed = int((runs.status == "failed").sum()) if len(runs) else 0
+    return len(done), len(published.drop_duplicates(["method", "fraction"])), len(runs) - failed, failed
+
+
+def beside_paper(table: Table, runs: pd.DataFrame) -> Html:
+    """The table in the paper's layout: a line per method, a column per fraction; ours over the paper's value.
+
+    A cell that is as good as the paper's is marked with a tick, which also says so to those who do not see colours.
+    """
+    frame = cells(table, runs)
+    sign = better(table)
+    head = (
+        "".join(f"<th>{percent(f)}</th>" for f in sorted(frame.fraction.unique()))
+        if table.uses_labels
+        else "<th>ours</th>"
+    )
+    body = []
+    for method in frame.method.unique():
+        columns = []
+        for fraction in sorted(frame.fraction.unique()):
+            part = frame[(frame.method == method) & (frame.fraction == fraction)]
+            columns.append(f"<td>{_cell(part.iloc[0], sign) if len(part) else 'not defined'}</td>")
+        body.append(f"<tr><th>{html.escape(method)}</th>{''.join(columns)}</tr>")
+    return Html(
+        f'<div class="scroll"><table class="dataframe paper"><thead><tr><th>method</th>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _cell(line: pd.Series, sign: int) -> str:
+    paper = f'<br><span class="paper">paper {line.paper:g}</span>' if pd.notna(line.paper) else ""
+    if line.n_seeds == 0:
+        return f'<span class="missing">{"failed" if line.failed else "not run"}</span>{paper}'
+    spread = f" ± {line.sd:.2f}" if line.n_seeds > 1 else ""
+    good = ' <span class="good" title="as good as the paper or better">✓</span>' if sign * line.difference <= 0 else ""
+    note = f' <span class="failed">({line.failed} failed)</span>' if line.failed else ""
+    return f"<b>{line['mean']:.2f}</b>{spread}{good}{note}{paper}"
+
+
+def long_table(table: Table, runs: pd.DataFrame) -> Html:
+    """Every cell as a sortable line: ours mean ± sd over n seeds, paper, difference, same or better?"""
+    frame = cells(table, runs)
+    sign = better(table)
+    out = pd.DataFrame({"method": frame.method})
+    if table.uses_labels:
+        out["labelled"] = [percent(f) for f in frame.fraction]
+    out[f"ours [{table.unit}]"] = [
+        f"{m:.2f}" + (f" ± {s:.2f}" if n > 1 else "") if n else "not run"
+        for m, s, n in zip(frame["mean"], frame.sd, frame.n_seeds, strict=True)
+    ]
+    out["seeds"] = frame.n_seeds
+    out[f"paper [{table.unit}]"] = [f"{v:g}" if pd.notna(v) else "none" for v in frame.paper]
+    out["difference"] = [f"{v:+.2f}" if pd.notna(v) else "none" for v in frame.difference]
+    out["same or better?"] = ["none" if pd.isna(v) else "yes" if sign * v <= 0 else "no" for v in frame.difference]
+    out["budget"], out["data tier"] = frame.budget, frame.tier.replace("", "none")
+    out["failed, warned"] = [f"{f}, {w}" for f, w in zip(frame.failed, frame.warned, strict=True)]
+    return _to_html(out)
+
+
+def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
+    """Mean ± sd of the table's other metrics, for every cell that has them."""
+    parts = []
+    for metric in table.metrics[1:]:
+        if metric in runs:
+            frame = cells(table, runs, metric)
+            frame = frame[frame.n_seeds > 0]
+            parts.append(
+                frame.assign(
+                    value=[f"{m:.1f} ± {s:.1f}" for m, s in zip(frame["mean"], frame.sd, strict=True)],
+                    metric=LABELS[metric],
+                )
+            )
+    if not parts:
+        return Html("<p>No run has another metric yet.</p>")
+    frame = pd.concat(parts)
+    frame["column"] = [percent(f) for f in frame.fraction] if table.uses_labels else "ours"
+    order = sorted(frame.fraction.unique())
+    wide = frame.pivot_table(index=["metric", "method"], columns="column", values="value", aggfunc="first", sort=False)
+    wide = wide[[percent(f) for f in order]] if table.uses_labels else wide
+    return _to_html(wide.fillna("no class head trained").reset_index())
+
+
+def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
+    """Each claim: what the paper says, the verdict here, the mean effect with its interval, how many inequalities hold."""
+    out = pd.DataFrame(
+        {
+            "claim": [v.claim.id for v in verdicts],
+            "in words": [v.claim.text for v in verdicts],
+            "here": [v.verdict for v in verdicts],
+            f"mean effect [{table.unit}], 95% interval": [_effect(v.effect, v.low, v.high) for v in verdicts],
+            "inequalities: hold / fail / open / not run": [
+                " / ".join(str(v.count(x)) for x in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING))
+                for v in verdicts
+            ],
+            "in the paper": ["holds" if v.paper_holds else "does not hold" for v in verdicts],
+        }
+    )
+    return _to_html(out)
+
+
+def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
+    """Every inequality behind the claims, sortable."""
+    lines = [
+        {
+            "claim": v.claim.id,
+            "smaller": c.lower,
+            "larger": c.higher,
+            "labelled": percent(c.fraction),
+            "verdict": c.verdict,
+        }
+        | {
+            f"larger - smaller [{table.unit}], 95% interval": _effect(c.effect, c.low, c.high),
+            "seeds": c.n,
+            "paper": f"{c.paper:+.2f}",
+        }
+        for v in verdicts
+        for c in v.comparisons
+    ]
+    return _to_html(pd.DataFrame(lines))
+
+
+def _effect(effect: float, low: float, high: float) -> str:
+    if pd.isna(effect):
+        return "not run"
+    return f"{effect:+.2f}" + (f" [{low:+.2f}, {high:+.2f}]" if pd.notna(low) else " (one seed)")
+
+
+def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record]) -> Html:
+    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, what is stale."""
+    if not records:
+        return Html("<p>No record yet.</p>")
+    lines = []
+    for budget in sorted({r.experiment.budget for r in records}):
+        part = [r for r in records if r.experiment.budget == budget]
+        spec = table.budgets[budget]
+        joined = {
+            name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
+            for name in ("device", "form", "commit", "date", "code")
+        }
+        lines.append(
+            {
+                "budget": f"{budget}: {spec.images:,} images seen in steps of {spec.batch or spec.batch_unlabelled}",
+                "runs": f"{len(part)}, of which {sum(r.status == 'failed' for r in part)} failed",
+                "seeds": ", ".join(str(s) for s in sorted({r.experiment.seed for r in part})),
+                "data": ", ".join(
+                    sorted({f"{r.data.get('tier')} tier, fingerprint {r.data.get('fingerprint')}" for r in part})
+                ),
+                "device": joined["device"],
+                "form of the convolutions": joined["form"],
+                "commit": joined["commit"]
+                + (" (with uncommitted code)" if any(r.provenance.get("dirty") for r in part) else ""),
+                "date": joined["date"],
+                "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all",
+                "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
+                "stale": f"{sum(record.is_stale(r) for r in part)} computed by code that has changed since",
+            }
+        )
+    return _to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
+
+
+def flagged(records: Sequence[record.Record]) -> Html:
+    """Runs that failed or whose maps are dead or saturated, with the reason."""
+    lines = [
+        {"run": r.key, "status": r.status, "what": r.reason or "; ".join(r.warnings)}
+        for r in records
+        if r.warnings or r.status == "failed"
+    ]
+    return (
+        _to_html(pd.DataFrame(lines)) if lines else Html("<p>No run failed, and none has a dead or saturated map.</p>")
+    )
+
+
+def _to_html(frame: pd.DataFrame, sortable: bool = True) -> Html:
+    classes = "dataframe sortable" if sortable else "dataframe"
+    return Html(f'<div class="scroll">{frame.to_html(classes=classes, index=False, border=0)}</div>')

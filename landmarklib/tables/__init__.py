@@ -1,0 +1,260 @@
+"""Tables: one TOML each, the folder is the registry. Strictly read, torch-free.
+
+A TOML holds everything that a paper's table is here: citation, rows (method, options, weights), fractions, seeds, budgets, the
+published numbers, the claims. To add a row or other fractions, edit that file; no code knows a table by name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from landmarklib.experiment import Experiment
+from landmarklib.types import UserError
+
+SCHEMA = 1  # of the TOML files; a newer one is refused
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: a method with its options and loss weights, and what the paper measured (fraction -> value)."""
+
+    name: str
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    starts: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)  # fields of the budget that this row sets otherwise
+    head_rate: float = 1.0
+    needs_unlabelled: bool = False
+    published: Mapping[float, float] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the paper as inequalities: in every comparison, `lower` has the smaller error at each of the fractions."""
+
+    id: str
+    text: str
+    comparisons: tuple[tuple[str, str, float], ...]  # (lower row, higher row, fraction)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much a run may see. See `Experiment` for the fields."""
+
+    images: int
+    batch: int
+    batch_unlabelled: int
+    rate: float
+    warmup: int
+    hold: float
+    n_evaluations: int
+    evaluation_images: int
+    train_images: int = 0
+    test_images: int = 0
+    size: int = 0  # 0: the table's
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a paper, as it is run here."""
+
+    name: str
+    title: str
+    paper: str
+    where: str
+    citation: str
+    dataset: str
+    metrics: tuple[str, ...]  # the first is the one of the table's cells
+    unit: str
+    select: str
+    size: int
+    fractions: tuple[float, ...]  # (0,) for a table without landmark labels
+    seeds: tuple[int, ...]
+    budgets: Mapping[str, Budget]
+    default_budget: str
+    rows: tuple[Row, ...]
+    claims: tuple[Claim, ...]
+    n_maps: int  # gallery images whose probability maps are kept in each record
+    protocol: tuple[str, ...]  # what the paper leaves open about training and is decided here
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether landmark labels are part of the protocol at all."""
+        return self.fractions != (0,)
+
+    def row(self, name: str) -> Row:
+        """The row of that name. Raises UserError that lists the known ones."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise UserError(f"table {self.name}: unknown method {name!r}; known: {', '.join(r.name for r in self.rows)}")
+
+    def experiments(
+        self,
+        fractions: Sequence[float] | None = None,
+        seeds: Sequence[int] | None = None,
+        methods: Sequence[str] | None = None,
+        budget: str | None = None,
+    ) -> list[Experiment]:
+        """The runs of the table, seed by seed and cheap rows first; None takes the table's own values.
+
+        Rows that need unlabelled images have no cell at fraction 1. Raises UserError for anything that is not valid.
+        """
+        fractions = check_fractions(self, fractions)
+        seeds = check_seeds(self.seeds if seeds is None else seeds)
+        budget = self.default_budget if budget is None else budget
+        if budget not in self.budgets:
+            raise UserError(f"table {self.name}: unknown budget {budget!r}; known: {', '.join(self.budgets)}")
+        rows = self.rows if methods is None else [self.row(name) for name in _list("methods", methods, str)]
+        return [
+            self._experiment(row, fraction, seed, budget)
+            for seed in seeds
+            for row in rows
+            for fraction in fractions
+            if not (row.needs_unlabelled and fraction == 1)
+        ]
+
+    def _experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
+        values = {**asdict(self.budgets[budget]), **row.training}
+        values.pop("note")
+        values["size"] = values["size"] or self.size
+        return Experiment(
+            table=self.name,
+            row=row.name,
+            dataset=self.dataset,
+            method=row.method,
+            options=row.options,
+            weights=row.weights,
+            starts=row.starts,
+            head_rate=row.head_rate,
+            fraction=fraction,
+            seed=seed,
+            budget=budget,
+            select=self.select,
+            **values,
+        )
+
+
+def names() -> list[str]:
+    """All tables that can be run, in the order of the book."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+@cache
+def get(name: str) -> Table:
+    """The table of that name. Raises UserError that lists the known ones."""
+    if name not in names():
+        raise UserError(f"unknown table {name!r}; known: {', '.join(names())}")
+    return read(FOLDER / f"{name}.toml")
+
+
+def read(path: Path) -> Table:
+    """Read a table strictly: a key that nothing reads, a claim about an unknown row or a newer schema raise UserError."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path.name}: not valid TOML: {error}") from None
+    schema = raw.pop("schema", None)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise UserError(f"{path.name}: schema {schema!r}; this library reads tables up to schema {SCHEMA}")
+    common = raw.pop("common", {})
+    try:
+        rows = tuple(
+            _row(path.name, {**r, "options": {**common.get("options", {}), **r.get("options", {})}})
+            for r in raw.pop("rows")
+        )
+        budgets = {name: _build(f"{path.name}, budget {name}", Budget, b) for name, b in raw.pop("budgets").items()}
+        claims = tuple(_claim(path.name, c, rows, raw["fractions"]) for c in raw.pop("claims", []))
+        for name in ("seeds", "metrics", "protocol"):
+            raw[name] = tuple(raw[name])
+        raw["fractions"] = tuple(float(f) for f in raw["fractions"])
+    except KeyError as error:
+        raise UserError(f"{path.name}: {error.args[0]!r} is missing") from None
+    return _build(path.name, Table, {**raw, "rows": rows, "budgets": budgets, "claims": claims})
+
+
+def _row(where: str, raw: dict) -> Row:
+    if unknown := set(raw.get("training", {})) - {f.name for f in fields(Budget)}:
+        raise UserError(f"{where}, row {raw.get('name')}: unknown key {sorted(unknown)[0]!r} in training")
+    published = {float(fraction): value for fraction, value in raw.pop("published", {}).items()}
+    return _build(f"{where}, row {raw.get('name')}", Row, {**raw, "published": published})
+
+
+def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float]) -> Claim:
+    """A comparison lists lower and higher rows; every pair of them, at every fraction that both have, is one inequality."""
+    known = {row.name: row for row in rows}
+    pairs = []
+    for comparison in raw["comparisons"]:
+        unknown = {*comparison["lower"], *comparison["higher"]} - set(known)
+        if unknown:
+            raise UserError(f"{where}, claim {raw['id']}: unknown rows {sorted(unknown)}; known: {', '.join(known)}")
+        for lower in comparison["lower"]:
+            for higher in comparison["higher"]:
+                for fraction in comparison.get("fractions", fractions):
+                    if fraction != 1 or not (known[lower].needs_unlabelled or known[higher].needs_unlabelled):
+                        pairs.append((lower, higher, float(fraction)))
+    return Claim(raw["id"], raw["text"], tuple(pairs))
+
+
+def _build(where: str, kind: type, raw: dict) -> Any:
+    names = {f.name for f in fields(kind)}
+    if unknown := set(raw) - names:
+        raise UserError(f"{where}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(names))}")
+    for f in fields(kind):  # TOML tells 900 from 900.0, a weight does not
+        if f.name in raw and f.type == "float":
+            raw[f.name] = float(raw[f.name])
+        elif f.name in raw and str(f.type).endswith("float]"):
+            raw[f.name] = {name: float(value) for name, value in raw[f.name].items()}
+    try:
+        return kind(**raw)
+    except TypeError as error:
+        raise UserError(f"{where}: {str(error).split('__init__() ')[-1]}") from None
+
+
+def check_fractions(table: Table, fractions: object) -> tuple[float, ...]:
+    """Label fractions as sorted different numbers in (0, 1]; None takes the table's own."""
+    if fractions is None:
+        return table.fractions
+    values = _list("fractions", fractions, float)
+    if not table.uses_labels:
+        if values != [0.0]:
+            raise UserError(f"table {table.name}: fractions do not apply, its networks see no landmark labels")
+        return table.fractions
+    for value in values:
+        if not 0 < value <= 1:
+            raise UserError(f"fractions: {value:g} is outside (0, 1]")
+    return tuple(sorted(set(values)))
+
+
+def check_seeds(seeds: object) -> tuple[int, ...]:
+    """Seeds as different integers >= 0, in the order given."""
+    values = _list("seeds", seeds, int)
+    for value in values:
+        if value < 0:
+            raise UserError(f"seeds: {value} is negative")
+    return tuple(dict.fromkeys(values))
+
+
+def _list(name: str, values: object, kind: type) -> list:
+    """A list of one kind; a string where a list belongs is the classic mistake."""
+    example = {"fractions": "[0.05, 0.2]", "seeds": "[0, 1, 2]", "methods": '["Seq-MT (L)"]'}[name]
+    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+        raise UserError(f"{name}: {values!r} is not a list with at least one value; write {name} = {example}")
+    for value in values:
+        right = (
+            isinstance(value, str) if kind is str else isinstance(value, (int, kind)) and not isinstance(value, bool)
+        )
+        if not right or (kind is int and not isinstance(value, int)):
+            raise UserError(
+                f"{name}: {value!r} is not {'a name' if kind is str else 'a number'}; write {name} = {example}"
+            )
+    return [kind(value) for value in values]

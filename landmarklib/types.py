@@ -1,0 +1,58 @@
+"""The few types that everything shares, and the letters used in every shape.
+
+B images in a batch, N images in a set, K points, C channels, H rows, W columns; a point is (x, y).
+Imports no torch, so that the reading side (experiment, record, report) may use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+if TYPE_CHECKING:
+    import torch
+
+
+class UserError(Exception):
+    """A mistake of the caller: its message is one line that says what is wrong, where, and what is valid."""
+
+
+class DataMissing(UserError):
+    """A data set is not on this machine: the message says how to get it."""
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """One split of a data set, in memory.
+
+    images: uint8, N x C x H x W. points: N x K x 2, xy in pixels of that image, pixel centres at integers;
+    NaN where unknown. visible: N x K. ids: N different strings. attributes: name -> N values.
+    """
+
+    images: UInt8[np.ndarray, "N C H W"]
+    points: Float[np.ndarray, "N K 2"]
+    visible: Bool[np.ndarray, "N K"]
+    ids: tuple[str, ...]
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a method sees: B images of which some are labelled.
+
+    images: float32 in [0, 1], B x C x H x W. points: B x K x 2 in [-1, 1] (edges of the image at +-1), NaN for
+    unlabelled images, so that a leak of labels is loud. visible: B x K. labelled: B. classes: B, from 0.
+    """
+
+    images: torch.Tensor
+    points: torch.Tensor
+    visible: torch.Tensor
+    labelled: torch.Tensor
+    classes: torch.Tensor

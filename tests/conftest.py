@@ -1,0 +1,18 @@
+"""Shared fixtures. Every test is seeded by what it does; nothing sleeps and nothing uses the network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Results must not depend on the machine's cores while testing."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A generator with a fixed seed."""
+    return torch.Generator().manual_seed(0)
