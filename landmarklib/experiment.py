@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 
@@ -49,19 +49,13 @@ class Experiment:
         return max(1, self.images // (self.batch or self.batch_unlabelled))
 
     @property
-    def evaluations(self) -> set[int]:
-        """The steps after which validation is measured: evenly spread over the last 70% of training."""
-        n = self.n_evaluations
-        return {max(1, round(self.steps * (0.3 + 0.7 * (i + 1) / n))) for i in range(n)}
-
-    @property
     def passes(self) -> float:
         """About how many images go forward and backward: what a run costs, in a unit that every machine can time."""
         extra = 0.0
         active = {t: 1 - self.starts.get(t, 0) for t, w in self.weights.items() if w}
         if self.fraction < 1 and active.keys() & {"classes", "elt"}:
             extra = max(active.get("classes", 0), active.get("elt", 0)) + active.get("elt", 0)
-        return self.steps * (self.batch + extra * self.batch_unlabelled)
+        return float(self.steps * (self.batch + extra * self.batch_unlabelled))
 
     @property
     def key(self) -> str:
@@ -72,8 +66,14 @@ class Experiment:
 
 
 def canonical(experiment: Experiment) -> str:
-    """JSON with sorted keys and numbers in one form (1 and 1.0 are the same number)."""
-    return json.dumps(_plain(asdict(experiment)), sort_keys=True, separators=(",", ":"))
+    """JSON with sorted keys and numbers in one form (1 and 1.0 are the same number).
+
+    A field that has a default and holds it is left out, so a field added later, with the value that was meant all along as its
+    default, renames no record.
+    """
+    values = asdict(experiment)
+    given = {f.name: values[f.name] for f in fields(experiment) if f.default is MISSING or values[f.name] != f.default}
+    return json.dumps(_plain(given), sort_keys=True, separators=(",", ":"))
 
 
 def _plain(value: Any) -> Any:

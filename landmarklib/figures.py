@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from landmarklib import claims, datasets, report
+from landmarklib import claims, datasets, metrics, report
 from landmarklib.record import Record
 from landmarklib.tables import Table
 
@@ -124,6 +124,35 @@ def gallery(
     return figure
 
 
+def best(records: Sequence[Record], row: str) -> Record | None:
+    """The run of that row with the best validation value: what one would keep. None if there is none."""
+    done = [r for r in records if r.experiment.row == row and r.status == "done" and r.curve]
+    if not done:
+        return None
+    select = done[0].experiment.select
+    sign = 1 if metrics.LOWER_IS_BETTER[select] else -1
+    return min(done, key=lambda r: min(sign * point["validation"][select] for point in r.curve))
+
+
+def starts(table: Table, runs: pd.DataFrame):
+    """Accuracy against the share of points on their own shape, a mark per start. Returns a Figure."""
+    plt = _pyplot()
+    figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for row, colour, marker in zip(table.rows, COLOURS[1::-1], MARKERS, strict=False):
+        part = runs[(runs.row == row.name) & (runs.status == "done")] if len(runs) else runs
+        if len(part):
+            axis.scatter(
+                part.own_percent, part.accuracy_percent, color=colour, marker=marker, s=60, alpha=0.7, label=row.name
+            )
+    axis.axhline(99, color="0.4", lw=1, ls="--", label="accuracy in the paper")
+    axis.set(
+        xlabel=report.LABELS["own_percent"], ylabel=report.LABELS["accuracy_percent"], xlim=(45, 102), ylim=(48, 102)
+    )
+    axis.legend(frameon=False, loc="lower right")
+    axis.grid(alpha=0.3)
+    return figure
+
+
 def _find(records: Sequence[Record], row: str, fraction: float, seed: int) -> Record | None:
     for r in records:
         if (r.experiment.row, r.experiment.fraction, r.experiment.seed, r.status) == (row, fraction, seed, "done"):
@@ -143,10 +172,10 @@ def _draw(axis, test, g: dict) -> None:
     axis.set(xticks=[], yticks=[])
 
 
-def probability_maps(table: Table, r: Record, n_images: int = 4):
+def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     """Images on top, below them the softmax of each landmark's map (brightest pixel white), predicted point as a cross. Returns a Figure."""
     plt = _pyplot()
-    entries = [g for g in r.gallery if "maps" in g][:n_images]
+    entries = [g for g in r.gallery if "maps" in g][:n_images] if r else []
     if not entries:
         return report.Html("<p>This record keeps no probability maps.</p>")
     dataset = datasets.get(table.dataset)

@@ -27,6 +27,10 @@ from landmarklib.types import UserError
 
 SCHEMA = 1
 PACKAGE = Path(__file__).parent
+# Modules that describe and change no number: registries, types, this file; an experiment's fields are in its key.
+DESCRIBE = {
+    f"landmarklib{part}" for part in ("", ".types", ".experiment", ".record", ".tables", ".datasets", ".methods")
+}
 STATUSES = ("done", "failed")
 
 
@@ -145,7 +149,7 @@ def provenance(experiment: Experiment, device: str, form: str) -> dict[str, Any]
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    commit, dirty = _commit()
+    commit, dirty = _commit([_source(name) for name in _closure(experiment.method, experiment.dataset)])
     return {
         "commit": commit,
         "dirty": dirty,
@@ -166,22 +170,22 @@ def is_stale(record: Record) -> bool:
 @cache
 def code_digest(method: str, dataset: str) -> str:
     """12 hex digits over the syntax trees of every module that a run of this method on this data set imports."""
-    waiting = [
-        "landmarklib.train",
-        "landmarklib.evaluate",
-        f"landmarklib.methods.{method}",
-        f"landmarklib.datasets.{dataset}",
-    ]
-    trees: dict[str, str] = {}
+    trees = {name: ast.dump(_without_docstrings(tree)) for name, tree in _closure(method, dataset).items()}
+    return hashlib.sha256("\n".join(f"{n} {trees[n]}" for n in sorted(trees)).encode()).hexdigest()[:12]
+
+
+def _closure(method: str, dataset: str) -> dict[str, ast.AST]:
+    """Module -> syntax tree of all that a run of this method on this data set imports and that may change a number."""
+    waiting = ["landmarklib.compute", f"landmarklib.methods.{method}", f"landmarklib.datasets.{dataset}"]
+    trees: dict[str, ast.AST] = {}
     while waiting:
         name = waiting.pop()
         path = _source(name)
-        if name in trees or path is None or name == "landmarklib":  # the version number changes no result
+        if name in trees or name in DESCRIBE or path is None:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        trees[name] = ast.dump(_without_docstrings(tree))
-        waiting += [module for module in imported(tree) if module.startswith("landmarklib")]
-    return hashlib.sha256("\n".join(f"{n} {trees[n]}" for n in sorted(trees)).encode()).hexdigest()[:12]
+        trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+        waiting += [module for module in imported(trees[name]) if module.startswith("landmarklib")]
+    return trees
 
 
 def imported(tree: ast.AST) -> list[str]:
@@ -212,15 +216,15 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
     return tree
 
 
-def _commit() -> tuple[str, bool]:
-    """Short commit of the library's own checkout and whether its code differs from it; "" outside a checkout."""
+def _commit(sources: list[Path | None]) -> tuple[str, bool]:
+    """Short commit of the library's own checkout and whether these files differ from it; "" outside a checkout."""
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", str(PACKAGE), *words], capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
-        return git("rev-parse", "--short=12", "HEAD"), bool(git("status", "--porcelain", "--", "."))
+        return git("rev-parse", "--short=12", "HEAD"), bool(git("status", "--porcelain", "--", *map(str, sources)))
     except OSError:
         return "", False
 

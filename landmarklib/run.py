@@ -1,4 +1,4 @@
-"""The only way to compute: `run` makes one record, `ensure` makes those of a table that are missing.
+"""The only way to compute: `ensure` makes the records of a table that are missing, each by `compute.run`.
 
 A run is independent, keyed and written in one step, so any number of processes may fill one table: each takes the runs
 whose lock is free. torch is imported only where something has to be trained.
@@ -12,20 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from landmarklib import datasets, metrics, record, tables
+from landmarklib import compute, datasets, record, tables
 from landmarklib.experiment import Experiment
-from landmarklib.record import Record
-from landmarklib.types import Annotations, UserError
+from landmarklib.types import UserError
 
 SAFETY = 1.3  # a run is started only if the deadline leaves this much more than its estimated time
 DEFERRED, BUSY, DONE = "deferred", "busy", "done"
@@ -62,83 +58,12 @@ def ensure(
         check_writable(folder / table)
         stop = float("inf") if deadline is None else time.time() + deadline
         workers = min(len(missing), workers or (available_cores() if device == "cpu" else 1))
-        compute(missing, folder, device, workers, stop, refresh, spec.n_maps)
+        fill(missing, folder, device, workers, stop, refresh, spec.n_maps)
     paths = [record.path_of(folder, e) for e in experiments]
     return record.frame([record.load(path) for path in paths if path.exists()])
 
 
-def run(
-    experiment: Experiment,
-    *,
-    device: str = "cpu",
-    form: object = None,
-    n_maps: int = 0,
-    progress: Callable[[int], None] = lambda passes: None,
-) -> Record:
-    """Train, predict the test split, and say how good that is. The only function that trains.
-
-    form: how convolutions are computed (`nets.plain.Form`); None takes the fastest on this device. n_maps: test images
-    whose probability maps go into the record. Raises DataMissing where the data set is not on this machine.
-    """
-    import torch
-
-    from landmarklib import evaluate, methods, train
-    from landmarklib.nets import plain
-
-    where = torch.device(device)
-    method, dataset = methods.get(experiment.method), datasets.get(experiment.dataset)
-    options = complete_options(experiment)
-    splits = {name: load_split(experiment.dataset, name, experiment.size) for name in dataset.counts}
-    training = first(splits["train"], experiment.train_images)
-    chosen = datasets.label_subset(training.ids, experiment.fraction, experiment.seed, training.attributes["class"])
-    generator = torch.Generator().manual_seed(experiment.seed)
-    module = method.build(dataset, experiment.size, options, generator).to(where)
-    if form is None:
-        form, _ = measured_form(*network(experiment), device)
-    plain.set_form(module, form)
-    data = train.to_device(training, torch.from_numpy(chosen), where)
-    validation = first(splits["val"], experiment.evaluation_images)
-    outcome = train.train(module, method, experiment, data, validation, options, generator, progress)
-    plain.set_form(module, form._replace(dtype=torch.float32))
-    assignment = None
-    if not experiment.fraction:
-        found = evaluate.predict(module, method, validation.images, options, where)
-        assignment = metrics.best_assignment(found.points, validation.points)
-    test = first(splits["test"], experiment.test_images)
-    predictions = evaluate.predict(module, method, test.images, options, where)
-    values = evaluate.per_image(predictions, test, assignment)
-    if "classes" not in experiment.weights:
-        values.pop("accuracy_percent", None)  # the head was never trained
-    common = {
-        "experiment": experiment,
-        "curve": tuple(outcome.curve),
-        "best_step": outcome.best_step,
-        "warnings": tuple(outcome.warnings),
-        "passes": outcome.passes,
-        "seconds": round(outcome.seconds, 2),
-        "data": {
-            "tier": dataset.tier,
-            "fingerprint": split_fingerprint(experiment.dataset, experiment.size),
-            "n_labelled": len(chosen),
-            "labelled": datasets.ids_hash([training.ids[i] for i in chosen]),
-        },
-        "provenance": record.provenance(experiment, device_name(where), str(form)),
-    }
-    if outcome.failure:
-        return Record(status="failed", reason=outcome.failure, **common)
-    points = predictions.points if assignment is None else predictions.points[:, assignment]
-    maps = evaluate.probability_maps(module, method, test.images[:n_maps], options, where, assignment) if n_maps else []
-    return Record(
-        status="done",
-        metrics={name: summary(v) for name, v in values.items()},
-        quantiles=tuple(np.round(np.nanquantile(values["error_px"], np.linspace(0, 1, 21)), 4).tolist()),
-        gallery=tuple(gallery(points, predictions.classes, values["error_px"], maps)),
-        assignment=None if assignment is None else tuple(assignment),
-        **common,
-    )
-
-
-def compute(
+def fill(
     missing: list[Experiment], folder: Path, device: str, workers: int, stop: float, refresh: bool, n_maps: int
 ) -> None:
     """Fill the folder with the missing records, in this process or in several, with a progress bar over image passes."""
@@ -219,7 +144,7 @@ def attempt(
                 return DONE
             if stop < float("inf") and time.time() + SAFETY * estimate_seconds(experiment, device) > stop:
                 return DEFERRED
-            record.save(run(experiment, device=device, n_maps=n_maps, progress=progress or _count), folder)
+            record.save(compute.run(experiment, device=device, n_maps=n_maps, progress=progress or _count), folder)
             return DONE
     except Timeout:
         return BUSY
@@ -227,97 +152,10 @@ def attempt(
 
 def estimate_seconds(experiment: Experiment, device: str) -> float:
     """Seconds that a run takes here, from the measured rate of its network: training passes, evaluations, test."""
-    _, rate = measured_form(*network(experiment), device)
+    _, rate = compute.measured_form(*compute.network(experiment), device)
     n_test = experiment.test_images or datasets.get(experiment.dataset).counts["test"]
     forward = experiment.n_evaluations * experiment.evaluation_images + 2 * n_test
     return (experiment.passes + forward / 3) / rate
-
-
-def network(experiment: Experiment) -> tuple:
-    """What decides how fast a network is: data set, method, image side, and the options that set its shape."""
-    options = complete_options(experiment)
-    shape = tuple((name, options[name]) for name in ("kernel", "depth", "width") if name in options)
-    return experiment.dataset, experiment.method, experiment.size, shape
-
-
-@cache
-def measured_form(dataset: str, method: str, size: int, shape: tuple, device: str) -> tuple[object, float]:
-    """The fastest form of this network on this device and its images per second, forward and backward."""
-    import torch
-
-    from landmarklib import methods
-    from landmarklib.nets import plain
-
-    generator = torch.Generator().manual_seed(0)
-    options = {**methods.get(method).OPTIONS, **dict(shape)}
-    module = methods.get(method).build(datasets.get(dataset), size, options, generator).to(device)
-    localizer = getattr(module, "localizer", None) or module.first
-    return plain.fastest_form(localizer, torch.rand(16, 1, size, size, generator=generator).to(device))
-
-
-def complete_options(experiment: Experiment) -> dict:
-    """The method's defaults with the experiment's changes. Raises UserError for an option or term that the method lacks."""
-    from landmarklib import methods
-
-    method = methods.get(experiment.method)
-    for kind, given, known in (
-        ("option", experiment.options, method.OPTIONS),
-        ("loss term", experiment.weights, method.TERMS),
-    ):
-        if unknown := set(given) - set(known):
-            raise UserError(f"{experiment.method}: unknown {kind} {sorted(unknown)[0]!r}; known: {', '.join(known)}")
-    return {**method.OPTIONS, **experiment.options}
-
-
-@cache
-def load_split(dataset: str, split: str, size: int) -> Annotations:
-    """A split, kept in memory for the next run of this process."""
-    return datasets.get(dataset).load(None, split, size)
-
-
-@cache
-def split_fingerprint(dataset: str, size: int) -> str:
-    """One fingerprint over all splits."""
-    prints = [datasets.fingerprint(load_split(dataset, split, size)) for split in sorted(datasets.get(dataset).counts)]
-    return datasets.ids_hash(prints)
-
-
-def first(annotations: Annotations, n: int) -> Annotations:
-    """The first n images; 0 keeps all."""
-    if not n:
-        return annotations
-    attributes = {name: value[:n] for name, value in annotations.attributes.items()}
-    a = annotations
-    return replace(
-        a, images=a.images[:n], points=a.points[:n], visible=a.visible[:n], ids=a.ids[:n], attributes=attributes
-    )
-
-
-def summary(values: np.ndarray) -> dict[str, float]:
-    """Mean, its 95% interval over images, and their number."""
-    mean, low, high = (round(v, 4) for v in metrics.interval(values))
-    return {"mean": mean, "low": low, "high": high, "n": int((~np.isnan(values)).sum())}
-
-
-def gallery(points: np.ndarray, classes: np.ndarray | None, error: np.ndarray, maps: list[list[str]]) -> list[dict]:
-    """The first four test images, the same for every run, then this run's best, median and three worst."""
-    order = np.argsort(error)
-    chosen = [("fixed", i) for i in range(max(4, len(maps)))] + [("best", order[0]), ("median", order[len(order) // 2])]
-    chosen += [("worst", i) for i in order[:-4:-1]]
-    entries = []
-    for kind, i in chosen:
-        entry = {
-            "kind": kind,
-            "index": int(i),
-            "error_px": round(float(error[i]), 3),
-            "points": np.round(points[i].astype(float), 2).tolist(),
-        }
-        if classes is not None:
-            entry["class"] = int(classes[i])
-        if kind == "fixed" and i < len(maps):
-            entry["maps"] = maps[i]
-        entries.append(entry)
-    return entries
 
 
 def check_device(device: str) -> None:
@@ -362,19 +200,3 @@ def check_number(name: str, value: object, kind: type) -> None:
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def device_name(device) -> str:
-    """What computed it, in words: the processor's or the GPU's name."""
-    import platform
-
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            name = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"CPU {name}, {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"

@@ -87,16 +87,18 @@ def train(
     device = data.images.device
     outcome = Outcome(module)
     start = time.perf_counter()
-    rate = [
-        experiment.rate * (experiment.head_rate if name.startswith("head.") else 1)
-        for name, _ in module.named_parameters()
+    named = list(module.named_parameters())
+    body, head = ([p for n, p in named if n.startswith("head.") == is_head] for is_head in (False, True))
+    groups = [
+        {"params": body, "base": experiment.rate},
+        {"params": head, "base": experiment.rate * experiment.head_rate},
     ]
-    groups = [{"params": [p], "base": r} for p, r in zip(module.parameters(), rate, strict=True)]
-    optimizer = torch.optim.Adam(groups, lr=experiment.rate, fused=True)
+    optimizer = torch.optim.Adam([g for g in groups if g["params"]], lr=experiment.rate, fused=True)
     noise = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
     labelled = endless(data.labelled.nonzero()[:, 0].cpu(), experiment.batch, generator)
     unlabelled = endless((~data.labelled).nonzero()[:, 0].cpu(), experiment.batch_unlabelled, generator)
     best, best_state = float("inf"), copy.deepcopy(module.state_dict())
+    measured = evaluations(experiment)
     module.train()
     for step in range(experiment.steps):
         terms = {
@@ -114,16 +116,16 @@ def train(
         passes = len(batch.images) + (len(values["elt"][0]) if "elt" in values else 0)
         outcome.passes += passes
         progress(passes)
-        if step + 1 in experiment.evaluations:
+        if step + 1 in measured:
             loss = float(total.detach())
             if loss != loss or loss in (float("inf"), -float("inf")):
                 outcome.failure = f"loss is not finite at step {step + 1} of {experiment.steps}"
                 break
             scores = evaluate.scores(module, method, validation, options, device)
-            named = {t: float(losses.masked_mean(*v).detach()) for t, v in values.items()}
-            outcome.curve.append({"step": step + 1, "loss": named, "validation": scores})
+            parts = {t: float(losses.masked_mean(*v).detach()) for t, v in values.items()}
+            outcome.curve.append({"step": step + 1, "loss": parts, "validation": scores})
             value = evaluate.select(scores, experiment.select)
-            if value < best:
+            if value <= best:  # of equals the later one: it has learnt longer
                 best, outcome.best_step, best_state = value, step + 1, copy.deepcopy(module.state_dict())
             module.train()
     module.load_state_dict(best_state)
@@ -131,6 +133,12 @@ def train(
     outcome.seconds = time.perf_counter() - start
     outcome.warnings = health(module, method, data, options)
     return outcome
+
+
+def evaluations(experiment: Experiment) -> set[int]:
+    """The steps after which validation is measured: evenly spread over the last 70% of training."""
+    n = experiment.n_evaluations
+    return {max(1, round(experiment.steps * (0.3 + 0.7 * (i + 1) / n))) for i in range(n)}
 
 
 def schedule(step: int, steps: int, warmup: int, hold: float) -> float:
@@ -153,7 +161,10 @@ def endless(index: Tensor, n: int, generator: torch.Generator) -> Iterator[Tenso
 
 @torch.no_grad()
 def health(module: nn.Module, method: ModuleType, data: Data, options: dict) -> list[str]:
-    """Dead and saturated maps on the first 64 training images, in words; empty for methods without maps."""
+    """Dead and saturated maps on the first 64 training images, in words; empty for methods without maps.
+
+    Only soft-argmax can saturate: a cross-entropy over pixels wants its maps as peaked as it can get them.
+    """
     prediction = method.predict(module, data.batch(torch.arange(64, device=data.images.device)).images, options)
     if prediction.maps is None:
         return []
@@ -162,6 +173,8 @@ def health(module: nn.Module, method: ModuleType, data: Data, options: dict) -> 
     saturated = [
         k for k, (v, e) in enumerate(zip(largest, entropy, strict=True)) if v > SATURATED[0] and e < SATURATED[1]
     ]
+    if options.get("decoder") == "softmax":
+        saturated = []
     return [f"map {k} is dead: it is constant" for k in dead] + [
         f"map {k} is saturated: |beta map| {largest[k]:.0f}, entropy {entropy[k]:.3f} of the full" for k in saturated
     ]

@@ -1,0 +1,245 @@
+"""From notebooks and records to pages: execute with papermill, refuse what did not finish, build strictly with Jupyter Book.
+
+Pages under book/ are text; what depends on records is generated into book/_generated/ and included by them. Nothing typed into a page is a
+result.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from landmarklib import claims, datasets, record, report, tables
+from landmarklib.types import UserError
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+BOOK = ROOT / "book"
+LIVE = "quickstart"  # the notebook whose runs fit into a minute
+KERNEL = "python3"
+# A kernel in a closed machine has nobody to talk to; the frozen-modules notice is the debugger's.
+QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONWARNINGS": "ignore:.*TCP without encryption.*"}
+
+
+def names() -> list[str]:
+    """All notebooks."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+
+def notebook_path(name: str) -> Path:
+    """The source notebook of that name. Raises UserError that lists the known ones."""
+    if name not in names():
+        known = ", ".join(names()) or f"none, {NOTEBOOKS} is not a checkout of this project"
+        raise UserError(f"unknown notebook {name!r}; known: {known}")
+    return NOTEBOOKS / f"{name}.ipynb"
+
+
+def parameters_of(path: Path) -> dict[str, tuple[str, object]]:
+    """Name -> (type, default) from the cell tagged `parameters`: plain annotated assignments."""
+    import nbformat
+
+    cells = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise UserError(f"{path}: {len(cells)} cells are tagged parameters, there must be one")
+    found = {}
+    for node in ast.parse(cells[0].source).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            found[node.target.id] = (ast.unparse(node.annotation), ast.literal_eval(node.value))
+    return found
+
+
+def execute(name: str, parameters: dict[str, object] | None = None, folder: Path = BOOK / "tables") -> Path:
+    """Run a notebook and put it into the folder, in one step and only if it finished. Returns its path."""
+    import papermill
+
+    source, parameters = notebook_path(name), parameters or {}
+    known = parameters_of(source)
+    if unknown := set(parameters) - set(known):
+        raise UserError(f"notebook {name}: unknown parameter {sorted(unknown)[0]!r}; known: {', '.join(known)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    part, target = folder / f"{name}.part.ipynb", folder / f"{name}.ipynb"
+    os.environ.update(QUIET)
+    try:
+        papermill.execute_notebook(
+            source, part, parameters, kernel_name=KERNEL, progress_bar=False, stderr_file=sys.stderr, cwd=str(ROOT)
+        )
+        refuse_unfinished(part)
+    except papermill.exceptions.PapermillExecutionError as error:
+        raise UserError(f"notebook {name}: {error.ename}: {error.evalue}") from None
+    part.rename(target)
+    return target
+
+
+def refuse_unfinished(path: Path) -> None:
+    """Raise UserError if a cell failed or did not run: Jupyter Book would publish it without a word."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    if notebook.metadata.get("papermill", {}).get("exception"):
+        raise UserError(f"{path.name}: its run ended with an exception; it is not published")
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        if any(output.output_type == "error" for output in cell.outputs):
+            raise UserError(f"{path.name}: cell {number} failed; it is not published")
+        if cell.execution_count is None:
+            raise UserError(f"{path.name}: cell {number} did not run; it is not published")
+
+
+def build(live: bool = False) -> Path:
+    """Execute every notebook, generate what depends on records, build strictly. Returns the first page's path.
+
+    live: the quickstart trains on this machine, into a folder of its own, instead of showing its committed records.
+    """
+    check_results()
+    shutil.rmtree(BOOK / "tables", ignore_errors=True)
+    with tqdm(names(), desc="notebooks", unit="notebook") as bar:
+        for name in bar:
+            bar.set_postfix_str(name)
+            trained = {"refresh": True, "results": str(ROOT / "build" / "live")} if live and name == LIVE else {}
+            execute(name, trained)
+    generate()
+    for path in sorted((BOOK / "tables").glob("*.ipynb")):
+        refuse_unfinished(path)
+    command = [sys.executable, "-m", "jupyter_book", "build", str(BOOK), "--all", "-W", "--keep-going", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        raise UserError(f"jupyter-book stopped with status {done.returncode}:\n{tail}")
+    return BOOK / "_build" / "html" / "index.html"
+
+
+def check_results() -> None:
+    """Raise UserError for the first record that cannot be read, before any work is done."""
+    for name in tables.names():
+        record.load_all(record.results_folder(), name)
+
+
+def generate(folder: Path = BOOK / "_generated") -> None:
+    """Write every included part: summary of all tables, deviations, data sets, status, and the CSV files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "summary.md").write_text(summary(), encoding="utf-8")
+    (folder / "deviations.md").write_text(deviations_page(), encoding="utf-8")
+    (folder / "status.md").write_text(report._to_html(status()) + "\n", encoding="utf-8")
+    (folder / "data.md").write_text(data_page(), encoding="utf-8")
+    for name in tables.names():
+        table = tables.get(name)
+        runs = record.frame(record.load_all(record.results_folder(), name))
+        report.cells(table, runs).to_csv(folder / f"{name}.csv", index=False)
+        if table.claims:
+            claims.frame(claims.evaluate(table, runs)).to_csv(folder / f"{name}-claims.csv", index=False)
+
+
+def summary() -> str:
+    """Every table of the four papers, one line each: how far it is here and how its claims stand."""
+    papers = tomllib.loads((Path(__file__).parent / "papers.toml").read_text(encoding="utf-8"))
+    lines = []
+    for paper in papers["papers"]:
+        for entry in paper["tables"]:
+            lines.append(_summary_line(paper["short"], entry))
+    frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "what", "here", "claims"])
+    return report._to_html(frame).replace("&lt;", "<").replace("&gt;", ">") + "\n"
+
+
+def _summary_line(paper: str, entry: dict) -> list[str]:
+    line = [paper, entry["table"], entry["dataset"], entry["what"]]
+    if "run" not in entry:
+        return [*line, "planned", "planned"]
+    table = tables.get(entry["run"])
+    runs = record.frame(record.load_all(record.results_folder(), table.name))
+    cells, of, _, _ = report.state(table, runs)
+    link = f'<a href="tables/{table.name}.html">{"done" if cells == of else "part"}: {cells} of {of} cells</a>'
+    verdicts = [v.verdict for v in claims.evaluate(table, runs)]
+    counted = [
+        f"{verdicts.count(v)} {v}"
+        for v in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING)
+        if v in verdicts
+    ]
+    return [*line, link, ", ".join(counted) or "none stated as inequalities"]
+
+
+def deviations() -> list[tuple[str, str]]:
+    """(file, sentence) of every comment in the library that starts with DEVIATION:, with its continuation lines."""
+    found = []
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for i, line in enumerate(lines):
+            if not line.strip().startswith("# DEVIATION:"):
+                continue
+            words = [line.strip().removeprefix("# DEVIATION:").strip()]
+            for following in lines[i + 1 :]:
+                if not following.strip().startswith("# "):
+                    break
+                words.append(following.strip()[2:])
+            found.append((path.relative_to(ROOT).as_posix(), " ".join(words)))
+    return found
+
+
+def deviations_page() -> str:
+    """The deviations as a list, then each table's training protocol: what the papers leave open or we do otherwise."""
+    lines = [f"- {text} (`{path}`)" for path, text in deviations()]
+    for name in tables.names():
+        table = tables.get(name)
+        lines += ["", f"**{table.title}** ({table.paper}, {table.where})", ""] + [
+            f"- {text}" for text in table.protocol
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def data_page() -> str:
+    """A section per data set, from its DATASET constant."""
+    parts = []
+    for name in datasets.names():
+        d = datasets.get(name)
+        counts = ", ".join(f"{n:,} {split}" for split, n in d.counts.items())
+        parts += [f"## {d.title}", "", f"| | |\n|---|---|\n| images | {counts}, {d.size} x {d.size} px |"]
+        parts += [f"| landmarks | {'; '.join(d.landmarks)} |", f"| classes | {d.n_classes} |", f"| tier | {d.tier} |"]
+        parts += [f"| licence | {d.licence} |", f"| how to get it | {d.obtain} |", f"| source | {d.citation} |", ""]
+        parts += (
+            ["What the paper leaves open, and what is assumed here:", ""]
+            + [f"- {text}" for text in d.assumptions]
+            + [""]
+        )
+    return "\n".join(parts)
+
+
+def status() -> pd.DataFrame:
+    """A line per table and budget: runs, seeds, failures, flags, stale records, dates, hours."""
+    lines = []
+    for name in tables.names():
+        records = record.load_all(record.results_folder(), name)
+        for budget in tables.get(name).budgets:
+            part = [r for r in records if r.experiment.budget == budget]
+            dates = sorted({r.provenance.get("date", "") for r in part})
+            lines.append(
+                {"table": name, "budget": budget, "runs": len(part), "seeds": len({r.experiment.seed for r in part})}
+                | {"failed": sum(r.status == "failed" for r in part), "flagged": sum(bool(r.warnings) for r in part)}
+                | {
+                    "stale": sum(record.is_stale(r) for r in part),
+                    "hours": round(sum(r.seconds for r in part) / 3600, 2),
+                }
+                | {"computed": " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "never"}
+            )
+    return pd.DataFrame(lines)
+
+
+def remote_references(folder: Path) -> list[str]:
+    """`page: address` of every script, style sheet, font or image that a built page would load from elsewhere."""
+    pattern = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["'](https?:)?//([^"']+)["'][^>]*>""")
+    found = []
+    for page in sorted(folder.rglob("*.html")):
+        for match in pattern.finditer(page.read_text(encoding="utf-8")):
+            if 'rel="canonical"' not in match[0]:
+                found.append(f"{page.relative_to(folder)}: {html.unescape(match[2])}")
+    return found
