@@ -65,7 +65,8 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
                         "warned": int((done.warnings > 0).sum()) if len(done) else 0,
                     }
                 )
-    return pd.DataFrame(lines)
+    columns = ["method", "fraction", "n_seeds", "mean", "sd", "unit", "paper", "difference", "tier", "budget", "failed", "warned"]
+    return pd.DataFrame(lines, columns=columns)
 
 
 def better(table: Table, metric: str | None = None) -> int:
