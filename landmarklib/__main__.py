@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from landmarklib import __version__
 from landmarklib.types import UserError
@@ -25,25 +27,32 @@ RUN_PARAMETERS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 done, 2 a mistake in what was asked, 130 stopped by the user."""
-    arguments = parser().parse_args(argv)
     try:
+        arguments = parser().parse_args(argv)
         arguments.command(arguments)
+        sys.stdout.flush()
     except UserError as error:
         print(f"landmarklib: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nlandmarklib: stopped; finished runs are kept, the same command goes on from here", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, as `head` does
+    except BrokenPipeError:  # the reader of our output went away, as `head` does; Python flushes once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """argparse that reports a mistake as everything else here does: in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UserError."""
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def parser() -> Parser:
     """All commands with their help."""
-    top = argparse.ArgumentParser(
-        prog="landmarklib", description="Landmark localisation from few labels, settled by running it."
-    )
+    top = Parser(prog="landmarklib", description="Landmark localisation from few labels, settled by running it.")
     top.add_argument("--version", action="version", version=f"landmarklib {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
@@ -65,6 +74,8 @@ def parser() -> argparse.ArgumentParser:
     sub = add("notebook", run_notebook, "Execute a notebook with parameters, into book/tables/.")
     sub.add_argument("name")
     sub.add_argument("parameters", nargs=argparse.REMAINDER, metavar="name=value")
+    sub = add("store", store_notebook, "Store what a notebook's check cell prints, for nbval to compare with.")
+    sub.add_argument("name")
     for name, command, text in (
         ("table", show_table, "One line per cell: method, fraction, n_seeds, mean, sd, unit, paper, tier, budget."),
         ("claims", show_claims, "One line per claim: id, verdict, effect, low, high, paper_holds."),
@@ -140,13 +151,17 @@ def run_parameters(words: list[str]) -> dict:
 
 
 def split_words(words: list[str], known: dict) -> dict[str, str]:
-    """`name=value` and `--name value` words as a dict. Raises UserError for an unknown or repeated name."""
+    """`name=value` and `--name value` words as a dict; `--help` prints the known ones with what is said of them.
+
+    Raises UserError for an unknown or repeated name and for a missing value.
+    """
     values: dict[str, str] = {}
     words = list(words)
     while words:
         word = words.pop(0)
         if word in ("-h", "--help"):
-            raise UserError(f"parameters: {', '.join(known)}")
+            print("\n".join(f"{name:<10} {about}" for name, about in known.items()))
+            raise SystemExit(0)
         if word.startswith("--") and "=" not in word:
             if not words:
                 raise UserError(f"{word}: a value is missing")
@@ -154,6 +169,8 @@ def split_words(words: list[str], known: dict) -> dict[str, str]:
         name, equals, value = word.removeprefix("--").partition("=")
         if name not in known or not equals:
             raise UserError(f"unknown parameter {word!r}; write name=value with one of: {', '.join(known)}")
+        if not value:
+            raise UserError(f"{name}: a value is missing")
         if name in values:
             raise UserError(f"{name} is given twice")
         values[name] = value
@@ -194,7 +211,8 @@ def run_notebook(arguments: argparse.Namespace) -> None:
     path = book.notebook_path(arguments.name)
     known = book.parameters_of(path)
     given = {}
-    for name, text in split_words(arguments.parameters, known).items():
+    described = {name: f"{kind}, {default!r} unless given" for name, (kind, default) in known.items()}
+    for name, text in split_words(arguments.parameters, described).items():
         kind = known[name][0]
         if kind == "bool":
             given[name] = truth(name, text)
@@ -205,6 +223,13 @@ def run_notebook(arguments: argparse.Namespace) -> None:
         else:
             given[name] = text
     print(book.execute(arguments.name, given))
+
+
+def store_notebook(arguments: argparse.Namespace) -> None:
+    """Store a notebook's checked output."""
+    from landmarklib import book
+
+    print(book.store(arguments.name))
 
 
 def _literal(text: str) -> int | float | str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import html
-import os
 import re
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import claims, datasets, record, report, tables
+from landmarklib import claims, datasets, figures, record, report, tables
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -27,8 +26,7 @@ NOTEBOOKS = ROOT / "notebooks"
 BOOK = ROOT / "book"
 LIVE = "quickstart"  # the notebook whose runs fit into a minute
 KERNEL = "python3"
-# A kernel in a closed machine has nobody to talk to; the frozen-modules notice is the debugger's.
-QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONWARNINGS": "ignore:.*TCP without encryption.*"}
+CHECKED = "nbval-check-output"  # tag of the cells whose output is a regression check
 
 
 def names() -> list[str]:
@@ -58,26 +56,48 @@ def parameters_of(path: Path) -> dict[str, tuple[str, object]]:
     return found
 
 
-def execute(name: str, parameters: dict[str, object] | None = None, folder: Path = BOOK / "tables") -> Path:
-    """Run a notebook and put it into the folder, in one step and only if it finished. Returns its path."""
+def execute(name: str, parameters: dict[str, object] | None = None, folder: Path | None = None) -> Path:
+    """Run a notebook and put it into the folder (book/tables), in one step and only if it finished. Returns its path."""
     import papermill
 
-    source, parameters = notebook_path(name), parameters or {}
+    source, parameters, folder = notebook_path(name), parameters or {}, folder or BOOK / "tables"
     known = parameters_of(source)
     if unknown := set(parameters) - set(known):
         raise UserError(f"notebook {name}: unknown parameter {sorted(unknown)[0]!r}; known: {', '.join(known)}")
     folder.mkdir(parents=True, exist_ok=True)
     part, target = folder / f"{name}.part.ipynb", folder / f"{name}.ipynb"
-    os.environ.update(QUIET)
     try:
         papermill.execute_notebook(
-            source, part, parameters, kernel_name=KERNEL, progress_bar=False, stderr_file=sys.stderr, cwd=str(ROOT)
+            source,
+            part,
+            parameters,
+            kernel_name=KERNEL,
+            progress_bar=False,
+            stderr_file=sys.stderr,
+            cwd=str(ROOT),
+            extra_arguments=["--IPKernelApp.log_level=40"],  # else it warns that it listens on this machine's loopback
         )
         refuse_unfinished(part)
     except papermill.exceptions.PapermillExecutionError as error:
         raise UserError(f"notebook {name}: {error.ename}: {error.evalue}") from None
-    part.rename(target)
+    part.replace(target)
     return target
+
+
+def store(name: str) -> Path:
+    """Execute a notebook with its defaults and store what its check cells print; nbval compares with that. No other output is kept."""
+    import nbformat
+
+    source = notebook_path(name)
+    executed = nbformat.read(execute(name, folder=ROOT / "build" / "store"), as_version=4)
+    checked = {cell.id: cell for cell in executed.cells if CHECKED in cell.metadata.get("tags", [])}
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            kept = checked.get(cell.id)
+            cell.outputs, cell.execution_count = (kept.outputs, kept.execution_count) if kept else ([], None)
+    nbformat.write(notebook, source)
+    return source
 
 
 def refuse_unfinished(path: Path) -> None:
@@ -108,10 +128,18 @@ def build(live: bool = False) -> Path:
             bar.set_postfix_str(name)
             trained = {"refresh": True, "results": str(ROOT / "build" / "live")} if live and name == LIVE else {}
             execute(name, trained)
-    generate()
+    generate(BOOK / "_generated")
     for path in sorted((BOOK / "tables").glob("*.ipynb")):
         refuse_unfinished(path)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(BOOK), "--all", "-W", "--keep-going", "-q"]
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")),
+        "build",
+        str(BOOK),
+        "--all",
+        "-W",
+        "--keep-going",
+        "-q",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
@@ -125,20 +153,16 @@ def check_results() -> None:
         record.load_all(record.results_folder(), name)
 
 
-def generate(folder: Path = BOOK / "_generated") -> None:
-    """Write every included part: summary of all tables, deviations, data sets, status, and the CSV files."""
+def generate(folder: Path) -> None:
+    """Write every included part: summary of all tables, deviations, data sets with example images, status."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "summary.md").write_text(summary(), encoding="utf-8")
     (folder / "deviations.md").write_text(deviations_page(), encoding="utf-8")
-    (folder / "status.md").write_text(report._to_html(status()) + "\n", encoding="utf-8")
+    (folder / "status.md").write_text(report.to_html(status()) + "\n", encoding="utf-8")
     (folder / "data.md").write_text(data_page(), encoding="utf-8")
-    for name in tables.names():
-        table = tables.get(name)
-        runs = record.frame(record.load_all(record.results_folder(), name))
-        report.cells(table, runs).to_csv(folder / f"{name}.csv", index=False)
-        if table.claims:
-            claims.frame(claims.evaluate(table, runs)).to_csv(folder / f"{name}-claims.csv", index=False)
+    for name in datasets.names():
+        figures.examples(datasets.get(name)).savefig(folder / f"{name}.png")
 
 
 def summary() -> str:
@@ -149,7 +173,7 @@ def summary() -> str:
         for entry in paper["tables"]:
             lines.append(_summary_line(paper["short"], entry))
     frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "what", "here", "claims"])
-    return report._to_html(frame).replace("&lt;", "<").replace("&gt;", ">") + "\n"
+    return report.to_html(frame).replace("&lt;", "<").replace("&gt;", ">") + "\n"
 
 
 def _summary_line(paper: str, entry: dict) -> list[str]:
@@ -188,7 +212,7 @@ def deviations() -> list[tuple[str, str]]:
 
 def deviations_page() -> str:
     """The deviations as a list, then each table's training protocol: what the papers leave open or we do otherwise."""
-    lines = [f"- {text} (`{path}`)" for path, text in deviations()]
+    lines = [f"- {text[0].upper()}{text[1:]} (`{path}`)" for path, text in deviations()]
     for name in tables.names():
         table = tables.get(name)
         lines += ["", f"**{table.title}** ({table.paper}, {table.where})", ""] + [
@@ -203,9 +227,19 @@ def data_page() -> str:
     for name in datasets.names():
         d = datasets.get(name)
         counts = ", ".join(f"{n:,} {split}" for split, n in d.counts.items())
-        parts += [f"## {d.title}", "", f"| | |\n|---|---|\n| images | {counts}, {d.size} x {d.size} px |"]
-        parts += [f"| landmarks | {'; '.join(d.landmarks)} |", f"| classes | {d.n_classes} |", f"| tier | {d.tier} |"]
-        parts += [f"| licence | {d.licence} |", f"| how to get it | {d.obtain} |", f"| source | {d.citation} |", ""]
+        facts = {
+            "images": f"{counts}, {d.size} x {d.size} px",
+            "landmarks": "; ".join(d.landmarks),
+            "classes": d.n_classes,
+        }
+        facts |= {"tier": d.tier, "licence": d.licence, "how to get it": d.obtain, "source": d.citation}
+        picture = [
+            f"```{{image}} _generated/{name}.png",
+            f":alt: Eight test images of {d.title} with true landmarks.",
+            "```",
+        ]
+        parts += [f"## {d.title}", "", *picture, ""]
+        parts += [report.to_html(pd.DataFrame(facts.items(), columns=["what", d.title]), sortable=False), ""]
         parts += (
             ["What the paper leaves open, and what is assumed here:", ""]
             + [f"- {text}" for text in d.assumptions]

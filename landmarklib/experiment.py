@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from typing import Any
 
 
@@ -72,8 +72,12 @@ def canonical(experiment: Experiment) -> str:
     default, renames no record.
     """
     values = asdict(experiment)
-    given = {f.name: values[f.name] for f in fields(experiment) if f.default is MISSING or values[f.name] != f.default}
+    given = {f.name: values[f.name] for f in fields(experiment) if values[f.name] != _default(f)}
     return json.dumps(_plain(given), sort_keys=True, separators=(",", ":"))
+
+
+def _default(f: Field) -> Any:
+    return f.default if f.default_factory is MISSING else f.default_factory()
 
 
 def _plain(value: Any) -> Any:

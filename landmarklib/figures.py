@@ -17,6 +17,7 @@ from landmarklib import claims, datasets, metrics, report
 from landmarklib.record import Record
 from landmarklib.tables import Table
 
+WIDTH = 5.4  # inches; with fonts of 10 pt still readable on a page 390 px wide
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "osD^vP"
 TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
@@ -28,7 +29,7 @@ def curve(table: Table, runs: pd.DataFrame):
     frame = report.cells(table, runs)
     families = list(dict.fromkeys(name.split(" (")[0] for name in frame.method))
     figure, axes = plt.subplots(
-        len(families), 1, figsize=(6.4, 3.1 * len(families)), sharex=True, squeeze=False, layout="constrained"
+        len(families), 1, figsize=(WIDTH, 2.8 * len(families)), sharex=True, squeeze=False, layout="constrained"
     )
     for axis, family in zip(axes[:, 0], families, strict=True):
         rows = [name for name in dict.fromkeys(frame.method) if name.split(" (")[0] == family]
@@ -36,27 +37,14 @@ def curve(table: Table, runs: pd.DataFrame):
             part = frame[frame.method == name].sort_values("fraction")
             ours, paper = part[part.n_seeds > 0], part[part.paper.notna()]
             axis.errorbar(
-                ours.fraction,
-                ours["mean"],
-                ours.sd.fillna(0),
-                color=colour,
-                marker=marker,
-                capsize=3,
-                label=f"{name}, ours",
+                ours.fraction, ours["mean"], ours.sd.fillna(0), color=colour, marker=marker, capsize=3, label=name
             )
-            axis.plot(
-                paper.fraction,
-                paper.paper,
-                color=colour,
-                marker=marker,
-                mfc="white",
-                ls="--",
-                lw=1,
-                label=f"{name}, paper",
-            )
+            axis.plot(paper.fraction, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
+        if table.rows[0].published:
+            axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
         axis.set(xscale="log", yscale="log", ylabel=report.LABELS[table.metrics[0]], title=family)
         _plain_ticks(axis, sorted(frame.fraction.unique()))
-        axis.legend(fontsize=8, ncols=2, frameon=False)
+        axis.legend(fontsize=9, frameon=False)
         axis.grid(alpha=0.3)
     axes[-1, 0].set_xlabel("training images with landmarks [%]")
     return figure
@@ -64,20 +52,20 @@ def curve(table: Table, runs: pd.DataFrame):
 
 def _plain_ticks(axis, fractions: Sequence[float]) -> None:
     """Ticks at the label fractions, and error ticks as plain numbers: the defaults of a log axis print powers of ten over each other."""
-    from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
     axis.xaxis.set_major_locator(FixedLocator(fractions))
     axis.set_xticks(fractions, [report.percent(f).rstrip("%") for f in fractions])
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_locator(FixedLocator([0.2, 0.5, 1, 2, 5, 10, 20]))
-    axis.yaxis.set_major_formatter(ScalarFormatter())
+    axis.yaxis.set_major_locator(FixedLocator([0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15]))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_locator(NullLocator())
 
 
 def effects(table: Table, verdicts: Sequence[claims.Verdict]):
     """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure."""
     plt = _pyplot()
-    figure, axis = plt.subplots(figsize=(6.4, 0.9 + 0.5 * len(verdicts)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.5 * len(verdicts)), layout="constrained")
     for y, v in enumerate(verdicts):
         if np.isfinite(v.effect):
             spread = [[v.effect - v.low], [v.high - v.effect]] if np.isfinite(v.low) else None
@@ -110,11 +98,10 @@ def gallery(
     entries = [[g for g in r.gallery if g["kind"] == kind][:4] for _, r in shown]
     columns = max(len(e) for e in entries)
     figure, axes = plt.subplots(
-        len(shown), columns, figsize=(6.4, 6.4 / columns * len(shown) * 1.18), squeeze=False, layout="constrained"
+        len(shown), columns, figsize=(WIDTH, WIDTH / columns * len(shown) * 1.2), squeeze=False, layout="constrained"
     )
-    dataset = datasets.get(table.dataset)
     for line, (row, r), chosen in zip(axes, shown, entries, strict=True):
-        test = dataset.load(None, "test", r.experiment.size)
+        test = datasets.test_split(table.dataset, r.experiment.size)
         for axis, g in zip(line, chosen, strict=True):
             _draw(axis, test, g)
         line[0].set_ylabel(row, fontsize=9)
@@ -137,7 +124,7 @@ def best(records: Sequence[Record], row: str) -> Record | None:
 def starts(table: Table, runs: pd.DataFrame):
     """Accuracy against the share of points on their own shape, a mark per start. Returns a Figure."""
     plt = _pyplot()
-    figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
     for row, colour, marker in zip(table.rows, COLOURS[1::-1], MARKERS, strict=False):
         part = runs[(runs.row == row.name) & (runs.status == "done")] if len(runs) else runs
         if len(part):
@@ -179,10 +166,14 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     if not entries:
         return report.Html("<p>This record keeps no probability maps.</p>")
     dataset = datasets.get(table.dataset)
-    test, size = dataset.load(None, "test", r.experiment.size), r.experiment.size
+    test, size = datasets.test_split(table.dataset, r.experiment.size), r.experiment.size
     names = [name.split(" (")[0] for name in dataset.landmarks]
     figure, axes = plt.subplots(
-        len(names) + 1, len(entries), figsize=(6.4, 1.65 * (len(names) + 1)), squeeze=False, layout="constrained"
+        len(names) + 1,
+        len(entries),
+        figsize=(WIDTH, WIDTH / len(entries) * (len(names) + 1)),
+        squeeze=False,
+        layout="constrained",
     )
     for column, g in zip(axes.T, entries, strict=True):
         image = test.images[g["index"], 0]
@@ -200,12 +191,11 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     return figure
 
 
-def examples(table: Table, n: int = 8):
-    """The first n test images with their true landmarks, as the data set page shows them. Returns a Figure."""
+def examples(dataset: datasets.Dataset, n: int = 8):
+    """The first n test images with their true landmarks, as the data page shows them. Returns a Figure."""
     plt = _pyplot()
-    dataset = datasets.get(table.dataset)
-    test = dataset.load(None, "test", table.size)
-    figure, axes = plt.subplots(2, n // 2, figsize=(6.4, 3.4), layout="constrained")
+    test = datasets.test_split(dataset.name, dataset.size)
+    figure, axes = plt.subplots(2, n // 2, figsize=(WIDTH, 3), layout="constrained")
     for i, axis in enumerate(axes.flat):
         axis.imshow(test.images[i, 0], cmap="gray", vmin=0, vmax=255)
         for a, b in dataset.skeleton:
@@ -223,6 +213,16 @@ def _pyplot():
     import seaborn as sns
 
     sns.set_theme(
-        context="notebook", style="ticks", rc={"figure.dpi": 120, "figure.facecolor": "white", "font.size": 11}
+        context="notebook",
+        style="ticks",
+        rc={
+            "figure.dpi": 150,
+            "figure.facecolor": "white",
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+        },
     )
     return plt

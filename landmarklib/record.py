@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -109,10 +110,12 @@ def load(path: Path) -> Record:
         for name in ("quantiles", "curve", "warnings", "gallery", "assignment"):  # JSON has no tuples
             raw[name] = None if raw[name] is None else tuple(raw[name])
         record = Record(**{**raw, "experiment": Experiment(**raw["experiment"])})
-    except (TypeError, KeyError) as error:
+        own = record.key
+        frame([record])  # what every reader asks for
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: not a record of schema {SCHEMA}: {str(error).split('__init__() ')[-1]}") from None
-    if not key == record.key == path.stem:
-        raise UserError(f"{path}: its content has the key {record.key}, but it is named {path.stem} and says {key}")
+    if not key == own == path.stem:
+        raise UserError(f"{path}: its content has the key {own}, but it is named {path.stem} and says {key}")
     if record.experiment.table != path.parent.name:
         raise UserError(f"{path}: belongs to table {record.experiment.table}, not {path.parent.name}")
     if record.status not in STATUSES:
@@ -230,10 +233,11 @@ def _commit(sources: list[Path | None]) -> tuple[str, bool]:
 
 
 def _compact(text: str) -> str:
-    """Indented JSON with every list of plain numbers on one line: short, and still a readable diff."""
-    import re
+    """Indented JSON with every list of plain values on one line: short, and still a readable diff.
 
-    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text)
+    Only line breaks are touched: inside a JSON string there is none.
+    """
+    return re.sub(r"\[\n\s*([^\[\]{}]*?)\n\s*\]", lambda m: "[" + re.sub(r"\n\s*", " ", m[1]) + "]", text)
 
 
 def _refuse(value: object) -> Any:

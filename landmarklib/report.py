@@ -65,7 +65,20 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
                         "warned": int((done.warnings > 0).sum()) if len(done) else 0,
                     }
                 )
-    columns = ["method", "fraction", "n_seeds", "mean", "sd", "unit", "paper", "difference", "tier", "budget", "failed", "warned"]
+    columns = [
+        "method",
+        "fraction",
+        "n_seeds",
+        "mean",
+        "sd",
+        "unit",
+        "paper",
+        "difference",
+        "tier",
+        "budget",
+        "failed",
+        "warned",
+    ]
     return pd.DataFrame(lines, columns=columns)
 
 
@@ -117,7 +130,7 @@ def _cell(line: pd.Series, sign: int) -> str:
     paper = f'<br><span class="paper">paper {line.paper:g}</span>' if pd.notna(line.paper) else ""
     if line.n_seeds == 0:
         return f'<span class="missing">{"failed" if line.failed else "not run"}</span>{paper}'
-    spread = f" ± {line.sd:.2f}" if line.n_seeds > 1 else ""
+    spread = f'<span class="spread"> ± {line.sd:.2f}</span>' if line.n_seeds > 1 else ""
     good = ' <span class="good" title="as good as the paper or better">✓</span>' if sign * line.difference <= 0 else ""
     note = f' <span class="failed">({line.failed} failed)</span>' if line.failed else ""
     return f"<b>{line['mean']:.2f}</b>{spread}{good}{note}{paper}"
@@ -135,24 +148,29 @@ def long_table(table: Table, runs: pd.DataFrame) -> Html:
         for m, s, n in zip(frame["mean"], frame.sd, frame.n_seeds, strict=True)
     ]
     out["seeds"] = frame.n_seeds
+    if frame.paper.isna().all():
+        return to_html(out.assign(budget=frame.budget, tier=frame.tier.replace("", "none")))
     out[f"paper [{table.unit}]"] = [f"{v:g}" if pd.notna(v) else "none" for v in frame.paper]
     out["difference"] = [f"{v:+.2f}" if pd.notna(v) else "none" for v in frame.difference]
     out["same or better?"] = ["none" if pd.isna(v) else "yes" if sign * v <= 0 else "no" for v in frame.difference]
     out["budget"], out["data tier"] = frame.budget, frame.tier.replace("", "none")
     out["failed, warned"] = [f"{f}, {w}" for f, w in zip(frame.failed, frame.warned, strict=True)]
-    return _to_html(out)
+    return to_html(out)
 
 
 def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
-    """Mean ± sd of the table's other metrics, for every cell that has them."""
+    """Mean ± sd of the table's other metrics, for every method that has them: accuracy needs a trained class head."""
     parts = []
     for metric in table.metrics[1:]:
         if metric in runs:
             frame = cells(table, runs, metric)
-            frame = frame[frame.n_seeds > 0]
+            frame = frame[frame.method.isin(frame.method[frame.n_seeds > 0])]
             parts.append(
                 frame.assign(
-                    value=[f"{m:.1f} ± {s:.1f}" for m, s in zip(frame["mean"], frame.sd, strict=True)],
+                    value=[
+                        f"{m:.1f}" + (f" ± {s:.1f}" if n > 1 else "") if n else "not run"
+                        for m, s, n in zip(frame["mean"], frame.sd, frame.n_seeds, strict=True)
+                    ],
                     metric=LABELS[metric],
                 )
             )
@@ -163,7 +181,7 @@ def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
     order = sorted(frame.fraction.unique())
     wide = frame.pivot_table(index=["metric", "method"], columns="column", values="value", aggfunc="first", sort=False)
     wide = wide[[percent(f) for f in order]] if table.uses_labels else wide
-    return _to_html(wide.fillna("no class head trained").reset_index())
+    return to_html(wide.fillna("not defined").reset_index())
 
 
 def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
@@ -181,7 +199,7 @@ def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
             "in the paper": ["holds" if v.paper_holds else "does not hold" for v in verdicts],
         }
     )
-    return _to_html(out)
+    return to_html(out, kind="claims")
 
 
 def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
@@ -202,7 +220,7 @@ def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
         for v in verdicts
         for c in v.comparisons
     ]
-    return _to_html(pd.DataFrame(lines))
+    return to_html(pd.DataFrame(lines))
 
 
 def _effect(effect: float, low: float, high: float) -> str:
@@ -241,7 +259,7 @@ def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record
                 "stale": f"{sum(record.is_stale(r) for r in part)} computed by code that has changed since",
             }
         )
-    return _to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
+    return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
 
 
 def flagged(records: Sequence[record.Record]) -> Html:
@@ -252,13 +270,16 @@ def flagged(records: Sequence[record.Record]) -> Html:
         if r.warnings or r.status == "failed"
     ]
     return (
-        _to_html(pd.DataFrame(lines)) if lines else Html("<p>No run failed, and none has a dead or saturated map.</p>")
+        to_html(pd.DataFrame(lines)) if lines else Html("<p>No run failed, and none has a dead or saturated map.</p>")
     )
 
 
-def _to_html(frame: pd.DataFrame, sortable: bool = True) -> Html:
-    classes = "dataframe sortable" if sortable else "dataframe"
-    return Html(f'<div class="scroll">{frame.to_html(classes=classes, index=False, border=0)}</div>')
+def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "") -> Html:
+    """A frame as a table that scrolls in its own box and sorts at a click on a column's head."""
+    classes = f"dataframe {'sortable' if sortable else ''} {kind}".split()
+    return Html(
+        f'<div class="scroll">{frame.rename_axis(columns=None).to_html(classes=classes, index=False, border=0)}</div>'
+    )
 
 
 def read(table: Table, budget: str, results: str | None = None) -> tuple[pd.DataFrame, list[record.Record]]:
@@ -266,6 +287,13 @@ def read(table: Table, budget: str, results: str | None = None) -> tuple[pd.Data
     records = record.load_all(record.results_folder(results), table.name)
     records = [r for r in records if r.experiment.budget == budget]
     return record.frame(records), records
+
+
+def overview(
+    table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
+) -> Html:
+    """The page's result at one glance: the headline and the table beside the paper's."""
+    return Html(headline(table, runs, records, verdicts) + beside_paper(table, runs))
 
 
 def headline(
@@ -366,9 +394,9 @@ def again(table: Table) -> Html:
 
 def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> Html:
     """A line per start, and how many of them succeed: accuracy and points on their own shape both at least `enough` percent."""
-    if not len(runs):
-        return Html("<p>No run yet.</p>")
     done = runs[runs.status == "done"].copy()
+    if not len(done):
+        return Html("<p>No run yet.</p>")
     done["succeeds"] = (done.accuracy_percent >= enough[0]) & (done.own_percent >= enough[1])
     counts = [
         f"{html.escape(row)}: <b>{int(g.succeeds.sum())} of {len(g)} starts</b>"
@@ -378,7 +406,7 @@ def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0
     out = done[["row", "seed", "accuracy_percent", "own_percent", "error_px"]].round(2)
     out = out.assign(succeeds=done.succeeds.map({True: "yes", False: "no"}))
     out.columns = ["form", "start", "accuracy [%]", "own shape [%]", "distance to centre [px]", "succeeds"]
-    return Html(f"<p>{rule} {'; '.join(counts)}.</p>{_to_html(out)}")
+    return Html(f"<p>{rule} {'; '.join(counts)}.</p>{to_html(out)}")
 
 
 def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:
@@ -388,7 +416,7 @@ def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float 
     """
     worst, number = 0.0, 0
     for r in records:
-        test = datasets.get(r.experiment.dataset).load(None, "test", r.experiment.size)
+        test = datasets.test_split(r.experiment.dataset, r.experiment.size)
         for g in r.gallery:
             i = g["index"]
             error = metrics.point_error(

@@ -77,7 +77,7 @@ def fill(
     # Another process may hold some of the runs: wait for those, and take them over should it have died.
     for experiment in [e for e, outcome in zip(missing, outcomes, strict=True) if outcome == BUSY]:
         attempt(
-            experiment, folder, device, stop, False, n_maps, lambda passes: None, patience=max(0, stop - time.time())
+            experiment, folder, device, stop, False, n_maps, lambda passes: None, patience=max(0.0, stop - time.time())
         )
 
 
@@ -132,7 +132,7 @@ def attempt(
     refresh: bool,
     n_maps: int,
     progress: Callable[[int], None] | None = None,
-    patience: float = 0,
+    patience: float = 0.0,
 ) -> str:
     """Compute one run unless its record is there, another process holds it (patience: seconds to wait), or time is short."""
     path = record.path_of(folder, experiment)

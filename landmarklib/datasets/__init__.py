@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from landmarklib.types import Annotations, UserError
 
@@ -47,3 +48,9 @@ def get(name: str) -> Dataset:
     if name not in names():
         raise UserError(f"unknown data set {name!r}; known: {', '.join(names())}")
     return importlib.import_module(f"{__name__}.{name}").DATASET
+
+
+@lru_cache(maxsize=4)
+def test_split(name: str, size: int) -> Annotations:
+    """The test images of a data set, kept for the next figure that draws from them."""
+    return get(name).load(None, "test", size)

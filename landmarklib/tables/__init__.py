@@ -18,6 +18,7 @@ from landmarklib.types import UserError
 
 SCHEMA = 1  # of the TOML files; a newer one is refused
 FOLDER = Path(__file__).parent
+KINDS = {str: "a name", float: "a number", int: "a whole number"}
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Table:
         budget = self.default_budget if budget is None else budget
         if budget not in self.budgets:
             raise UserError(f"table {self.name}: unknown budget {budget!r}; known: {', '.join(self.budgets)}")
-        rows = self.rows if methods is None else [self.row(name) for name in _list("methods", methods, str)]
+        rows = self.rows if methods is None else [*map(self.row, dict.fromkeys(_list("methods", methods, str)))]
         return [
             self._experiment(row, fraction, seed, budget)
             for seed in seeds
@@ -167,6 +168,7 @@ def read(path: Path) -> Table:
     if not isinstance(schema, int) or schema > SCHEMA:
         raise UserError(f"{path.name}: schema {schema!r}; this library reads tables up to schema {SCHEMA}")
     common = raw.pop("common", {})
+    _only(f"{path.name}, common", common, ["options"])
     try:
         rows = tuple(
             _row(path.name, {**r, "options": {**common.get("options", {}), **r.get("options", {})}})
@@ -179,12 +181,13 @@ def read(path: Path) -> Table:
         raw["fractions"] = tuple(float(f) for f in raw["fractions"])
     except KeyError as error:
         raise UserError(f"{path.name}: {error.args[0]!r} is missing") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path.name}: a value is of the wrong kind: {error}") from None
     return _build(path.name, Table, {**raw, "rows": rows, "budgets": budgets, "claims": claims})
 
 
 def _row(where: str, raw: dict) -> Row:
-    if unknown := set(raw.get("training", {})) - {f.name for f in fields(Budget)}:
-        raise UserError(f"{where}, row {raw.get('name')}: unknown key {sorted(unknown)[0]!r} in training")
+    _only(f"{where}, row {raw.get('name')}, training", raw.get("training", {}), [f.name for f in fields(Budget)])
     published = {float(fraction): value for fraction, value in raw.pop("published", {}).items()}
     return _build(f"{where}, row {raw.get('name')}", Row, {**raw, "published": published})
 
@@ -193,7 +196,9 @@ def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float
     """A comparison lists lower and higher rows; every pair of them, at every fraction that both have, is one inequality."""
     known = {row.name: row for row in rows}
     pairs = []
+    _only(f"{where}, claim {raw['id']}", raw, ["id", "text", "comparisons"])
     for comparison in raw["comparisons"]:
+        _only(f"{where}, claim {raw['id']}", comparison, ["lower", "higher", "fractions"])
         unknown = {*comparison["lower"], *comparison["higher"]} - set(known)
         if unknown:
             raise UserError(f"{where}, claim {raw['id']}: unknown rows {sorted(unknown)}; known: {', '.join(known)}")
@@ -206,9 +211,7 @@ def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float
 
 
 def _build(where: str, kind: type, raw: dict) -> Any:
-    names = {f.name for f in fields(kind)}
-    if unknown := set(raw) - names:
-        raise UserError(f"{where}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(names))}")
+    _only(where, raw, [f.name for f in fields(kind)])
     for f in fields(kind):  # TOML tells 900 from 900.0, a weight does not
         if f.name in raw and f.type == "float":
             raw[f.name] = float(raw[f.name])
@@ -218,6 +221,11 @@ def _build(where: str, kind: type, raw: dict) -> Any:
         return kind(**raw)
     except TypeError as error:
         raise UserError(f"{where}: {str(error).split('__init__() ')[-1]}") from None
+
+
+def _only(where: str, raw: Mapping[str, Any], known: Sequence[str]) -> None:
+    if unknown := set(raw) - set(known):
+        raise UserError(f"{where}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(known))}")
 
 
 def check_fractions(table: Table, fractions: object) -> tuple[float, ...]:
@@ -236,11 +244,11 @@ def check_fractions(table: Table, fractions: object) -> tuple[float, ...]:
 
 
 def check_seeds(seeds: object) -> tuple[int, ...]:
-    """Seeds as different integers >= 0, in the order given."""
+    """Seeds as different integers that a generator takes, in the order given."""
     values = _list("seeds", seeds, int)
     for value in values:
-        if value < 0:
-            raise UserError(f"seeds: {value} is negative")
+        if not 0 <= value < 2**63:
+            raise UserError(f"seeds: {value} is outside [0, 2**63)")
     return tuple(dict.fromkeys(values))
 
 
@@ -254,7 +262,5 @@ def _list(name: str, values: object, kind: type) -> list:
             isinstance(value, str) if kind is str else isinstance(value, (int, kind)) and not isinstance(value, bool)
         )
         if not right or (kind is int and not isinstance(value, int)):
-            raise UserError(
-                f"{name}: {value!r} is not {'a name' if kind is str else 'a number'}; write {name} = {example}"
-            )
+            raise UserError(f"{name}: {value!r} is not {KINDS[kind]}; write {name} = {example}")
     return [kind(value) for value in values]

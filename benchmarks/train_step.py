@@ -1,0 +1,140 @@
+"""What one training step costs, side by side in one run: our form against what a user would write, and against the machine's peak.
+
+Seq-MT's localiser on Blocks (60 x 60, batch 64 by default): forward, soft-argmax, landmark loss, backward, Adam. Contenders take turns, round by round, so that a
+disturbance of the machine hits all of them; the ratio is taken within each round. Useful FLOP count the literal network's multiplications and additions, whatever form
+computes them. Run on an idle machine:
+
+    python benchmarks/train_step.py [--threads 2] [--batch 64] [--rounds 7] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from landmarklib import datasets, heatmaps, losses, methods
+from landmarklib.compute import device_name
+from landmarklib.nets import plain
+
+SIZE = 60
+
+
+def flops_per_image(kernel: int = 9, depth: int = 6, width: int = 8, n_maps: int = 5, size: int = SIZE) -> float:
+    """Useful FLOP of one image, forward and backward; the first layer needs no gradient of its input."""
+    layers = [(1, width, kernel)] + [(width, width, kernel)] * (depth - 1) + [(width, width, 1), (width, n_maps, 1)]
+    forward = [2 * a * b * k * k * size * size for a, b, k in layers]
+    return 3 * sum(forward) - forward[0]
+
+
+def step(
+    form: plain.Form | None, autocast: bool, compiled: bool, batch: int, device: torch.device
+) -> Callable[[], None]:
+    """A closure that makes one training step. form None: the literal network in plain PyTorch layers."""
+    method, dataset = methods.get("seq_mt"), datasets.get("blocks")
+    options = method.OPTIONS
+    generator = torch.Generator().manual_seed(0)
+    module = method.build(dataset, SIZE, options, generator).localizer.to(device)
+    images = torch.rand(batch, 1, SIZE, SIZE, generator=generator).to(device)
+    target = (2 * torch.rand(batch, 5, 2, generator=generator) - 1).to(device)
+    visible = torch.ones(batch, 5, dtype=torch.bool, device=device)
+    plain.set_form(module, form or plain.LITERAL)
+    network = torch.compile(module) if compiled else module
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
+
+    def run() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
+            maps = network(images)
+        points = heatmaps.soft_argmax(maps.float(), options["beta"])
+        losses.landmark_distance(points, target, visible).mean().backward()
+        optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return run
+
+
+def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) -> float:
+    """Best FLOP/s of square matrix products over a few sizes."""
+    best = 0.0
+    for n in (1024, 2048, 4096) if device.type == "cpu" else (4096, 8192):
+        a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            a @ b
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            best = max(best, 2 * n**3 / (time.perf_counter() - start))
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out (it needs a C++ compiler)")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    device = torch.device(arguments.device)
+    probe = methods.get("seq_mt").build(
+        datasets.get("blocks"), SIZE, methods.get("seq_mt").OPTIONS, torch.Generator().manual_seed(0)
+    )
+    form, _ = plain.fastest_form(probe.localizer.to(device), torch.rand(16, 1, SIZE, SIZE, device=device))
+    contenders = {
+        f"ours ({form})": (form, False, False),
+        "plain fp32": (None, False, False),
+        "channels_last fp32": (plain.Form(channels_last=True), False, False),
+        "autocast bf16": (None, True, False),
+        "autocast bf16 channels_last": (plain.Form(channels_last=True), True, False),
+    }
+    if not arguments.no_compile:
+        contenders["torch.compile fp32"] = (None, False, True)
+    steps = {name: step(*spec, arguments.batch, device) for name, spec in contenders.items()}
+    for run in steps.values():
+        run()
+    seconds = {name: [] for name in steps}
+    for _ in range(arguments.rounds):
+        for name, run in steps.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    peak = {str(t).removeprefix("torch."): matmul_peak(t, device) for t in (torch.float32, torch.bfloat16)}
+    ours = np.array(seconds[next(iter(steps))])
+    useful = flops_per_image() * arguments.batch / np.median(ours)
+    print(f"{device_name(device)}, torch {torch.__version__}, batch {arguments.batch}, {arguments.rounds} rounds")
+    print("matmul peak: " + ", ".join(f"{name} {value / 1e9:.0f} GFLOP/s" for name, value in peak.items()))
+    print(f"ours: {useful / 1e9:.0f} useful GFLOP/s, {useful / peak['bfloat16']:.0%} of the bf16 peak")
+    result = {
+        "device": device_name(device),
+        "torch": torch.__version__,
+        "batch": arguments.batch,
+        "peak_flops": peak,
+        "useful_flops": useful,
+    }
+    result["contenders"] = {}
+    for name, values in seconds.items():
+        ratio = np.array(values) / ours
+        low, middle, high = np.quantile(ratio, [0.1, 0.5, 0.9])
+        print(
+            f"{name:<34} {arguments.batch / np.median(values):8.0f} images/s   ours is {middle:5.2f}x as fast ({low:.2f} to {high:.2f})"
+        )
+        result["contenders"][name] = {
+            "images_per_second": arguments.batch / float(np.median(values)),
+            "ratio": [low, middle, high],
+        }
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
