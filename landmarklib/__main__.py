@@ -186,7 +186,7 @@ def items(text: str) -> list[str]:
     ]
 
 
-def number(name: str, text: str, kind: type) -> float:
+def number(name: str, text: str, kind: type) -> int | float:
     """A finite number of that kind."""
     try:
         value = kind(text)

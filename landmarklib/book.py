@@ -184,6 +184,7 @@ def _summary_line(paper: str, entry: dict) -> list[str]:
     runs = record.frame(record.load_all(record.results_folder(), table.name))
     cells, of, _, _ = report.state(table, runs)
     link = f'<a href="tables/{table.name}.html">{"done" if cells == of else "part"}: {cells} of {of} cells</a>'
+    runs, _ = report.read(table, table.default_budget)
     verdicts = [v.verdict for v in claims.evaluate(table, runs)]
     counted = [
         f"{verdicts.count(v)} {v}"

@@ -54,6 +54,8 @@ def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verd
     A claim holds if each comparison's interval lies above 0 (so no correction is needed), fails if one lies below 0 after Bonferroni's
     correction for their number, is not run while a comparison has no pair of seeds, and is else not decided.
     """
+    if "budget" in runs and runs.budget.nunique() > 1:
+        raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
     errors = seed_errors(table, runs)
     return [_evaluate(table, claim, errors, level) for claim in table.claims]
 

@@ -16,7 +16,8 @@ class Experiment:
 
     images: labelled images seen in training (unlabelled ones where a step takes no labelled one), so that a budget means the same on
     every machine; batch, batch_unlabelled: images a step; weights: of the loss terms (points in [-1, 1]); starts: share of training after
-    which a term joins; rate: Adam's, after `warmup` steps and until the share `hold` of training; head_rate: factor on it for the class head.
+    which a term joins; rate: Adam's, after `warmup` steps and until the share `hold` of training; head_rate: factor on it for a class head of its own
+    (`module.head`; Comm-MT's shares its layers).
     """
 
     table: str

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,7 +52,13 @@ def ensure(
     experiments = spec.experiments(fractions, seeds, methods, budget)
     check_number("workers", workers, int)
     check_number("deadline", 0 if deadline is None else deadline, float)
+    if not isinstance(refresh, bool):
+        raise UserError(f"refresh: {refresh!r} is neither true nor false")
     folder = record.results_folder(results)
+    paths = [record.path_of(folder, e) for e in experiments]
+    for path in paths:  # a damaged record is better known before hours of computing than after
+        if path.exists() and not refresh:
+            record.load(path)
     missing = [e for e in experiments if refresh or not record.path_of(folder, e).exists()]
     if missing:
         check_device(device)
@@ -59,7 +67,6 @@ def ensure(
         stop = float("inf") if deadline is None else time.time() + deadline
         workers = min(len(missing), workers or (available_cores() if device == "cpu" else 1))
         fill(missing, folder, device, workers, stop, refresh, spec.n_maps)
-    paths = [record.path_of(folder, e) for e in experiments]
     return record.frame([record.load(path) for path in paths if path.exists()])
 
 
@@ -113,6 +120,7 @@ def _start_worker(counter) -> None:
     """One thread per process: two OpenMP pools on the same cores slow each other down several times over."""
     global _counter
     _counter = counter
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch
 
@@ -144,10 +152,20 @@ def attempt(
                 return DONE
             if stop < float("inf") and time.time() + SAFETY * estimate_seconds(experiment, device) > stop:
                 return DEFERRED
-            record.save(compute.run(experiment, device=device, n_maps=n_maps, progress=progress or _count), folder)
+            made = compute.run(experiment, device=device, n_maps=n_maps, progress=progress or _count)
+            record.save(judged(made), folder)
             return DONE
     except Timeout:
         return BUSY
+
+
+def judged(made: record.Record) -> record.Record:
+    """The record as it is, or as failed if no evaluation gave a number to choose a checkpoint by."""
+    if made.status == "done" and made.best_step == 0:
+        return replace(
+            made, status="failed", reason="no validation value was finite", metrics={}, quantiles=(), gallery=()
+        )
+    return made
 
 
 def estimate_seconds(experiment: Experiment, device: str) -> float:
@@ -172,11 +190,15 @@ def check_device(device: str) -> None:
 
 
 def check_labels(experiments: list[Experiment]) -> None:
-    """Raise UserError if a fraction labels no image at all."""
+    """Raise UserError if a fraction labels no image at all, or all of them where a row needs unlabelled ones."""
     for e in experiments:
         n = e.train_images or datasets.get(e.dataset).counts["train"]
         if e.fraction and round(e.fraction * n) == 0:
             raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
+        if e.weights.get("elt") and round(e.fraction * n) == n:
+            raise UserError(
+                f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
+            )
 
 
 def check_writable(folder: Path) -> None:

@@ -142,7 +142,7 @@ def evaluations(experiment: Experiment) -> set[int]:
 
 
 def schedule(step: int, steps: int, warmup: int, hold: float) -> float:
-    """Factor on the rate: linear from 0 over `warmup` steps, 1 until `hold` of all steps, then linear to 0.02."""
+    """Factor on the rate: linear from 1/warmup over `warmup` steps, 1 until `hold` of all steps, then linear to 0.02."""
     if step < warmup:
         return (step + 1) / warmup
     left = (steps - step) / (steps - hold * steps) if hold < 1 else 1.0

@@ -1,8 +1,380 @@
-from landmarklib import run, tables, record
+"""Filling a table: only what is missing is computed, by any number of processes, and nothing is lost if one dies."""
 
-def test_every_row_of_blocks_runs(tmp_path):
-    frame = run.ensure("blocks", fractions=[0.1], seeds=[0], budget="smoke", workers=1, results=tmp_path)
-    assert (frame.status == "done").all() and len(frame) == 8
-    frame = run.ensure("shapes", seeds=[0], budget="smoke", workers=2, results=tmp_path)
-    assert (frame.status == "done").all() and len(frame) == 2
-    record.load_all(tmp_path, "shapes")
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from landmarklib import compute, record, run, tables
+from landmarklib.nets import plain
+from landmarklib.types import UserError
+
+ROOT = Path(__file__).parent.parent
+ROW = "Seq-MT (L)"
+SMALL = {"fractions": [0.1], "seeds": [0], "methods": [ROW], "budget": "smoke", "workers": 1}
+ATTEMPT = run.attempt
+
+
+def literal_form(*_) -> tuple:
+    """The form as printed in the paper, and a rate that spares the measurement: images per second."""
+    return plain.LITERAL, 16.0
+
+
+def literal_attempt(*arguments, **named) -> str:
+    """`run.attempt` with that form; worker processes import it from here."""
+    compute.measured_form = literal_form
+    return ATTEMPT(*arguments, **named)
+
+
+@pytest.fixture(autouse=True)
+def own_results(monkeypatch, tmp_path):
+    """No test may write into the repository's results, whatever it forgets."""
+    monkeypatch.setenv("LANDMARKLIB_RESULTS", str(tmp_path / "default"))
+
+
+@pytest.fixture
+def literal(monkeypatch):
+    """Runs are computed in the literal form, so that they are the same on every machine and at once."""
+    monkeypatch.setattr(compute, "measured_form", literal_form)
+
+
+@pytest.fixture
+def computed(monkeypatch) -> list:
+    """The experiments that were computed, in order, each answered by a record made by hand."""
+    done = []
+
+    def answer(experiment, **_):
+        done.append(experiment)
+        metrics = {"error_px": {"mean": float(len(done)), "low": 0.0, "high": 9.0, "n": 64}}
+        return record.Record(experiment=experiment, status="done", metrics=metrics, best_step=8)
+
+    monkeypatch.setattr(compute, "run", answer)
+    return done
+
+
+@pytest.fixture
+def bars(monkeypatch) -> list:
+    """The progress bars that were shown."""
+    shown = []
+
+    class Bar(run.tqdm):
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **{**named, "disable": False})
+            shown.append(self)
+
+    monkeypatch.setattr(run, "tqdm", Bar)
+    return shown
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A folder with one run that was really trained, in the form that is fastest here."""
+    folder = tmp_path_factory.mktemp("trained")
+    frame = run.ensure("blocks", **SMALL, results=folder)
+    assert frame.status.tolist() == ["done"]
+    return folder
+
+
+def files(folder: Path) -> dict[str, int]:
+    """Every file but the locks, with the time of its last change."""
+    found = (path for path in folder.rglob("*") if path.is_file() and ".locks" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in found}
+
+
+def script(text: str, *words: object) -> list[str]:
+    """A command that runs this text with `run`, `compute` and the literal form at hand."""
+    head = (
+        "import sys\nfrom landmarklib import compute, run\nfrom landmarklib.nets import plain\n"
+        "import torch\ntorch.set_num_threads(1)\n"
+        "compute.measured_form = lambda *_: (plain.LITERAL, 1000.0)\ntrain = compute.run\n"
+    )
+    return [sys.executable, "-c", head + text, *map(str, words)]
+
+
+def environment() -> dict[str, str]:
+    """The environment of a subprocess."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("name", tables.names())
+def test_every_row_of_every_table_runs(name, tmp_path, literal):
+    table = tables.get(name)
+    fractions = [0.1] if table.uses_labels else None
+    frame = run.ensure(name, fractions, [0], budget="smoke", workers=1, results=tmp_path)
+    assert frame.row.tolist() == [row.name for row in table.rows]
+    assert set(frame.status) == {"done"} and frame[table.metrics[0]].notna().all()
+
+
+def test_a_run_that_is_there_is_not_computed_again(trained, monkeypatch):
+    monkeypatch.setattr(compute, "run", None)
+    before = files(trained)
+    frame = run.ensure("blocks", **SMALL, results=trained)
+    assert files(trained) == before and len(before) == 1
+    assert frame.error_px.notna().all() and frame.seed.tolist() == [0]
+
+
+def test_another_fraction_computes_its_own_cell_only(tmp_path, computed):
+    run.ensure("blocks", **SMALL, results=tmp_path)
+    before = files(tmp_path)
+    frame = run.ensure("blocks", **{**SMALL, "fractions": [0.1, 0.03]}, results=tmp_path)
+    assert [e.fraction for e in computed] == [0.1, 0.03]
+    assert frame.fraction.tolist() == [0.03, 0.1]
+    assert files(tmp_path).items() >= before.items() and len(files(tmp_path)) == 2
+
+
+def test_another_budget_is_another_run(tmp_path, computed):
+    run.ensure("quickstart", [0.05], [0], [ROW], "smoke", workers=1, results=tmp_path)
+    run.ensure("quickstart", [0.05], [0], [ROW], "live", workers=1, results=tmp_path)
+    assert [e.budget for e in computed] == ["smoke", "live"] and len(files(tmp_path)) == 2
+
+
+def test_refresh_computes_everything_anew(tmp_path, computed):
+    wanted = {**SMALL, "seeds": [0, 1]}
+    assert run.ensure("blocks", **wanted, results=tmp_path).error_px.tolist() == [1.0, 2.0]
+    assert run.ensure("blocks", **wanted, results=tmp_path, refresh=True).error_px.tolist() == [3.0, 4.0]
+    assert len(files(tmp_path)) == 2
+
+
+def test_a_run_that_fails_is_recorded_and_not_tried_again(tmp_path, monkeypatch):
+    lost = record.Record(tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0], "failed", "not finite")
+    monkeypatch.setattr(compute, "run", lambda *_, **__: lost)
+    assert run.ensure("blocks", **SMALL, results=tmp_path).reason.tolist() == ["not finite"]
+    monkeypatch.setattr(compute, "run", None)
+    assert run.ensure("blocks", **SMALL, results=tmp_path).status.tolist() == ["failed"]
+
+
+def test_a_run_that_could_not_choose_a_checkpoint_has_failed_and_shows_no_number(tmp_path, monkeypatch):
+    e = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0]
+    metrics = {"error_px": {"mean": 8.0, "low": 0.0, "high": 9.0, "n": 64}}
+    lost = record.Record(experiment=e, status="done", metrics=metrics, quantiles=(1.0, 2.0), best_step=0)
+    monkeypatch.setattr(compute, "run", lambda *_, **__: lost)
+    frame = run.ensure("blocks", **SMALL, results=tmp_path)
+    assert frame.status.tolist() == ["failed"] and "error_px" not in frame
+    assert frame.reason.tolist() == ["no validation value was finite"]
+    assert record.load_all(tmp_path, "blocks")[0].quantiles == ()
+
+
+def test_the_environment_names_the_folder_unless_one_is_given(tmp_path, computed):
+    run.ensure("blocks", **SMALL)
+    assert len(files(tmp_path / "default")) == 1
+
+
+def test_no_time_starts_nothing_and_gives_what_is_there(tmp_path, computed, literal):
+    run.ensure("blocks", **SMALL, results=tmp_path)
+    frame = run.ensure("blocks", **{**SMALL, "seeds": [0, 1, 2]}, results=tmp_path, deadline=0.0)
+    assert frame.seed.tolist() == [0] and len(computed) == 1 and len(files(tmp_path)) == 1
+    assert len(run.ensure("blocks", **{**SMALL, "seeds": [5]}, results=tmp_path, deadline=0.0)) == 0
+
+
+def test_time_that_a_run_takes_is_estimated_from_its_passes(literal):
+    e = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0]
+    # 64 images forward and backward; a third of that for each of 2 * 32 in evaluations and 2 * 64 in tests; 16 a second
+    assert run.estimate_seconds(e, "cpu") == pytest.approx((64 + (2 * 32 + 2 * 64) / 3) / 16)
+
+
+@pytest.mark.parametrize(("deadline", "runs"), [(10.0, 0), (100.0, 1)])
+def test_no_run_starts_that_would_not_end_in_time(tmp_path, computed, literal, deadline, runs):
+    # estimated at 8 s, and 1.3 times that is kept
+    assert len(run.ensure("blocks", **SMALL, results=tmp_path, deadline=deadline)) == len(computed) == runs
+
+
+def hold(folder: Path, seed: int) -> FileLock:
+    """The lock of a run, as another process would hold it."""
+    e = tables.get("blocks").experiments([0.1], [seed], [ROW], "smoke")[0]
+    lock = folder / ".locks" / "blocks" / f"{e.key}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(lock)
+
+
+def test_a_run_that_another_process_holds_is_left_to_it(tmp_path, computed, literal):
+    with hold(tmp_path, seed=0):
+        assert len(run.ensure("blocks", **SMALL, results=tmp_path, deadline=0.0)) == 0
+        e = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0]
+        assert run.attempt(e, tmp_path, "cpu", float("inf"), False, 0) == run.BUSY
+    assert computed == []
+
+
+def test_a_run_whose_process_died_is_taken_over_after_the_others(tmp_path, computed, monkeypatch):
+    lock = hold(tmp_path, seed=0)
+    answer = compute.run
+
+    def let_go(experiment, **how):
+        lock.release()
+        return answer(experiment, **how)
+
+    monkeypatch.setattr(compute, "run", let_go)
+    with lock:
+        frame = run.ensure("blocks", **{**SMALL, "seeds": [0, 1]}, results=tmp_path)
+    assert [e.seed for e in computed] == [1, 0] and frame.seed.tolist() == [0, 1]
+
+
+def test_progress_reaches_its_total(tmp_path, literal, bars):
+    run.ensure("blocks", **{**SMALL, "seeds": [0, 1]}, results=tmp_path)
+    # two runs of 64 images each
+    assert [(bar.n, bar.total) for bar in bars] == [(128, 128)]
+    run.ensure("blocks", **{**SMALL, "seeds": [0, 1]}, results=tmp_path)
+    assert len(bars) == 1
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others():
+    e = tables.get("blocks").experiments([0.1], [3], ["Seq-MT (L+ELT+A)"], "smoke")[0]
+    first, again = (compute.run(e, form=plain.LITERAL) for _ in range(2))
+    assert replace(again, seconds=first.seconds) == first
+    other = compute.run(replace(e, seed=4), form=plain.LITERAL)
+    assert other.metrics["error_px"]["mean"] != first.metrics["error_px"]["mean"]
+    assert other.data["labelled"] != first.data["labelled"]
+    assert other.data["fingerprint"] == first.data["fingerprint"]
+
+
+def test_two_workers_compute_what_one_computes(tmp_path, literal, bars, monkeypatch):
+    wanted = {**SMALL, "seeds": [0, 1]}
+    alone = run.ensure("blocks", **wanted, results=tmp_path / "one")
+    monkeypatch.setattr(run, "attempt", literal_attempt)
+    shared = run.ensure("blocks", **{**wanted, "workers": 2}, results=tmp_path / "two")
+    assert [(bar.n, bar.total) for bar in bars] == [(128, 128)] * 2
+    assert shared.key.tolist() == alone.key.tolist() and alone.error_px[0] != alone.error_px[1]
+    assert shared.error_px.tolist() == pytest.approx(alone.error_px.tolist(), rel=1e-4)
+    for one, two in zip(*(record.load_all(tmp_path / name, "blocks") for name in ("one", "two")), strict=True):
+        assert (two.data, two.passes, two.best_step) == (one.data, one.passes, one.best_step)
+
+
+def test_two_processes_share_one_table(tmp_path):
+    wanted = {**SMALL, "seeds": [0, 1, 2]}
+    text = (
+        "computed = []\n"
+        "def count(e, **how):\n    computed.append(e.seed)\n    return train(e, **how)\n"
+        "compute.run = count\n"
+        f"frame = run.ensure('blocks', **{wanted!r}, results=sys.argv[1])\n"
+        "print(*computed, ';', *frame.seed)"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment()}
+    both = [subprocess.Popen(script(text, tmp_path), **pipes) for _ in range(2)]
+    answers = [(process.communicate()[0], process.returncode) for process in both]
+    assert [status for _, status in answers] == [0, 0]
+    computed = [seed for answer, _ in answers for seed in answer.partition(";")[0].split()]
+    assert sorted(computed) == ["0", "1", "2"]
+    assert [answer.partition(";")[2].split() for answer, _ in answers] == [["0", "1", "2"]] * 2
+    assert [r.experiment.seed for r in record.load_all(tmp_path, "blocks")] == [0, 1, 2]
+
+
+def test_a_process_killed_in_the_middle_of_a_run_leaves_whole_records_and_the_next_goes_on(tmp_path, literal):
+    wanted = {**SMALL, "seeds": [0, 1, 2]}
+    text = (
+        "def stop_in_the_second(e, **how):\n"
+        "    if e.seed == 0:\n        return train(e, **how)\n"
+        "    def halt(passes):\n        print('training', flush=True)\n        sys.stdin.read()\n"
+        "    return train(e, **{**how, 'progress': halt})\n"
+        "compute.run = stop_in_the_second\n"
+        f"run.ensure('blocks', **{wanted!r}, results=sys.argv[1])"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(script(text, tmp_path), **pipes, env=environment()) as process:
+        assert process.stdout.readline() == "training\n"
+        process.kill()
+    assert process.returncode == -9
+    assert [r.experiment.seed for r in record.load_all(tmp_path, "blocks")] == [0]
+    before = files(tmp_path)
+    frame = run.ensure("blocks", **wanted, results=tmp_path)
+    assert frame.seed.tolist() == [0, 1, 2] and set(frame.status) == {"done"}
+    assert files(tmp_path).items() >= before.items() and len(files(tmp_path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fractions": [0.001]}, "fractions: 0.001 labels none of 320 training images; the least is 0.0031"),
+        (
+            {"fractions": [0.999], "methods": ["Seq-MT (L+ELT)"]},
+            r"fractions: 0.999 labels all of 320 training images, and Seq-MT \(L\+ELT\) needs unlabelled ones",
+        ),
+        ({"fractions": [0.1, 1.5]}, r"fractions: 1.5 is outside \(0, 1\]"),
+        ({"seeds": [-1]}, r"seeds: -1 is outside \[0, 2\*\*63\)"),
+        ({"methods": ["Seq-MT"]}, "unknown method 'Seq-MT'; known: Seq-MT "),
+        ({"budget": "huge"}, "unknown budget 'huge'; known: smoke, cpu, paper"),
+        ({"device": "tpu"}, "device: 'tpu' is not here; valid: cpu"),
+        ({"workers": -1}, "workers: -1 is not a whole number >= 0"),
+        ({"deadline": -0.5}, "deadline: -0.5 is not a number >= 0"),
+        ({"deadline": float("nan")}, "deadline: nan is not a number >= 0"),
+    ],
+)
+def test_bad_values_are_refused_before_anything_is_written(tmp_path, computed, changes, words):
+    with pytest.raises(UserError, match=words):
+        run.ensure("blocks", **{**SMALL, **changes}, results=tmp_path / "new")
+    assert computed == [] and list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_table_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(UserError, match="unknown table 'block'; known: blocks, quickstart, shapes"):
+        run.ensure("block", results=tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+WRONG_KINDS = (
+    {"fractions": "0.1"},
+    {"fractions": ["0.1"]},
+    {"seeds": "0"},
+    {"seeds": [0.5]},
+    {"seeds": 3},
+    {"methods": ROW},
+    {"methods": [1]},
+    {"workers": "2"},
+    {"workers": 1.5},
+    {"workers": True},
+    {"deadline": "soon"},
+    {"deadline": False},
+)
+
+
+def test_values_of_a_wrong_kind_are_refused_where_no_types_are_checked(tmp_path):
+    text = (
+        "from landmarklib import run, types\nimport sys\n"
+        f"for wrong in {WRONG_KINDS!r}:\n"
+        "    try:\n"
+        f"        run.ensure('blocks', **{{**{SMALL!r}, **wrong}}, results=sys.argv[1])\n"
+        "    except types.UserError as error:\n        print(error)\n"
+    )
+    words = [sys.executable, "-c", text, str(tmp_path / "new")]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment())
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [name for wrong in WRONG_KINDS for name in wrong]
+    assert all(" is not " in line for line in lines)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("blocked", ["results", "results/blocks"])
+def test_results_that_cannot_be_written_are_refused_before_anything_is_computed(tmp_path, computed, blocked):
+    (tmp_path / blocked).parent.mkdir(exist_ok=True)
+    (tmp_path / blocked).write_text("mine")
+    with pytest.raises(UserError, match=r"results: cannot write to .*; choose another folder") as caught:
+        run.ensure("blocks", **SMALL, results=tmp_path / "results")
+    assert str(tmp_path / blocked) in str(caught.value)
+    assert computed == [] and (tmp_path / blocked).read_text() == "mine"
+
+
+def test_a_corrupt_record_is_named_and_kept(trained, tmp_path, computed):
+    (source,) = (trained / "blocks").glob("*.json")
+    corrupt = tmp_path / "blocks" / source.name
+    corrupt.parent.mkdir()
+    corrupt.write_bytes(source.read_bytes()[:100])
+    with pytest.raises(UserError, match="not a readable record") as caught:
+        run.ensure("blocks", **SMALL, results=tmp_path)
+    assert str(caught.value).startswith(str(corrupt))
+    assert corrupt.read_bytes() == source.read_bytes()[:100] and computed == []
+
+
+def test_the_record_of_a_run_says_how_it_was_made(trained):
+    (r,) = record.load_all(trained, "blocks")
+    assert (r.passes, r.data["tier"], r.data["n_labelled"]) == (64, "paper", 32)
+    assert len(r.quantiles) == 21 and list(r.quantiles) == sorted(r.quantiles)
+    assert r.metrics["error_px"]["n"] == 64 and len(r.curve) == 2
+    assert [g["kind"] for g in r.gallery] == ["fixed"] * 4 + ["best", "median"] + ["worst"] * 3
+    assert not record.is_stale(r)
+    assert json.loads((trained / "blocks" / f"{r.key}.json").read_text())["key"] == r.key

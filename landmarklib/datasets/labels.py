@@ -40,7 +40,7 @@ def ids_hash(ids: list[str]) -> str:
 
 
 def fingerprint(annotations: Annotations) -> str:
-    """16 hex digits over images, points and ids: two runs with the same print saw the same data."""
+    """16 hex digits over images, points and ids: two runs with the same print saw the same images and landmarks."""
     points: Float[np.ndarray, "N K 2"] = np.round(annotations.points.astype(np.float64), 3)
     digest = hashlib.sha256(annotations.images.tobytes() + points.tobytes() + "\n".join(annotations.ids).encode())
     return digest.hexdigest()[:16]

@@ -106,7 +106,7 @@ class Table:
         methods: Sequence[str] | None = None,
         budget: str | None = None,
     ) -> list[Experiment]:
-        """The runs of the table, seed by seed and cheap rows first; None takes the table's own values.
+        """The runs of the table, seed by seed, rows in the table's order; None takes the table's own values.
 
         Rows that need unlabelled images have no cell at fraction 1. Raises UserError for anything that is not valid.
         """

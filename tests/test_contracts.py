@@ -1,0 +1,313 @@
+"""What every data set, method and table must keep; a new file in their folders is tested here the moment it exists."""
+
+from __future__ import annotations
+
+import itertools
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from landmarklib import compute, coords, datasets, evaluate, heatmaps, losses, methods, metrics, tables
+from landmarklib.methods import Prediction
+from landmarklib.types import Annotations, Batch, DataMissing, UserError
+
+SIZE = 16
+SMALL = {"kernel": 5, "depth": 2}
+B, N_LABELLED = 6, 4
+
+every_dataset = pytest.mark.parametrize("name", datasets.names())
+every_method = pytest.mark.parametrize("name", methods.names())
+every_table = pytest.mark.parametrize("name", tables.names())
+every_term = pytest.mark.parametrize(
+    "name, term", [(name, term) for name in methods.names() for term in methods.get(name).TERMS]
+)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def small_options(name: str) -> dict:
+    options = methods.get(name).OPTIONS
+    return {**options, **{key: value for key, value in SMALL.items() if key in options}}
+
+
+def load(name: str, split: str, size: int) -> Annotations:
+    try:
+        return datasets.get(name).load(None, split, size)
+    except DataMissing as reason:
+        pytest.skip(str(reason))
+
+
+def build(name: str, seed: int = 0, size: int = SIZE) -> torch.nn.Module:
+    return methods.get(name).build(datasets.get("blocks"), size, small_options(name), seeded(seed))
+
+
+def batch_of(n_labelled: int = N_LABELLED, size: int = SIZE) -> Batch:
+    generator = seeded(1)
+    labelled = torch.arange(B) < n_labelled
+    points = 1.6 * torch.rand(B, 5, 2, generator=generator) - 0.8
+    return Batch(
+        images=torch.rand(B, 1, size, size, generator=generator),
+        points=points.where(labelled[:, None, None], torch.nan),
+        visible=labelled[:, None].expand(B, 5).clone(),
+        labelled=labelled,
+        classes=torch.arange(B),
+    )
+
+
+def loss_of(name: str, terms: set[str], batch: Batch, module: torch.nn.Module | None = None) -> dict:
+    return methods.get(name).loss(module or build(name), batch, terms, small_options(name), seeded(2))
+
+
+def experiments_of(table: tables.Table) -> list:
+    return [e for budget in table.budgets for e in table.experiments(budget=budget)]
+
+
+@pytest.mark.parametrize("registry", [datasets, methods, tables])
+def test_an_unknown_name_is_refused_with_the_known_ones(registry):
+    assert registry.names()
+    with pytest.raises(UserError, match="'no-such'") as refusal:
+        registry.get("no-such")
+    assert all(name in str(refusal.value) for name in registry.names())
+
+
+@every_dataset
+def test_dataset_description_is_consistent(name):
+    d = datasets.get(name)
+    assert d.name == name
+    assert len(d.mirror) == len(d.landmarks) == len(set(d.landmarks))
+    assert [d.mirror[k] for k in d.mirror] == list(range(len(d.landmarks)))
+    assert all(0 <= k < len(d.landmarks) for edge in d.skeleton for k in edge)
+    assert all(a != b for a, b in d.skeleton)
+    assert {"train", "val", "test"} <= set(d.counts) and min(d.counts.values()) > 0
+    assert d.tier in ("paper", "open", "stand-in")
+    assert d.n_classes >= 2 and d.size > 0
+    assert all((d.title, d.unit, d.licence, d.obtain, d.citation, d.assumptions))
+
+
+@every_dataset
+def test_every_split_loads_with_the_shapes_it_promises(name):
+    d = datasets.get(name)
+    ids = set()
+    for split, n in d.counts.items():
+        a = load(name, split, SIZE)
+        assert len(a) == n and a.images.shape[1] in (1, 3) and a.images.dtype == np.uint8
+        assert (len(a.images), *a.images.shape[2:]) == (n, SIZE, SIZE)
+        assert a.points.shape == (n, len(d.landmarks), 2) and a.visible.shape == a.points.shape[:2]
+        assert np.isfinite(a.points[a.visible]).all()
+        assert coords.inside(coords.to_norm(a.points, (SIZE, SIZE)))[a.visible].all()
+        assert a.attributes["class"].dtype == np.int64
+        assert set(np.unique(a.attributes["class"])) == set(range(d.n_classes))
+        assert len(set(a.ids)) == n and not ids & set(a.ids)
+        ids |= set(a.ids)
+
+
+@every_dataset
+def test_splits_share_no_image(name):
+    d = datasets.get(name)
+    train, val, test = (
+        {image.tobytes() for image in d.load(None, s, 32).images[:500]} for s in ("train", "val", "test")
+    )
+    assert not train & val and not train & test and not val & test
+
+
+@every_method
+def test_method_has_all_its_parts(name):
+    method = methods.get(name)
+    assert isinstance(method, types.ModuleType)
+    assert method.TERMS and set(method.TERMS.values()) <= {True, False}
+    assert isinstance(method.OPTIONS, dict)
+    assert all(callable(getattr(method, part)) for part in ("build", "loss", "predict"))
+
+
+@every_method
+def test_same_generator_builds_the_same_module_and_leaves_the_global_one_alone(name):
+    before = torch.get_rng_state()
+    first, same, other = (build(name, seed).state_dict() for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert first.keys() == same.keys() and all(torch.equal(first[k], same[k]) for k in first)
+    assert any(not torch.equal(first[k], other[k]) for k in first)
+
+
+@every_method
+def test_losses_are_decided_by_the_given_generator_alone(name):
+    terms, module = set(methods.get(name).TERMS), build(name)
+    first = loss_of(name, terms, batch_of(), module)
+    torch.rand(3)
+    again = loss_of(name, terms, batch_of(), module)
+    for term in terms:
+        assert torch.equal(first[term][0], again[term][0])
+
+
+@every_method
+def test_only_the_terms_asked_for_are_computed(name):
+    known = list(methods.get(name).TERMS)
+    for terms in (set(c) for n in range(1, len(known) + 1) for c in itertools.combinations(known, n)):
+        assert set(loss_of(name, terms, batch_of())) == terms
+
+
+@every_term
+@pytest.mark.parametrize("size", [16, 32])
+def test_every_term_is_finite_and_trains_the_network(name, term, size):
+    batch, module = batch_of(size=size), build(name, size=size)
+    values, mask = loss_of(name, {term}, batch, module)[term]
+    assert values.shape == mask.shape and mask.dtype == torch.bool
+    assert len(values) == (B - N_LABELLED if term == "elt" else B)
+    assert mask.any() and values[mask].isfinite().all() and (values[mask] > 0).all()
+    losses.masked_mean(values, mask).backward()
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    assert all(g.isfinite().all() for g in gradients)
+    assert next(module.parameters()).grad.abs().sum() > 0
+
+
+@every_term
+def test_no_term_sees_the_points_of_unlabelled_images(name, term):
+    values, mask = loss_of(name, {term}, batch_of())[term]
+    total = losses.masked_mean(values, mask)
+    assert total.isfinite()
+    if not methods.get(name).TERMS[term]:
+        assert mask.tolist() == [True] * N_LABELLED + [False] * (B - N_LABELLED)
+
+
+@every_term
+def test_terms_that_need_no_labels_do_without_and_the_others_give_nothing(name, term):
+    module = build(name)
+    values, mask = loss_of(name, {term}, batch_of(n_labelled=0), module)[term]
+    total = losses.masked_mean(values, mask)
+    total.backward()
+    trains = any(p.grad is not None and p.grad.any() for p in module.parameters())
+    assert all(p.grad.isfinite().all() for p in module.parameters() if p.grad is not None)
+    assert trains == (total.item() > 0) == methods.get(name).TERMS[term]
+
+
+@every_method
+def test_a_step_without_unlabelled_images_is_finite(name):
+    terms = set(methods.get(name).TERMS) - {"elt"}
+    for values, mask in loss_of(name, terms, batch_of(n_labelled=B)).values():
+        assert mask.all() and values.isfinite().all()
+
+
+@every_method
+@pytest.mark.parametrize("size", [16, 32])
+def test_predictions_have_their_shapes(name, size):
+    images = batch_of(size=size).images
+    module = build(name, size=size).eval()
+    found = methods.get(name).predict(module, images, small_options(name))
+    assert isinstance(found, Prediction)
+    assert found.points.shape == (B, 5, 2) and found.points.isfinite().all()
+    assert found.logits is None or found.logits.shape == (B, 15)
+    if found.maps is not None:
+        assert found.maps.shape == (B, 5, size, size)
+        assert coords.inside(found.points).all()
+    one_by_one = [methods.get(name).predict(module, image[None], small_options(name)).points for image in images]
+    assert torch.allclose(torch.cat(one_by_one), found.points, atol=1e-4)
+
+
+def test_heatmap_mt_reads_its_points_as_its_decoder_says():
+    module, images = build("heatmap_mt").eval(), batch_of().images
+    for decoder, read in (("softmax", heatmaps.argmax), ("soft-argmax", heatmaps.soft_argmax)):
+        found = methods.get("heatmap_mt").predict(module, images, {**small_options("heatmap_mt"), "decoder": decoder})
+        assert torch.equal(found.points, read(found.maps))
+
+
+def test_seq_mt_reads_the_class_from_nothing_but_the_points():
+    module, images = build("seq_mt").eval(), batch_of().images
+    found = methods.get("seq_mt").predict(module, images, small_options("seq_mt"))
+    assert torch.equal(found.points, heatmaps.soft_argmax(found.maps, 10.0))
+    assert torch.equal(found.logits, module.head(found.points.flatten(1)))
+
+
+def test_point_noise_of_seq_mt_reaches_the_class_term_alone():
+    module, options = build("seq_mt").eval(), small_options("seq_mt")
+    quiet, noisy = (
+        methods.get("seq_mt").loss(
+            module, batch_of(), {"landmarks", "classes"}, {**options, "point_noise": s}, seeded()
+        )
+        for s in (0.0, 0.1)
+    )
+    assert torch.equal(quiet["landmarks"][0], noisy["landmarks"][0])
+    assert (quiet["classes"][0] - noisy["classes"][0]).abs().min() > 0
+
+
+@every_method
+def test_predictions_of_a_split_are_in_pixels(name):
+    a = compute.first(datasets.get("blocks").load(None, "val", SIZE), 5)
+    module = build(name)
+    found = evaluate.predict(module, methods.get(name), a.images, small_options(name), torch.device("cpu"), batch=2)
+    images = torch.from_numpy(a.images).float() / 255
+    expected = methods.get(name).predict(module, images, small_options(name)).points.detach()
+    assert np.allclose(found.points, (expected.numpy() + 1) * SIZE / 2 - 0.5, atol=1e-3)
+    assert found.classes is None or found.classes.shape == (5,)
+
+
+@every_method
+def test_unknown_options_and_terms_are_refused_with_the_known_ones(name):
+    table = next(t for t in map(tables.get, tables.names()) if any(row.method == name for row in t.rows))
+    experiment = next(e for e in table.experiments() if e.method == name)
+    for field, kind, known in (("options", "option", "OPTIONS"), ("weights", "loss term", "TERMS")):
+        wrong = {**experiment.__dict__, field: {"no-such": 1.0}}
+        with pytest.raises(UserError, match=f"unknown {kind} 'no-such'") as refusal:
+            compute.complete_options(type(experiment)(**wrong))
+        assert all(known_name in str(refusal.value) for known_name in getattr(methods.get(name), known))
+
+
+@every_table
+def test_table_names_things_that_exist(name):
+    table = tables.get(name)
+    assert table.name == name
+    assert table.dataset in datasets.names()
+    assert set(table.metrics) | {table.select} <= set(metrics.LOWER_IS_BETTER)
+    assert len({row.name for row in table.rows}) == len(table.rows)
+    for row in table.rows:
+        assert row.method in methods.names()
+        assert set(row.starts) <= set(row.weights)
+        assert set(row.published) <= set(table.fractions)
+    for claim in table.claims:
+        assert claim.comparisons
+        for lower, higher, fraction in claim.comparisons:
+            assert table.row(lower) != table.row(higher) and fraction in table.fractions
+    assert len({claim.id for claim in table.claims}) == len(table.claims)
+
+
+@every_table
+def test_every_budget_gives_experiments_with_known_options_and_terms(name):
+    table = tables.get(name)
+    assert table.default_budget in table.budgets and "smoke" in table.budgets
+    for budget in table.budgets:
+        experiments = table.experiments(budget=budget)
+        cells = sum(len(table.fractions) - (row.needs_unlabelled and 1 in table.fractions) for row in table.rows)
+        assert len(experiments) == cells * len(table.seeds)
+        for e in experiments:
+            given = compute.complete_options(e)
+            assert set(given) == set(methods.get(e.method).OPTIONS)
+            assert {k: given[k] for k in e.options} == e.options
+
+
+@every_table
+def test_defaults_are_the_default_budget(name):
+    table = tables.get(name)
+    assert [e.key for e in table.experiments()] == [e.key for e in table.experiments(budget=table.default_budget)]
+
+
+@every_table
+def test_keys_of_all_experiments_are_different(name):
+    keys = [e.key for e in experiments_of(tables.get(name))]
+    assert keys and len(set(keys)) == len(keys)
+
+
+@every_table
+def test_every_experiment_can_take_its_steps(name):
+    for e in experiments_of(tables.get(name)):
+        terms = methods.get(e.method).TERMS
+        assert any(weight and not e.starts.get(term) for term, weight in e.weights.items())
+        assert e.fraction < 1 or "elt" not in e.weights
+        assert e.fraction > 0 or all(terms[term] for term in e.weights)
+        assert e.batch or all(terms[term] for term in e.weights)
+        n_train = e.train_images or datasets.get(e.dataset).counts["train"]
+        assert 64 <= n_train <= datasets.get(e.dataset).counts["train"]
+        assert e.fraction == 0 or round(e.fraction * n_train) > 0
+        assert 0 < e.evaluation_images <= datasets.get(e.dataset).counts["val"]
+        assert e.n_evaluations > 0 and e.warmup < e.hold * e.steps

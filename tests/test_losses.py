@@ -1,0 +1,154 @@
+"""Every loss by hand, its gradient as literals, and what must not count."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from landmarklib import coords, losses, warps
+
+NAN = float("nan")
+
+
+def close(a, b) -> bool:
+    return torch.allclose(a, torch.as_tensor(b, dtype=a.dtype), rtol=1e-5, atol=1e-6)
+
+
+def leaf(values) -> torch.Tensor:
+    return torch.tensor(values, requires_grad=True)
+
+
+def test_masked_mean_by_hand():
+    values = leaf([1.0, 2.0, 6.0])
+    mean = losses.masked_mean(values, torch.tensor([True, False, True]))
+    mean.backward()
+    assert close(mean.detach(), 3.5)
+    assert values.grad.tolist() == [0.5, 0, 0.5]
+
+
+@pytest.mark.parametrize("values", [[], [1.0, 2.0], [NAN, math.inf]])
+def test_an_empty_mask_gives_zero_and_no_gradient(values):
+    values = leaf(values)
+    mean = losses.masked_mean(values, torch.zeros(len(values), dtype=torch.bool))
+    mean.backward()
+    assert mean.item() == 0
+    assert values.grad.tolist() == [0] * len(values)
+
+
+def test_nan_outside_the_mask_is_harmless():
+    values = leaf([NAN, 4.0, math.inf])
+    mean = losses.masked_mean(values, torch.tensor([False, True, False]))
+    mean.backward()
+    assert mean.item() == 4
+    assert values.grad.tolist() == [0, 1, 0]
+
+
+def test_nan_inside_the_mask_is_loud():
+    assert losses.masked_mean(torch.tensor([NAN, 1.0]), torch.tensor([True, True])).isnan()
+
+
+def test_landmark_distance_by_hand():
+    predicted = leaf([[[3.0, 4.0], [1.0, 1.0]], [[0.5, 0.0], [0.0, 0.0]]])
+    target = torch.tensor([[[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    values = losses.landmark_distance(predicted, target, torch.ones(2, 2, dtype=torch.bool))
+    assert close(values.detach(), [13, 0.125])
+    values.sum().backward()
+    assert predicted.grad.tolist() == [[[3, 4], [0, 1]], [[0.5, 0], [0, 0]]]
+
+
+@pytest.mark.parametrize("hidden", [0.0, 100.0, NAN])
+def test_landmark_distance_ignores_invisible_points(hidden):
+    predicted = leaf([[[3.0, 4.0], [1.0, 1.0]], [[1.0, 2.0], [3.0, 4.0]]])
+    target = torch.tensor([[[0.0, 0.0], [hidden, hidden]], [[hidden, hidden], [hidden, hidden]]])
+    values = losses.landmark_distance(predicted, target, torch.tensor([[True, False], [False, False]]))
+    assert close(values.detach(), [25, 0])
+    values.sum().backward()
+    assert predicted.grad.tolist() == [[[6, 8], [0, 0]], [[0, 0], [0, 0]]]
+
+
+def test_equivariance_by_hand_with_gradient_to_both_sides():
+    expected, found = leaf([[[0.5, 0.0], [0.0, -0.5]]]), leaf([[[0.0, 0.0], [0.0, 0.5]]])
+    value = losses.equivariance(expected, found)
+    assert close(value.detach(), [0.625])
+    value.sum().backward()
+    assert expected.grad.tolist() == [[[0.5, 0], [0, -1]]]
+    assert found.grad.tolist() == [[[-0.5, 0], [0, 1]]]
+
+
+@pytest.mark.parametrize("gone", [[1.01, 0.0], [0.0, -1.01]])
+def test_points_moved_out_of_the_frame_do_not_count(gone):
+    expected, found = leaf([[[1.0, -0.5], gone], [gone, gone]]), leaf([[[0.5, -0.5], [0.0, 0.0]]] * 2)
+    values = losses.equivariance(expected, found)
+    assert close(values.detach(), [0.25, 0])
+    values.sum().backward()
+    assert expected.grad.tolist() == [[[1, 0], [0, 0]], [[0, 0], [0, 0]]]
+    assert found.grad.tolist() == [[[-1, 0], [0, 0]], [[0, 0], [0, 0]]]
+
+
+def test_equivariance_is_zero_for_an_equivariant_predictor_and_not_for_a_constant_one():
+    images = torch.zeros(1, 1, 8, 8, dtype=torch.float64)
+    images[0, 0, 3:5, 2:4] = torch.tensor([[1, 2], [3, 4]])
+    affine = torch.tensor([[[1, 0, 0.5], [0, 1, -0.25]]], dtype=torch.float64)
+    centres = coords.pixel_centres(8, dtype=torch.float64)
+
+    def centroid(x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([x.sum(2) @ centres, x.sum(3) @ centres], -1) / x.sum((2, 3))[..., None]
+
+    def loss_of(predict) -> torch.Tensor:
+        expected = coords.apply_affine(predict(images), affine)
+        return losses.equivariance(expected, predict(warps.warp_images(images, affine)))
+
+    assert loss_of(centroid).item() < 1e-20
+    assert close(loss_of(lambda x: torch.zeros(1, 1, 2, dtype=torch.float64)), [0.5**2 + 0.25**2])
+
+
+def test_pixel_cross_entropy_of_a_uniform_map_is_the_log_of_its_pixels():
+    values = losses.pixel_cross_entropy(torch.ones(1, 2, 3, 4), torch.zeros(1, 2, 2), torch.ones(1, 2).bool())
+    assert close(values, [math.log(12)])
+
+
+def test_gradient_of_pixel_cross_entropy_by_hand():
+    maps = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    losses.pixel_cross_entropy(maps, torch.tensor([[[0.5, -0.5]]]), torch.ones(1, 1).bool()).sum().backward()
+    assert maps.grad.tolist() == [[[[0.25, -0.75], [0.25, 0.25]]]]
+
+
+def test_pixel_cross_entropy_against_a_loop(generator):
+    maps = torch.randn(3, 4, 5, 6, generator=generator, dtype=torch.float64)
+    target = 2 * torch.rand(3, 4, 2, generator=generator, dtype=torch.float64) - 1
+    visible = torch.rand(3, 4, generator=generator) < 0.6
+    visible[2] = False
+    expected = []
+    for b in range(3):
+        terms = []
+        for k in range(4):
+            if visible[b, k]:
+                column, row = int((target[b, k, 0] + 1) / 2 * 6), int((target[b, k, 1] + 1) / 2 * 5)
+                terms.append(maps[b, k].exp().sum().log() - maps[b, k, row, column])
+        expected.append(sum(terms) / max(1, len(terms)))
+    assert close(losses.pixel_cross_entropy(maps, target, visible), expected)
+
+
+@pytest.mark.parametrize("hidden", [0.7, 50.0, NAN])
+def test_pixel_cross_entropy_ignores_invisible_points(generator, hidden):
+    maps = torch.randn(2, 2, 3, 3, generator=generator, requires_grad=True)
+    target = torch.tensor([[[0.0, 0.0], [hidden, hidden]], [[hidden, hidden], [hidden, hidden]]])
+    values = losses.pixel_cross_entropy(maps, target, torch.tensor([[True, False], [False, False]]))
+    alone = losses.pixel_cross_entropy(maps[:1, :1], target[:1, :1], torch.tensor([[True]]))
+    assert close(values.detach(), [alone.item(), 0])
+    values.sum().backward()
+    assert maps.grad[0, 0].abs().min() > 0
+    assert not maps.grad[0, 1].any() and not maps.grad[1].any()
+
+
+def test_class_cross_entropy_by_hand():
+    logits = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])
+    assert close(losses.class_cross_entropy(logits, torch.tensor([1, 0])), [math.log(4 / 3), math.log(4)])
+
+
+@pytest.mark.parametrize("n_classes", [2, 15])
+def test_class_cross_entropy_of_uniform_logits_is_the_log_of_the_classes(n_classes):
+    values = losses.class_cross_entropy(torch.full((3, n_classes), 5.0), torch.tensor([0, 1, n_classes - 1]))
+    assert close(values, [math.log(n_classes)] * 3)

@@ -1,0 +1,241 @@
+"""Networks: every form computes the literal network, weights come from the generator, sizes are the paper's."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from landmarklib import datasets
+from landmarklib.methods import seq_mt
+from landmarklib.nets import honari, plain
+from landmarklib.nets.plain import CANDIDATES, LITERAL, ConvStack, Form
+
+BLOCKS = [(1, 2), (2, 1), (2, 2), (1, 4), (4, 4)]
+KERNELS = [5, 7, 9]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def stack_of(kernel: int, seed: int = 0) -> ConvStack:
+    stack = ConvStack(2, [3, 4], kernel, seeded(seed))
+    with torch.no_grad():
+        for bias in stack.biases:
+            bias.normal_(generator=seeded(1))
+    return stack
+
+
+def outputs_and_gradients(stack: ConvStack, images: torch.Tensor, form: Form) -> list[torch.Tensor]:
+    stack.form = form
+    stack.zero_grad()
+    y = stack(images)
+    (y * torch.linspace(-1, 1, y.numel()).view_as(y)).sum().backward()
+    return [y.detach(), *(p.grad.clone() for p in stack.parameters())]
+
+
+def relative_difference(a: torch.Tensor, b: torch.Tensor) -> float:
+    return ((a - b).abs().max() / b.abs().max()).item()
+
+
+def n_parameters(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_literal_form_is_a_chain_of_plain_convolutions(kernel):
+    stack = stack_of(kernel)
+    images = torch.randn(2, 2, 8, 10, generator=seeded(2))
+    expected = images
+    for weight, bias in zip(stack.weights, stack.biases, strict=True):
+        expected = F.relu(F.conv2d(expected, weight, bias, padding=kernel // 2))
+    assert torch.equal(stack(images), expected)
+    assert expected.shape == (2, 4, 8, 10)
+
+
+def test_convolution_is_padded_with_black_and_not_flipped():
+    stack = ConvStack(1, [1], 3, seeded())
+    with torch.no_grad():
+        stack.weights[0].copy_(torch.arange(9.0).view(1, 1, 3, 3))
+        stack.biases[0].fill_(-1)
+    images = torch.tensor([[[[1.0, 0.0], [0.0, 10.0]]]])
+    for form in (LITERAL, Form((2, 2)), Form((1, 2))):
+        stack.form = form
+        assert stack(images).tolist() == [[[[83, 72], [50, 39]]]]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_block_gives_the_literal_outputs_and_gradients(block, kernel):
+    stack = stack_of(kernel)
+    images = torch.randn(2, 2, 12, 16, generator=seeded(2))
+    literal = outputs_and_gradients(stack, images, LITERAL)
+    for got, expected in zip(outputs_and_gradients(stack, images, Form(block)), literal, strict=True):
+        assert relative_difference(got, expected) < 1e-5
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_channels_last_gives_the_literal_outputs_and_gradients(kernel):
+    stack = stack_of(kernel)
+    images = torch.randn(2, 2, 12, 12, generator=seeded(2))
+    literal = outputs_and_gradients(stack, images, LITERAL)
+    for got, expected in zip(
+        outputs_and_gradients(stack, images, Form((2, 2), channels_last=True)), literal, strict=True
+    ):
+        assert relative_difference(got, expected) < 1e-5
+
+
+@pytest.mark.parametrize("form", [Form((1, 1), torch.bfloat16), Form((2, 2), torch.bfloat16, channels_last=True)])
+def test_bfloat16_is_close_and_returns_float32(form):
+    stack = stack_of(5)
+    images = torch.randn(2, 2, 12, 12, generator=seeded(2))
+    literal = outputs_and_gradients(stack, images, LITERAL)
+    found = outputs_and_gradients(stack, images, form)
+    assert found[0].dtype == torch.float32
+    for got, expected in zip(found, literal, strict=True):
+        assert relative_difference(got, expected) < 0.05
+    assert relative_difference(found[0], literal[0]) > 1e-5
+
+
+def test_images_that_do_not_divide_into_blocks_are_computed_literally():
+    stack = stack_of(5)
+    images = torch.randn(1, 2, 9, 12, generator=seeded(2))
+    expected = stack(images)
+    stack.form = Form((2, 2))
+    assert torch.equal(stack(images), expected)
+
+
+def test_space_to_depth_by_hand():
+    x = torch.arange(16.0).view(1, 2, 2, 4)
+    expected = [[[0, 2]], [[1, 3]], [[4, 6]], [[5, 7]], [[8, 10]], [[9, 11]], [[12, 14]], [[13, 15]]]
+    assert plain.space_to_depth(x, (2, 2)).tolist() == [expected]
+
+
+@pytest.mark.parametrize("block", [(1, 1), *BLOCKS])
+def test_depth_to_space_undoes_space_to_depth(block):
+    x = torch.randn(2, 3, 8, 4, generator=seeded())
+    deep = plain.space_to_depth(x, block)
+    assert deep.shape == (2, 3 * block[0] * block[1], 8 // block[0], 4 // block[1])
+    assert torch.equal(plain.depth_to_space(deep, block), x)
+
+
+@pytest.mark.parametrize("kernel, block, last", [(9, 1, 4), (9, 2, 2), (9, 4, 1), (5, 4, 1), (7, 2, 2), (1, 4, 0)])
+def test_tap_range_by_hand(kernel, block, last):
+    assert plain.tap_range(kernel, block) == (-last, last)
+
+
+def test_tap_range_is_symmetric_for_every_odd_kernel():
+    for kernel, block in itertools.product(range(1, 16, 2), range(1, 9)):
+        first, last = plain.tap_range(kernel, block)
+        touched = {(p + t) // block for p in range(block) for t in range(-(kernel // 2), kernel // 2 + 1)}
+        assert -first == last and (first, last) == (min(touched), max(touched))
+
+
+def test_weights_are_he_normal():
+    weight = plain.he_normal((64, 8, 5, 5), seeded())
+    assert weight.shape == (64, 8, 5, 5) and weight.requires_grad
+    assert weight.std().item() == pytest.approx(0.1, rel=0.02)
+    assert abs(weight.mean().item()) < 0.003
+    assert plain.he_normal((2000, 50), seeded()).std().item() == pytest.approx(0.2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda g: honari.Localizer(5, 2, 4, 3, False, g),
+        lambda g: honari.CommonNet(16, 5, 4, 3, 2, 0.25, g),
+        lambda g: honari.MapClassifier(16, 5, 4, 3, 2, 0.25, g),
+        lambda g: honari.Perceptron([4, 8, 2], 0.25, g),
+    ],
+    ids=["Localizer", "CommonNet", "MapClassifier", "Perceptron"],
+)
+def test_weights_are_decided_by_the_generator(build):
+    first, same, other = (build(seeded(seed)).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(first[name], same[name]) for name in first)
+    for name, value in first.items():
+        assert torch.equal(value, other[name]) == ("bias" in name), name
+        assert "bias" not in name or not value.any()
+
+
+def test_perceptron_by_hand():
+    net = honari.Perceptron([2, 2, 1], 0.5, seeded()).eval()
+    with torch.no_grad():
+        net.layers[0].weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        net.layers[0].bias.copy_(torch.tensor([0.5, 0.0]))
+        net.layers[1].weight.copy_(torch.tensor([[2.0, 3.0]]))
+        net.layers[1].bias.fill_(-10)
+    assert net(torch.tensor([[1.0, -4.0], [-1.0, 2.0]])).tolist() == [[-7], [-4]]
+
+
+def test_dropout_is_off_in_evaluation():
+    net, x = honari.Perceptron([4, 64, 3], 0.5, seeded()), torch.randn(5, 4, generator=seeded(1))
+    assert torch.equal(net.eval()(x), net.eval()(x))
+    assert not torch.equal(net.train()(x, seeded(2)), net.eval()(x))
+
+
+def test_dropout_mask_is_decided_by_the_generator():
+    net, x = honari.Perceptron([4, 64, 3], 0.5, seeded()), torch.randn(5, 4, generator=seeded(1))
+    before = torch.get_rng_state()
+    assert torch.equal(net(x, seeded(2)), net(x, seeded(2)))
+    assert not torch.equal(net(x, seeded(2)), net(x, seeded(3)))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_dropout_keeps_the_mean():
+    kept = honari.dropout(torch.full((100, 100), 3.0), 0.25, seeded())
+    assert kept.unique().tolist() == [0, 4]
+    assert kept.mean().item() == pytest.approx(3, rel=0.02)
+
+
+@pytest.mark.parametrize("size", [60, 32])
+def test_localizer_gives_one_map_per_landmark_at_image_size(size):
+    net = honari.Localizer(5, 2, 4, 5, False, seeded())
+    maps = net(torch.rand(2, 1, size, size, generator=seeded(1)))
+    assert maps.shape == (2, 5, size, size) and maps.min() < 0
+    net.final_relu = True
+    assert torch.equal(net(torch.rand(2, 1, size, size, generator=seeded(1))), maps.clamp(min=0))
+
+
+@pytest.mark.parametrize("size", [60, 32, 30])
+def test_common_net_gives_points_and_class_logits(size):
+    net = honari.CommonNet(size, 5, 4, 5, 15, 0.25, seeded()).eval()
+    points, logits = net(torch.rand(2, 1, size, size, generator=seeded(1)))
+    assert points.shape == (2, 5, 2) and logits.shape == (2, 15)
+
+
+def test_common_net_starts_with_points_near_the_centre():
+    net = honari.CommonNet(16, 5, 4, 5, 15, 0.25, seeded())
+    assert net.points.weight.std().item() == pytest.approx(0.1 * math.sqrt(2 / 256), rel=0.05)
+    assert net.classes.weight.std().item() == pytest.approx(math.sqrt(2 / 256), rel=0.05)
+
+
+@pytest.mark.parametrize("size", [60, 32, 30])
+def test_map_classifier_gives_class_logits(size):
+    net = honari.MapClassifier(size, 5, 4, 5, 15, 0.25, seeded())
+    assert net.eval()(torch.rand(2, 5, size, size, generator=seeded(1))).shape == (2, 15)
+
+
+def test_blocks_networks_have_the_sizes_of_the_supplement():
+    module = seq_mt.build(datasets.get("blocks"), 60, seq_mt.OPTIONS, seeded())
+    assert n_parameters(module.localizer) == 26733
+    assert n_parameters(module.head) == 72463
+
+
+def test_set_form_reaches_every_stack_inside():
+    net = honari.CommonNet(16, 5, 4, 3, 2, 0.25, seeded())
+    plain.set_form(net, Form((2, 2)))
+    assert [part.form for part in (net.first, net.second, net.third)] == [Form((2, 2))] * 3
+
+
+@pytest.mark.parametrize("size, blocks", [(8, {form.block for form in CANDIDATES["cpu"]}), (9, {(1, 1)})])
+def test_fastest_form_sets_a_candidate_that_fits_and_leaves_no_gradient(size, blocks):
+    stack = ConvStack(1, [2], 5, seeded())
+    form, images_per_second = plain.fastest_form(stack, torch.rand(2, 1, size, size, generator=seeded()), repeats=1)
+    assert form in CANDIDATES["cpu"] and form.block in blocks
+    assert stack.form == form
+    assert 0 < images_per_second < math.inf
+    assert all(p.grad is None for p in stack.parameters())

@@ -1,0 +1,342 @@
+"""What readers see: every cell is there, says what it is worth, and is never blank."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from landmarklib import claims, record, report, tables
+from landmarklib.experiment import Experiment
+from landmarklib.record import Record
+
+ROOT = Path(__file__).parent.parent
+BLOCKS, SHAPES, QUICKSTART = (tables.get(name) for name in ("blocks", "shapes", "quickstart"))
+
+
+def made(e: Experiment, value: float = 5.0, **changes) -> Record:
+    """A record by hand: its error, and an accuracy where a class head is trained."""
+    metrics = {"error_px": {"mean": value, "low": value - 0.1, "high": value + 0.1, "n": 64}}
+    if "classes" in e.weights:
+        metrics["accuracy_percent"] = {"mean": 90.0, "low": 89.0, "high": 91.0, "n": 64}
+    if not e.fraction:
+        metrics["own_percent"] = {"mean": 99.5, "low": 99.0, "high": 100.0, "n": 64}
+    told = {"device": "CPU", "form": "1x1 float32", "commit": "abc", "dirty": False, "date": "2026-01-02", "code": "0"}
+    values = {"metrics": metrics, "data": {"tier": "paper", "fingerprint": "f00"}, "provenance": told, "seconds": 36.0}
+    return Record(experiment=e, **{"status": "done", **values, **changes})
+
+
+def failed(e: Experiment) -> Record:
+    """A record of a run that failed."""
+    return made(e, status="failed", reason="loss is not finite", metrics={})
+
+
+def some(*values: float, row: str = "Seq-MT (L)", fraction: float = 0.01, **changes) -> list[Record]:
+    """Records of one cell of Blocks, a seed each."""
+    made_of = BLOCKS.experiments([fraction], list(range(len(values))), [row])
+    return [made(e, value, **changes) for e, value in zip(made_of, values, strict=True)]
+
+
+def full(table: tables.Table) -> list[Record]:
+    """Two seeds of every cell."""
+    return [made(e, 5.0 + e.seed) for e in table.experiments(seeds=[0, 1])]
+
+
+def partial(table: tables.Table) -> list[Record]:
+    """One cell with a warning and a failed run, another with one seed."""
+    first, second, *_, last = full(table)
+    return [replace(first, warnings=("map 0 is dead",)), failed(second.experiment), last]
+
+
+def no_success(table: tables.Table) -> list[Record]:
+    """Two runs, both failed."""
+    return [failed(r.experiment) for r in full(table)[:2]]
+
+
+STATES = {"empty": lambda table: [], "partial": partial, "full": full, "failed": no_success}
+
+
+def cell(frame: pd.DataFrame, method: str = "Seq-MT (L)", fraction: float = 0.01) -> pd.Series:
+    """The one line of that cell."""
+    (line,) = frame[(frame.method == method) & (frame.fraction == fraction)].iloc
+    return line
+
+
+def rows_of(page: str) -> dict[str, list[str]]:
+    """First column -> texts of the others, of the lines of an HTML table."""
+    found = {}
+    for line in re.findall(r"<tr[^>]*>(.*?)</tr>", page, re.S):
+        texts = [
+            " ".join(html.unescape(re.sub(r"<[^>]*>", " ", part)).split())
+            for part in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.S)
+        ]
+        found[texts[0]] = texts[1:]
+    return found
+
+
+def test_every_cell_of_the_paper_is_there_without_any_run():
+    frame = report.cells(BLOCKS, record.frame([]))
+    assert len(frame) == 46 and frame.paper.notna().all() and (frame.n_seeds == 0).all()
+    assert frame["mean"].isna().all() and frame.sd.isna().all() and frame.difference.isna().all()
+    assert set(frame.unit) == {"px"} and set(frame.tier) == {""} and set(frame.budget) == {"cpu"}
+    assert cell(frame).paper == 8.33
+    assert frame.columns.tolist() == [
+        "method",
+        "fraction",
+        "n_seeds",
+        "mean",
+        "sd",
+        "unit",
+        "paper",
+        "difference",
+        "tier",
+        "budget",
+        "failed",
+        "warned",
+    ]
+
+
+def test_a_cell_has_mean_spread_and_difference_over_its_seeds():
+    frame = report.cells(BLOCKS, record.frame(some(8.0, 9.0, 10.0)))
+    line = cell(frame)
+    assert (line.n_seeds, line["mean"], line.sd, line.tier) == (3, 9.0, 1.0, "paper")
+    assert line.difference == pytest.approx(9.0 - 8.33)
+    assert len(frame) == 46 and frame.n_seeds.sum() == 3
+
+
+def test_one_seed_has_no_spread():
+    line = cell(report.cells(BLOCKS, record.frame(some(8.0))))
+    assert (line.n_seeds, line["mean"]) == (1, 8.0) and np.isnan(line.sd)
+
+
+@pytest.mark.parametrize("tier", ["open", "stand-in"])
+def test_numbers_on_other_data_are_not_compared_with_the_papers(tier):
+    line = cell(report.cells(BLOCKS, record.frame(some(8.0, 9.0, data={"tier": tier}))))
+    assert (line["mean"], line.tier, line.paper) == (8.5, tier, 8.33) and np.isnan(line.difference)
+
+
+def test_failed_runs_are_counted_and_in_no_mean():
+    good = some(8.0, 9.0, 10.0)
+    line = cell(report.cells(BLOCKS, record.frame([*good[:2], failed(good[2].experiment)])))
+    assert (line.n_seeds, line["mean"], line.failed) == (2, 8.5, 1)
+
+
+def test_a_failed_run_that_has_a_value_all_the_same_is_in_no_mean():
+    good = some(8.0, 1000.0)
+    line = cell(report.cells(BLOCKS, record.frame([good[0], replace(good[1], status="failed")])))
+    assert (line.n_seeds, line["mean"], line.failed) == (1, 8.0, 1)
+
+
+def test_runs_with_dead_maps_are_counted():
+    good = some(8.0, 9.0)
+    line = cell(report.cells(BLOCKS, record.frame([good[0], replace(good[1], warnings=("map 0 is dead",))])))
+    assert (line.n_seeds, line.warned) == (2, 1)
+
+
+def test_another_fraction_adds_a_cell_without_a_paper_value():
+    frame = report.cells(BLOCKS, record.frame(some(7.0, fraction=0.02)))
+    line = cell(frame, fraction=0.02)
+    assert len(frame) == 47 and line["mean"] == 7.0 and np.isnan(line.paper) and np.isnan(line.difference)
+    assert frame[frame.method == "Seq-MT (L)"].fraction.tolist() == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
+
+
+def test_budgets_are_not_mixed():
+    cpu = some(8.0)
+    smoke = [made(e, 20.0) for e in BLOCKS.experiments([0.01], [0], ["Seq-MT (L)"], "smoke")]
+    frame = report.cells(BLOCKS, record.frame(cpu + smoke))
+    part = frame[(frame.method == "Seq-MT (L)") & (frame.fraction == 0.01)]
+    assert dict(zip(part.budget, part["mean"], strict=True)) == {"cpu": 8.0, "smoke": 20.0}
+
+
+def test_another_metric_has_its_unit_and_no_paper_value():
+    line = cell(report.cells(BLOCKS, record.frame(some(8.0, row="Seq-MT (L+A)")), "accuracy_percent"), "Seq-MT (L+A)")
+    assert (line["mean"], line.unit) == (90.0, "%") and np.isnan(line.paper)
+
+
+def test_state_counts_cells_and_runs():
+    good = some(8.0, 9.0, 10.0)
+    runs = record.frame([*good[:2], failed(good[2].experiment), *some(7.0, fraction=0.02)])
+    assert report.state(BLOCKS, runs) == (1, 46, 3, 1)
+    assert report.state(BLOCKS, record.frame([])) == (0, 46, 0, 0)
+
+
+def test_beside_paper_has_ours_over_the_papers_and_no_empty_cell():
+    good = some(8.0, 9.0)
+    one = some(0.4, fraction=1.0)
+    lost = [failed(r.experiment) for r in some(0.0, fraction=0.5)]
+    shown = rows_of(report.beside_paper(BLOCKS, record.frame([*good, *one, *lost])))
+    assert shown["method"] == ["1%", "5%", "10%", "20%", "50%", "100%"]
+    ours = shown["Seq-MT (L)"]
+    assert ours[0] == "8.50 ± 0.71 paper 8.33"
+    assert ours[1] == "not run paper 3.95"
+    assert ours[4] == "failed paper 1.19"
+    assert ours[5] == "0.40 ✓ paper 0.44"
+    assert shown["Seq-MT (L+ELT)"][5] == "not defined"
+    assert len(shown) == 9 and all(text for texts in shown.values() for text in texts)
+
+
+def test_beside_paper_marks_nothing_as_good_on_other_data():
+    assert "✓" in report.beside_paper(BLOCKS, record.frame(some(1.0)))
+    assert "✓" not in report.beside_paper(BLOCKS, record.frame(some(1.0, data={"tier": "stand-in"})))
+
+
+def test_beside_paper_where_larger_is_better():
+    runs = record.frame([made(e) for e in SHAPES.experiments(seeds=[0])])
+    low = rows_of(report.beside_paper(SHAPES, runs))
+    high = rows_of(report.beside_paper(SHAPES, runs.assign(accuracy_percent=99.5)))
+    assert [texts[0] for texts in list(low.values())[1:]] == ["90.00 paper 99"] * 2
+    assert [texts[0] for texts in list(high.values())[1:]] == ["99.50 ✓ paper 99"] * 2
+
+
+def test_long_table_says_in_words_what_is_missing():
+    page = report.long_table(BLOCKS, record.frame(some(8.0, 9.0)))
+    lines = [
+        [" ".join(html.unescape(part).split()) for part in re.findall(r"<td>(.*?)</td>", line)]
+        for line in re.findall(r"<tr>(.*?)</tr>", page, re.S)
+    ]
+    lines = [line for line in lines if line]
+    assert len(lines) == 46 and all(part for line in lines for part in line)
+    assert lines[0] == ["Seq-MT (L)", "1%", "8.50 ± 0.71", "2", "8.33", "+0.17", "no", "cpu", "paper", "0, 0"]
+    assert lines[1] == ["Seq-MT (L)", "5%", "not run", "0", "3.95", "none", "none", "cpu", "none", "0, 0"]
+
+
+def test_other_metrics_tell_a_missing_run_from_a_cell_that_is_not_defined():
+    runs = [*some(1.0, 2.0, row="Seq-MT (L+ELT+A)"), *some(1.0, row="Seq-MT (L+ELT+A)", fraction=0.05)]
+    runs += [*some(1.0, row="Seq-MT (L+A)", fraction=1.0), *some(1.0)]
+    lines = re.findall(r"<tr>(.*?)</tr>", report.other_metrics(BLOCKS, record.frame(runs)), re.S)
+    shown = [re.findall(r"<td>(.*?)</td>", line) for line in lines]
+    values = {line[1]: line[2:] for line in shown if line}
+    assert values["Seq-MT (L+ELT+A)"] == ["90.0 ± 0.0", "90.0", *["not run"] * 3, "not defined"]
+    assert values["Seq-MT (L+A)"] == [*["not run"] * 5, "90.0"]
+    assert "Seq-MT (L)" not in values
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("table", [BLOCKS, SHAPES, QUICKSTART], ids=lambda table: table.name)
+def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
+    records = STATES[state](table)
+    runs = record.frame(records)
+    verdicts = claims.evaluate(table, runs)
+    parts = [
+        report.beside_paper(table, runs),
+        report.long_table(table, runs),
+        report.other_metrics(table, runs),
+        report.claims_table(table, verdicts),
+        report.comparisons_table(table, verdicts),
+        report.provenance(table, runs, records),
+        report.flagged(records),
+        report.headline(table, runs, records, verdicts),
+        report.details(table, runs, records, verdicts),
+        report.again(table),
+    ]
+    if table is SHAPES:
+        parts.append(report.starts(table, runs))
+    for part in parts:
+        assert part._repr_html_() == str(part) != ""
+        assert not re.search(r"<td>\s*</td>|<th></th>\s*<td>|[+ ]nan\b|>nan<|NaN|None", part)
+
+
+def test_headline_counts_cells_claims_seeds_and_failures():
+    records = [*some(8.0, 9.0), *some(0.4, fraction=1.0), *[failed(r.experiment) for r in some(0.0, fraction=0.5)]]
+    runs = record.frame(records)
+    text = re.sub(r"<[^>]*>", "", report.headline(BLOCKS, runs, records, claims.evaluate(BLOCKS, runs)))
+    assert "2 of the paper's 46 cells are measured here, in 3 runs" in text
+    assert "1 of 2 are as good as the paper's or better" in text
+    assert "Of its 7 claims 7 not run." in text
+    assert "Seeds per cell: 1 to 2. Budget cpu: " in text and "Data tier: paper." in text
+    assert "1 runs failed and are in no mean" in text
+
+
+def test_provenance_names_data_device_commit_cost_and_what_is_stale():
+    records = [*some(8.0, 9.0, warnings=("map 0 is dead",)), *[failed(r.experiment) for r in some(0.0, fraction=0.5)]]
+    shown = rows_of(report.provenance(BLOCKS, record.frame(records), records))
+    assert shown["runs"] == ["3, of which 1 failed"] and shown["seeds"] == ["0, 1"]
+    assert shown["data"] == ["paper tier, fingerprint f00"]
+    assert shown["device"] == ["CPU"] and shown["commit"] == ["abc"] and shown["date"] == ["2026-01-02"]
+    assert shown["training time"] == ["0.03 h in all"]
+    assert shown["flagged"][0].startswith("2 runs") and shown["stale"][0].startswith("3 computed")
+
+
+def test_claims_table_has_the_whole_sentence_and_the_counts():
+    runs = record.frame(full(BLOCKS))
+    shown = rows_of(report.claims_table(BLOCKS, claims.evaluate(BLOCKS, runs)))
+    claim = next(c for c in BLOCKS.claims if c.id == "H3")
+    assert shown["H3"][0] == claim.text and len(claim.text) > 60
+    assert shown["H3"][1] == "not decided" and "0 / 0 / 35 / 0" in shown["H3"] and shown["H3"][-1] == "holds"
+
+
+@pytest.mark.parametrize(("accuracy", "warns"), [(49.0, True), (51.0, False)])
+def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
+    rows = [*some(8.0, 9.0, row="Seq-MT (L+A)"), *some(8.0)]
+    runs = record.frame(rows)
+    runs["accuracy_percent"] = runs.accuracy_percent.where(runs.row == "Seq-MT (L)", accuracy)
+    text = " ".join(report.unlearnt(BLOCKS, runs))
+    assert (f"in Seq-MT (L+A) {accuracy:.0f}% (" in text) == warns and ("Beware" in text) == warns
+
+
+def test_names_of_methods_are_escaped():
+    row = replace(BLOCKS.rows[1], name="<b>A & B</b>")
+    table = replace(BLOCKS, rows=(row,), claims=())
+    records = [replace(r, experiment=replace(r.experiment, row=row.name)) for r in some(8.0, 9.0, row="Seq-MT (L+A)")]
+    runs = record.frame(records).assign(accuracy_percent=10.0)
+    for part in (
+        report.beside_paper(table, runs),
+        report.long_table(table, runs),
+        report.other_metrics(table, runs),
+        report.headline(table, runs, records, []),
+        report.flagged([failed(records[0].experiment)]),
+    ):
+        assert row.name not in part
+    assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in report.beside_paper(table, runs)
+
+
+def test_download_link_holds_the_whole_table():
+    frame = report.cells(BLOCKS, record.frame(some(8.0, 9.0)))
+    link = report.download("blocks.csv", frame)
+    assert 'download="blocks.csv"' in link
+    (data,) = re.findall(r'href="data:text/csv;base64,([^"]*)"', link)
+    again = pd.read_csv(io.BytesIO(base64.b64decode(data)))
+    assert again.shape == frame.shape and again.method.tolist() == frame.method.tolist()
+    assert (again["mean"][0], again.paper[0]) == (8.5, 8.33)
+
+
+def test_again_names_commands_of_this_table_only():
+    text = html.unescape(report.again(SHAPES))
+    assert "landmarklib run shapes budget=cpu" in text and "fractions" not in text
+    assert "papermill notebooks/blocks.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'" in html.unescape(
+        report.again(BLOCKS)
+    )
+
+
+def test_read_gives_the_records_of_one_budget(tmp_path):
+    cpu, smoke = some(8.0), [made(e, 20.0) for e in BLOCKS.experiments([0.01], [0], ["Seq-MT (L)"], "smoke")]
+    for r in cpu + smoke:
+        record.save(r, tmp_path)
+    runs, records = report.read(BLOCKS, "smoke", str(tmp_path))
+    assert records == smoke and runs.error_px.tolist() == [20.0]
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("landmarklib", {"torch", "numpy", "pandas", "matplotlib"}),
+        ("landmarklib.__main__", {"torch", "pandas", "scipy", "matplotlib"}),
+        ("landmarklib.report", {"torch", "matplotlib", "seaborn", "scipy"}),
+        ("landmarklib.figures", {"torch", "matplotlib", "seaborn"}),
+        ("landmarklib.run", {"torch", "matplotlib", "seaborn"}),
+    ],
+)
+def test_importing_loads_no_heavy_library(module, absent):
+    script = f"import sys, {module}; print(*sorted({absent!r} & set(sys.modules)))"
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

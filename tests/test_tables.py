@@ -1,0 +1,212 @@
+"""A table is read strictly, and what is asked of it is checked before anything is computed."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from landmarklib import claims, tables
+from landmarklib.types import UserError
+
+TEXT = (tables.FOLDER / "blocks.toml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Reads the text of blocks.toml after one replacement."""
+
+    def read(old: str, new: str) -> tables.Table:
+        assert old in TEXT
+        path = tmp_path / "edited.toml"
+        path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
+        return tables.read(path)
+
+    return read
+
+
+@pytest.fixture
+def blocks() -> tables.Table:
+    """honari2018, Table 1."""
+    return tables.get("blocks")
+
+
+def test_the_text_as_it_stands_is_read(edited):
+    assert edited("schema = 1", "schema = 1") == tables.get("blocks")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("n_maps = 0", "n_maps = 0\nn_mpas = 4", ["unknown key 'n_mpas'", "known: budgets, citation"]),
+        ("[budgets.cpu]", "[budgets.cpu]\nepochs = 3", ["budget cpu", "unknown key 'epochs'", "evaluation_images"]),
+        ("[[rows]]", "[[rows]]\nweigths = {}", ["row Seq-MT (L)", "unknown key 'weigths'", "weights"]),
+        ("rate = 0.002 }", "rat = 0.002 }", ["row Comm-MT (L), training", "unknown key 'rat'", "rate"]),
+        ("[[claims]]", '[[claims]]\nname = "x"', ["claim H1", "unknown key 'name'", "comparisons, id, text"]),
+        (
+            "fractions = [0.01, 0.05] }",
+            "fraction = [0.01, 0.05] }",
+            ["claim H7", "unknown key 'fraction'", "fractions"],
+        ),
+        ("[budgets.smoke]", "[common]\nweights = {}\n[budgets.smoke]", ["common", "unknown key 'weights'", "options"]),
+        ('unit = "px"', "", ["'unit'"]),
+        ("seeds = [0, 1, 2, 3, 4]", "", ["'seeds' is missing"]),
+        ("fractions = [0.01, 0.05, 0.1, 0.2, 0.5, 1.0]", "", ["'fractions' is missing"]),
+        ('method = "seq_mt"', "", ["row Seq-MT (L)", "'method'"]),
+        ('id = "H1"', "", ["'id' is missing"]),
+        ("images = 64", "", ["budget smoke", "'images'"]),
+        ('lower = ["Seq-MT (L+A)"]', 'lower = ["Seq-MT (A)"]', ["claim H1", "Seq-MT (A)", "known: Seq-MT (L), "]),
+        ("schema = 1", "schema = 2", ["schema 2", "up to schema 1"]),
+        ("schema = 1", 'schema = "1"', ["schema '1'", "up to schema 1"]),
+        ("schema = 1", "", ["schema None", "up to schema 1"]),
+        ("schema = 1", "schema = = 1", ["not valid TOML", "line 4"]),
+        ("{ landmarks = 900 }", '{ landmarks = "900 px" }', ["900 px"]),
+        ('"0.01" = 8.33', '"1%" = 8.33', ["1%"]),
+        ("rate = 0.001", 'rate = "fast"', ["fast"]),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_line_that_names_it(edited, old, new, words):
+    with pytest.raises(UserError) as caught:
+        edited(old, new)
+    message = str(caught.value)
+    assert message.startswith("edited.toml") and "\n" not in message
+    assert [word for word in words if word not in message] == []
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"^binary\.toml: not valid TOML"):
+        tables.read(tmp_path / "binary.toml")
+
+
+def test_an_unknown_table_is_answered_with_the_known_ones():
+    with pytest.raises(UserError, match="unknown table 'block'; known: blocks, quickstart, shapes"):
+        tables.get("block")
+
+
+def test_common_options_hold_for_every_row_unless_it_says_otherwise(edited):
+    table = edited("[budgets.smoke]", "[common]\noptions = { kernel = 3, dropout = 0.5 }\n[budgets.smoke]")
+    assert dict(table.row("Seq-MT (L)").options) == {"kernel": 3, "dropout": 0.5}
+    assert dict(table.row("Seq-MT (L+A)").options) == {"kernel": 3, "dropout": 0.0}
+
+
+def test_blocks_has_the_46_published_numbers(blocks):
+    assert sum(len(row.published) for row in blocks.rows) == 46
+    assert blocks.row("Seq-MT (L)").published[0.01] == 8.33
+    assert blocks.row("Seq-MT (L)").published[1.0] == 0.44
+    assert blocks.row("Seq-MT (L+ELT+A)").published[0.5] == 0.74
+    assert blocks.row("Heatmap-MT (L+A)").published[1.0] == 2.23
+    assert blocks.row("Comm-MT (L)").published[0.05] == 11.56
+
+
+def test_blocks_makes_one_run_for_each_published_number_and_seed(blocks):
+    made = {(e.row, e.fraction) for e in blocks.experiments(seeds=[7])}
+    assert made == {(row.name, f) for row in blocks.rows for f in row.published}
+    assert len(blocks.experiments()) == 46 * 5
+
+
+def test_rows_that_need_unlabelled_images_have_no_cell_where_all_are_labelled(blocks):
+    rows = {e.row for e in blocks.experiments(fractions=[1.0], seeds=[0])}
+    assert {row.name for row in blocks.rows} - rows == {"Seq-MT (L+ELT)", "Seq-MT (L+ELT+A)"}
+    assert not {e.row for e in blocks.experiments([1.0], [0], ["Seq-MT (L+ELT)"])}
+
+
+def test_a_row_may_set_fields_of_the_budget_otherwise(blocks):
+    assert {e.rate for e in blocks.experiments(seeds=[0], methods=["Comm-MT (L)"])} == {0.002}
+    assert {e.rate for e in blocks.experiments(seeds=[0], methods=["Seq-MT (L)"])} == {0.001}
+
+
+def test_size_is_the_tables_unless_the_budget_has_its_own(blocks):
+    assert {e.size for e in blocks.experiments(seeds=[0], budget="smoke")} == {32}
+    assert {e.size for e in blocks.experiments(seeds=[0], budget="paper")} == {60}
+
+
+def test_runs_go_seed_by_seed_in_the_order_of_the_rows(blocks):
+    runs = blocks.experiments([0.2, 0.1], [1, 0], ["Seq-MT (L+A)", "Seq-MT (L)"])
+    assert [(e.seed, e.row, e.fraction) for e in runs] == [
+        (seed, row, fraction) for seed in (1, 0) for row in ("Seq-MT (L+A)", "Seq-MT (L)") for fraction in (0.1, 0.2)
+    ]
+
+
+def test_what_is_asked_for_twice_is_run_once(blocks):
+    runs = blocks.experiments([0.1, 0.1], [0, 0], ["Seq-MT (L)", "Seq-MT (L)"])
+    assert [(e.row, e.fraction, e.seed) for e in runs] == [("Seq-MT (L)", 0.1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("methods", "budget", "words"),
+    [
+        (["Seq-MT"], None, "unknown method 'Seq-MT'; known: Seq-MT .L., Seq-MT .L.A., "),
+        (None, "huge", "unknown budget 'huge'; known: smoke, cpu, paper"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_known_ones(blocks, methods, budget, words):
+    with pytest.raises(UserError, match=words):
+        blocks.experiments(methods=methods, budget=budget)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (None, (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)),
+        ([0.2, 0.05], (0.05, 0.2)),
+        ((1,), (1.0,)),
+        ([0.3, 0.3, 0.02], (0.02, 0.3)),
+    ],
+)
+def test_fractions_are_sorted_and_different(blocks, values, expected):
+    checked = tables.check_fractions(blocks, values)
+    assert checked == expected and {type(f) for f in checked} == {float}
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 1.5, -0.1, math.nan, math.inf, 2])
+def test_a_fraction_outside_0_to_1_is_refused(blocks, value):
+    with pytest.raises(UserError, match=rf"^fractions: {value:g} is outside \(0, 1\]$"):
+        tables.check_fractions(blocks, [0.1, value])
+
+
+@pytest.mark.parametrize(
+    "values", ["0.1", [], (), 0.1, {0.1}, {"0.1": 1}, ["0.1"], [True], [None], [[0.1]], [0.1, "all"]]
+)
+def test_fractions_that_are_no_list_of_numbers_are_refused(blocks, values):
+    with pytest.raises(UserError, match=r"^fractions: .* is not .*; write fractions = \[0.05, 0.2\]$"):
+        tables.check_fractions(blocks, values)
+
+
+def test_fractions_do_not_apply_without_landmark_labels():
+    shapes = tables.get("shapes")
+    assert tables.check_fractions(shapes, None) == tables.check_fractions(shapes, [0.0]) == (0.0,)
+    with pytest.raises(UserError, match="table shapes: fractions do not apply"):
+        tables.check_fractions(shapes, [0.1])
+
+
+def test_seeds_keep_their_order_and_are_different():
+    assert tables.check_seeds([2, 0, 2, 1]) == (2, 0, 1)
+    assert tables.check_seeds(range(3)) == (0, 1, 2)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_no_generator_takes_is_refused(seed):
+    with pytest.raises(UserError, match=rf"^seeds: {seed} is outside "):
+        tables.check_seeds([0, seed])
+
+
+@pytest.mark.parametrize("values", ["0", [], 0, [1.5], [0.0], ["0"], [False], [None], [[0]], [math.nan], [math.inf]])
+def test_seeds_that_are_no_list_of_whole_numbers_are_refused(values):
+    with pytest.raises(UserError, match=r"^seeds: .* is not .*; write seeds = \[0, 1, 2\]$"):
+        tables.check_seeds(values)
+
+
+def test_claims_of_blocks_have_their_inequalities_and_hold_in_the_paper(blocks):
+    verdicts = claims.evaluate(blocks, pd.DataFrame())
+    assert {v.claim.id: len(v.comparisons) for v in verdicts} == {
+        "H1": 6,
+        "H2": 5,
+        "H3": 35,
+        "H4": 12,
+        "H5": 12,
+        "H6": 6,
+        "H7": 4,
+    }
+    assert {v.claim.id for v in verdicts if v.paper_holds} == {"H1", "H2", "H3", "H4", "H5", "H6", "H7"}

@@ -1,0 +1,124 @@
+"""Images and points move together."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from landmarklib import coords, warps
+
+RANGES = {"rotation_degrees": 180.0, "scale": 0.1, "shift": 1 / 6}
+IDENTITY = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+
+
+def close(a, b, tolerance: float = 1e-5) -> bool:
+    return torch.allclose(a, torch.as_tensor(b, dtype=a.dtype), rtol=0, atol=tolerance)
+
+
+def blob_images(centres_px: torch.Tensor, size: int, sigma: float = 1.5) -> torch.Tensor:
+    pixel = torch.arange(size)
+    x = torch.exp(-((pixel - centres_px[:, :1]) ** 2) / (2 * sigma**2))
+    y = torch.exp(-((pixel - centres_px[:, 1:]) ** 2) / (2 * sigma**2))
+    return (y[:, :, None] * x[:, None, :])[:, None]
+
+
+def centroid_px(images: torch.Tensor) -> torch.Tensor:
+    pixel = torch.arange(images.shape[-1], dtype=images.dtype)
+    mass = images.sum((1, 2, 3))
+    return torch.stack([images.sum((1, 2)) @ pixel / mass, images.sum((1, 3)) @ pixel / mass], -1)
+
+
+def test_inverse_by_hand():
+    affine = torch.tensor([[[2.0, 0.0, 0.5], [0.0, 4.0, -1.0]], [[0.0, -1.0, 0.25], [1.0, 0.0, 0.5]]])
+    expected = [[[0.5, 0.0, -0.25], [0.0, 0.25, 0.25]], [[0.0, 1.0, -0.5], [-1.0, 0.0, 0.25]]]
+    assert close(warps.invert(affine), expected)
+
+
+def test_warp_then_inverse_is_the_identity_on_points(generator):
+    affine = warps.random_affine(20, generator, **RANGES)
+    points = 2 * torch.rand(20, 3, 2, generator=generator) - 1
+    moved = coords.apply_affine(points, affine)
+    assert (moved - points).norm(dim=-1).mean() > 0.2
+    assert close(coords.apply_affine(moved, warps.invert(affine)), points)
+
+
+def test_the_identity_leaves_an_image_unchanged(generator):
+    images = torch.rand(1, 2, 7, 7, generator=generator)
+    assert close(warps.warp_images(images, IDENTITY), images)
+
+
+def test_a_shift_by_one_pixel_moves_content_right_and_fills_with_black():
+    images = torch.arange(1.0, 17).view(1, 1, 4, 4)
+    affine = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]]])
+    expected = [[0, 1, 2, 3], [0, 5, 6, 7], [0, 9, 10, 11], [0, 13, 14, 15]]
+    assert close(warps.warp_images(images, affine), [[expected]], 1e-4)
+
+
+def test_a_quarter_turn_takes_the_right_edge_to_the_bottom():
+    images = torch.arange(1.0, 10).view(1, 1, 3, 3)
+    affine = torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]])
+    assert close(coords.apply_affine(torch.tensor([[[1.0, 0.0]]]), affine), [[[0.0, 1.0]]])
+    assert close(warps.warp_images(images, affine), [[[[7, 4, 1], [8, 5, 2], [9, 6, 3]]]], 1e-4)
+
+
+def test_a_blob_moves_with_its_point(generator):
+    size = 41
+    points = 0.8 * torch.rand(24, 1, 2, generator=generator) - 0.4
+    images = blob_images(coords.to_pixels(points, (size, size))[:, 0], size)
+    warped, moved = warps.warp_jointly(images, points, generator, **RANGES)
+    expected = coords.to_pixels(moved, (size, size))[:, 0]
+    assert (centroid_px(warped) - expected).norm(dim=-1).max() < 0.1
+    assert (centroid_px(images) - expected).norm(dim=-1).mean() > 3
+
+
+def test_images_and_points_move_by_the_same_drawn_map(generator):
+    images, points = torch.rand(3, 1, 6, 6, generator=generator), torch.rand(3, 2, 2, generator=generator)
+    warped, moved = warps.warp_jointly(images, points, torch.Generator().manual_seed(7), **RANGES)
+    affine = warps.random_affine(3, torch.Generator().manual_seed(7), **RANGES)
+    assert torch.equal(warped, warps.warp_images(images, affine))
+    assert torch.equal(moved, coords.apply_affine(points, affine))
+
+
+def test_gradient_flows_through_the_points(generator):
+    points = torch.zeros(2, 1, 2, requires_grad=True)
+    affine = warps.random_affine(2, torch.Generator().manual_seed(7), **RANGES)
+    _, moved = warps.warp_jointly(torch.zeros(2, 1, 4, 4), points, torch.Generator().manual_seed(7), **RANGES)
+    moved[..., 0].sum().backward()
+    assert close(points.grad, affine[:, :1, :2])
+
+
+def test_drawn_maps_are_similarities_within_their_ranges(generator):
+    affine = warps.random_affine(500, generator, rotation_degrees=30.0, scale=0.2, shift=0.1)
+    a, b, c, d = affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1]
+    assert torch.equal(a, d) and torch.equal(b, -c)
+    factor, angle, shift = (a * d - b * c).sqrt(), torch.atan2(c, a), affine[:, :, 2]
+    for values, low, high in ((factor, 0.8, 1.2), (angle, -math.pi / 6, math.pi / 6), (shift, -0.1, 0.1)):
+        span = high - low
+        assert low - 1e-6 <= values.min() < low + 0.02 * span
+        assert high - 0.02 * span < values.max() <= high + 1e-6
+        assert abs(values.mean() - (low + high) / 2) < 0.05 * span
+
+
+def test_without_rotation_and_scale_only_the_shift_is_left(generator):
+    affine = warps.random_affine(10, generator, rotation_degrees=0.0, scale=0.0, shift=0.1)
+    assert torch.equal(affine[:, :, :2], torch.eye(2).expand(10, 2, 2))
+    assert affine[:, :, 2].abs().min() > 0
+
+
+def test_maps_are_decided_by_the_generator():
+    first, same, other = (warps.random_affine(4, torch.Generator().manual_seed(seed), **RANGES) for seed in (3, 3, 4))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("shift", [0.0, -0.1])
+def test_maps_without_a_shift_are_refused(generator, shift):
+    with pytest.raises(ValueError, match="shift must be positive"):
+        warps.random_affine(1, generator, rotation_degrees=180.0, scale=0.1, shift=shift)
+
+
+def test_images_that_are_not_square_are_refused():
+    with pytest.raises(ValueError, match="square images, not 5 x 4"):
+        warps.warp_images(torch.zeros(1, 1, 4, 5), IDENTITY)
