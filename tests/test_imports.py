@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "landmarklib"
-READING = ("types", "experiment", "tables", "record", "claims", "report", "figures", "book", "datasets", "metrics")
+READING = (
+    "types",
+    "experiment",
+    "tables",
+    "record",
+    "claims",
+    "report",
+    "page",
+    "figures",
+    "book",
+    "datasets",
+    "metrics",
+)
 TRAINING = ("run", "compute", "train", "evaluate", "losses", "heatmaps", "warps", "nets")
 
 

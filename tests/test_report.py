@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from landmarklib import claims, record, report, tables
+from landmarklib import claims, page, record, report, tables
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
 
@@ -234,9 +234,9 @@ def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
         report.comparisons_table(table, verdicts),
         report.provenance(table, runs, records),
         report.flagged(records),
-        report.headline(table, runs, records, verdicts),
-        report.details(table, runs, records, verdicts),
-        report.again(table),
+        page.headline(table, runs, records, verdicts),
+        page.details(table, runs, records, verdicts),
+        page.again(table),
     ]
     if table is SHAPES:
         parts.append(report.starts(table, runs))
@@ -248,7 +248,7 @@ def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
 def test_headline_counts_cells_claims_seeds_and_failures():
     records = [*some(8.0, 9.0), *some(0.4, fraction=1.0), *[failed(r.experiment) for r in some(0.0, fraction=0.5)]]
     runs = record.frame(records)
-    text = re.sub(r"<[^>]*>", "", report.headline(BLOCKS, runs, records, claims.evaluate(BLOCKS, runs)))
+    text = re.sub(r"<[^>]*>", "", page.headline(BLOCKS, runs, records, claims.evaluate(BLOCKS, runs)))
     assert "2 of the paper's 46 cells are measured here, in 3 runs" in text
     assert "1 of 2 are as good as the paper's or better" in text
     assert "Of its 7 claims 7 not run." in text
@@ -279,7 +279,7 @@ def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
     rows = [*some(8.0, 9.0, row="Seq-MT (L+A)"), *some(8.0)]
     runs = record.frame(rows)
     runs["accuracy_percent"] = runs.accuracy_percent.where(runs.row == "Seq-MT (L)", accuracy)
-    text = " ".join(report.unlearnt(BLOCKS, runs))
+    text = " ".join(page.unlearnt(BLOCKS, runs))
     assert (f"in Seq-MT (L+A) {accuracy:.0f}% (" in text) == warns and ("Beware" in text) == warns
 
 
@@ -292,7 +292,7 @@ def test_names_of_methods_are_escaped():
         report.beside_paper(table, runs),
         report.long_table(table, runs),
         report.other_metrics(table, runs),
-        report.headline(table, runs, records, []),
+        page.headline(table, runs, records, []),
         report.flagged([failed(records[0].experiment)]),
     ):
         assert row.name not in part
@@ -301,7 +301,7 @@ def test_names_of_methods_are_escaped():
 
 def test_download_link_holds_the_whole_table():
     frame = report.cells(BLOCKS, record.frame(some(8.0, 9.0)))
-    link = report.download("blocks.csv", frame)
+    link = page.download("blocks.csv", frame)
     assert 'download="blocks.csv"' in link
     (data,) = re.findall(r'href="data:text/csv;base64,([^"]*)"', link)
     again = pd.read_csv(io.BytesIO(base64.b64decode(data)))
@@ -310,11 +310,9 @@ def test_download_link_holds_the_whole_table():
 
 
 def test_again_names_commands_of_this_table_only():
-    text = html.unescape(report.again(SHAPES))
+    text = html.unescape(page.again(SHAPES))
     assert "landmarklib run shapes budget=cpu" in text and "fractions" not in text
-    assert "papermill notebooks/blocks.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'" in html.unescape(
-        report.again(BLOCKS)
-    )
+    assert "papermill notebooks/blocks.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'" in html.unescape(page.again(BLOCKS))
 
 
 def test_read_gives_the_records_of_one_budget(tmp_path):

@@ -1,0 +1,121 @@
+"""What the page of a table is composed of: the result at a glance, the folded details, how to run it again. No torch.
+
+Takes a `Table`, its runs and records (`report.read`) and the verdicts on its claims (`claims.evaluate`).
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+
+import pandas as pd
+
+from landmarklib import claims, record, report
+from landmarklib.tables import Table
+
+
+def overview(
+    table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
+) -> report.Html:
+    """The page's result at one glance: the headline and the table beside the paper's."""
+    return report.Html(headline(table, runs, records, verdicts) + report.beside_paper(table, runs))
+
+
+def headline(
+    table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
+) -> report.Html:
+    """The page in a few sentences: how complete it is, how it compares, which claims hold, and what to beware of."""
+    frame = report.cells(table, runs)
+    shown = frame[frame.n_seeds > 0]
+    compared = shown[shown.difference.notna()]
+    good = int((report.better(table) * compared.difference <= 0).sum())
+    done, of, n_runs, failed = report.state(table, runs)
+    text = []
+    if of:
+        text.append(f"<b>{done} of the paper's {of} cells</b> are measured here, in {n_runs} runs")
+        text.append(f"{good} of {len(compared)} are as good as the paper's or better.")
+    else:
+        text.append(f"{len(shown)} cells in {n_runs} runs.")
+    if verdicts:
+        counts = [
+            (v, sum(w.verdict == v for w in verdicts))
+            for v in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING)
+        ]
+        text.append(f"Of its {len(verdicts)} claims " + ", ".join(f"<b>{n} {v}</b>" for v, n in counts if n) + ".")
+    seeds = sorted(shown.n_seeds.unique())
+    if len(seeds):
+        spread = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+        budget = records[0].experiment.budget
+        text.append(
+            f"Seeds per cell: {spread}. Budget <code>{budget}</code>: {table.budgets[budget].note}. Data tier: {', '.join(sorted(set(shown.tier)))}."
+        )
+    if failed:
+        text.append(f"<b>{failed} runs failed</b> and are in no mean.")
+    text += unlearnt(table, runs)
+    return report.Html(f'<div class="headline"><p>{"</p><p>".join(_sentences(text))}</p></div>')
+
+
+def _sentences(parts: list[str]) -> list[str]:
+    """The first two parts belong together; every other one is a paragraph of its own."""
+    return ["; ".join(parts[:2]), *parts[2:]] if len(parts) > 1 and not parts[0].endswith(".") else parts
+
+
+def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str]:
+    """A warning for the methods whose class head is below `enough` percent: their rows do not test what a class label is worth."""
+    if "accuracy_percent" not in runs or table.metrics[0] == "accuracy_percent":
+        return []
+    mean = runs[runs.status == "done"].groupby("row", sort=False).accuracy_percent.mean().dropna()
+    low = [f"{html.escape(row)} {value:.0f}%" for row, value in mean.items() if value < enough]
+    if not low:
+        return []
+    return [
+        f"<b>Beware:</b> the class head has not learnt at this budget in {', '.join(low)} (mean accuracy over all fractions), "
+        "so these rows cannot show what the class label is worth."
+    ]
+
+
+def details(
+    table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
+) -> report.Html:
+    """What is behind the page, folded: every cell, other metrics, every inequality, provenance, flagged runs, how to run it again."""
+    parts = [("Every cell", report.long_table(table, runs) + download(f"{table.name}.csv", report.cells(table, runs)))]
+    if len(table.metrics) > 1:
+        parts.append(("Other metrics", report.other_metrics(table, runs)))
+    if verdicts:
+        parts.append(("Every inequality behind the claims", report.comparisons_table(table, verdicts)))
+    parts += [
+        ("Where the numbers come from", report.provenance(table, runs, records)),
+        ("Flagged runs", report.flagged(records)),
+    ]
+    parts.append(("Run it again", again(table)))
+    return report.Html("".join(f"<details><summary>{title}</summary>{body}</details>" for title, body in parts))
+
+
+def download(name: str, frame: pd.DataFrame) -> report.Html:
+    """A link that saves the frame as CSV; the data travel inside the page, so it works without a server."""
+    data = base64.b64encode(frame.to_csv(index=False).encode()).decode()
+    return report.Html(f'<p><a download="{name}" href="data:text/csv;base64,{data}">Download {name}</a></p>')
+
+
+def again(table: Table) -> report.Html:
+    """The commands that compute this page, with other label fractions, and in full."""
+    fractions = "fractions=0.02,0.3 " if table.uses_labels else ""
+    lines = [
+        (
+            f"landmarklib run {table.name} budget={table.default_budget}",
+            "computes what is missing; stop and resume at will",
+        ),
+        (
+            f"landmarklib notebook {table.name} {fractions}seeds=0",
+            "this page with other values; trains only the new cells",
+        ),
+    ]
+    if table.uses_labels:
+        lines.append(
+            (f"papermill notebooks/{table.name}.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'", "the same with papermill")
+        )
+    if "paper" in table.budgets:
+        lines.append((f"landmarklib run {table.name} budget=paper device=cuda", "the protocol in full, on a GPU"))
+    body = "".join(f"<dt><code>{html.escape(command)}</code></dt><dd>{text}</dd>" for command, text in lines)
+    return report.Html(f"<dl>{body}</dl>")
