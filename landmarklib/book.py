@@ -172,14 +172,14 @@ def summary() -> str:
     for paper in papers["papers"]:
         for entry in paper["tables"]:
             lines.append(_summary_line(paper["short"], entry))
-    frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "what", "here", "claims"])
-    return report.to_html(frame).replace("&lt;", "<").replace("&gt;", ">") + "\n"
+    frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "here", "claims", "what"])
+    return report.to_html(frame, kind="summary").replace("&lt;", "<").replace("&gt;", ">") + "\n"
 
 
 def _summary_line(paper: str, entry: dict) -> list[str]:
-    line = [paper, entry["table"], entry["dataset"], entry["what"]]
+    line = [paper, entry["table"], entry["dataset"]]
     if "run" not in entry:
-        return [*line, "planned", "planned"]
+        return [*line, "planned", "planned", entry["what"]]
     table = tables.get(entry["run"])
     runs = record.frame(record.load_all(record.results_folder(), table.name))
     cells, of, _, _ = report.state(table, runs)
@@ -191,7 +191,7 @@ def _summary_line(paper: str, entry: dict) -> list[str]:
         for v in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING)
         if v in verdicts
     ]
-    return [*line, link, ", ".join(counted) or "none stated as inequalities"]
+    return [*line, link, ", ".join(counted) or "none stated as inequalities", entry["what"]]
 
 
 def deviations() -> list[tuple[str, str]]:

@@ -126,13 +126,13 @@ def beside_paper(table: Table, runs: pd.DataFrame) -> Html:
 
 
 def _cell(line: pd.Series, sign: int) -> str:
-    paper = f'<br><span class="paper">paper {line.paper:g}</span>' if pd.notna(line.paper) else ""
+    good = ' <span class="good" title="as good as the paper or better">✓</span>' if sign * line.difference <= 0 else ""
+    paper = f'<br><span class="paper">paper {line.paper:g}</span>{good}' if pd.notna(line.paper) else ""
     if line.n_seeds == 0:
         return f'<span class="missing">{"failed" if line.failed else "not run"}</span>{paper}'
     spread = f'<span class="spread"> ± {line.sd:.2f}</span>' if line.n_seeds > 1 else ""
-    good = ' <span class="good" title="as good as the paper or better">✓</span>' if sign * line.difference <= 0 else ""
     note = f' <span class="failed">({line.failed} failed)</span>' if line.failed else ""
-    return f"<b>{line['mean']:.2f}</b>{spread}{good}{note}{paper}"
+    return f"<b>{line['mean']:.2f}</b>{spread}{note}{paper}"
 
 
 def long_table(table: Table, runs: pd.DataFrame) -> Html:
