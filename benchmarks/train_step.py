@@ -2,15 +2,17 @@
 
 Seq-MT's localiser on Blocks (60 x 60, batch 64 by default): forward, soft-argmax, landmark loss, backward, Adam. Contenders take turns, round by round, so that a
 disturbance of the machine hits all of them; the ratio is taken within each round. Useful FLOP count the literal network's multiplications and additions, whatever form
-computes them. Run on an idle machine:
+computes them. With --processes 2 --threads 1 the cores are used as a table uses them, one process each: all processes do the same step at the same time, and their rates add
+up. Run on an idle machine:
 
-    python benchmarks/train_step.py [--threads 2] [--batch 64] [--rounds 7] [--json FILE]
+    python benchmarks/train_step.py [--threads 2] [--processes 1] [--batch 64] [--rounds 7] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,63 +77,80 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) 
     return best
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out (it needs a C++ compiler)")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+def measure(barrier, arguments: argparse.Namespace) -> dict:
+    """Seconds of every contender's steps, round by round, and the matmul peaks, in this process."""
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
-    probe = methods.get("seq_mt").build(
-        datasets.get("blocks"), SIZE, methods.get("seq_mt").OPTIONS, torch.Generator().manual_seed(0)
-    )
+    method = methods.get("seq_mt")
+    probe = method.build(datasets.get("blocks"), SIZE, method.OPTIONS, torch.Generator().manual_seed(0))
     form, _ = plain.fastest_form(probe.localizer.to(device), torch.rand(16, 1, SIZE, SIZE, device=device))
     contenders = {
-        f"ours ({form})": (form, False, False),
+        "ours": (form, False, False),
         "plain fp32": (None, False, False),
         "channels_last fp32": (plain.Form(channels_last=True), False, False),
         "autocast bf16": (None, True, False),
         "autocast bf16 channels_last": (plain.Form(channels_last=True), True, False),
     }
-    if not arguments.no_compile:
+    if arguments.compile:
         contenders["torch.compile fp32"] = (None, False, True)
     steps = {name: step(*spec, arguments.batch, device) for name, spec in contenders.items()}
     for run in steps.values():
         run()
-    seconds = {name: [] for name in steps}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(arguments.rounds):
         for name, run in steps.items():
+            barrier.wait()
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)
+    barrier.wait()
     peak = {str(t).removeprefix("torch."): matmul_peak(t, device) for t in (torch.float32, torch.bfloat16)}
-    ours = np.array(seconds[next(iter(steps))])
-    useful = flops_per_image() * arguments.batch / np.median(ours)
-    print(f"{device_name(device)}, torch {torch.__version__}, batch {arguments.batch}, {arguments.rounds} rounds")
+    return {"device": device_name(device), "form": str(form), "seconds": seconds, "peak": peak}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--no-compile", dest="compile", action="store_false", help="leave torch.compile out (it needs a C++ compiler)"
+    )
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, context.Pool(arguments.processes) as pool:
+        barrier = manager.Barrier(arguments.processes)
+        parts = pool.starmap(measure, [(barrier, arguments)] * arguments.processes, chunksize=1)
+    report(parts, arguments)
+
+
+def report(parts: list[dict], arguments: argparse.Namespace) -> None:
+    """Rates of all processes together, and how many times as fast ours is, with its 10% and 90% quantiles over rounds."""
+    rates = {name: sum(arguments.batch / np.array(p["seconds"][name]) for p in parts) for name in parts[0]["seconds"]}
+    peak = {name: sum(p["peak"][name] for p in parts) for name in parts[0]["peak"]}
+    useful = flops_per_image() * float(np.median(rates["ours"]))
+    forms = sorted({p["form"] for p in parts})
+    print(
+        f"{arguments.processes} x {parts[0]['device']}, torch {torch.__version__}, batch {arguments.batch}, {arguments.rounds} rounds"
+    )
     print("matmul peak: " + ", ".join(f"{name} {value / 1e9:.0f} GFLOP/s" for name, value in peak.items()))
-    print(f"ours: {useful / 1e9:.0f} useful GFLOP/s, {useful / peak['bfloat16']:.0%} of the bf16 peak")
+    print(
+        f"ours ({', '.join(forms)}): {useful / 1e9:.0f} useful GFLOP/s, {useful / peak['bfloat16']:.0%} of the bf16 peak"
+    )
     result = {
-        "device": device_name(device),
+        "device": parts[0]["device"],
+        "processes": arguments.processes,
         "torch": torch.__version__,
         "batch": arguments.batch,
-        "peak_flops": peak,
-        "useful_flops": useful,
     }
-    result["contenders"] = {}
-    for name, values in seconds.items():
-        ratio = np.array(values) / ours
-        low, middle, high = np.quantile(ratio, [0.1, 0.5, 0.9])
-        print(
-            f"{name:<34} {arguments.batch / np.median(values):8.0f} images/s   ours is {middle:5.2f}x as fast ({low:.2f} to {high:.2f})"
-        )
-        result["contenders"][name] = {
-            "images_per_second": arguments.batch / float(np.median(values)),
-            "ratio": [low, middle, high],
-        }
+    result |= {"form": forms, "peak_flops": peak, "useful_flops": useful, "contenders": {}}
+    for name, rate in rates.items():
+        low, middle, high = np.quantile(rates["ours"] / rate, [0.1, 0.5, 0.9]).tolist()
+        print(f"{name:<30} {np.median(rate):6.0f} images/s   ours is {middle:5.2f}x as fast ({low:.2f} to {high:.2f})")
+        result["contenders"][name] = {"images_per_second": float(np.median(rate)), "ratio": [low, middle, high]}
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
