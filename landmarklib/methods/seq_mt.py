@@ -32,8 +32,8 @@ class SeqMT(nn.Module):
     def __init__(self, dataset, options, generator):
         super().__init__()
         n_points = len(dataset.landmarks)
-        # DEVIATION: no ReLU after the last layer, although S10-S13 print one: a map that starts negative everywhere would be dead for
-        # ever (18% of Glorot starts, 97% of PyTorch's default ones); `final_relu` restores it.
+        # DEVIATION: no ReLU after the last layer, although S10-S13 print one: a map that starts negative everywhere stays dead (15 of 120
+        # starts of the Blocks network had one); `final_relu` restores it.
         self.localizer = Localizer(
             options["kernel"], options["depth"], options["width"], n_points, options["final_relu"], generator
         )
@@ -54,7 +54,7 @@ def loss(module: SeqMT, batch, terms: set[str], options: dict, generator: torch.
         seen = points
         if options["point_noise"]:
             # DEVIATION: noise on the points that the classifier sees keeps it from a razor-thin rule on points that both sit on one
-            # shape; without it (0, the default) most Shapes runs lock there.
+            # shape, where some Shapes starts lock; 0, the default, adds none.
             noise = torch.randn(points.shape, generator=generator, device=points.device)
             seen = points + options["point_noise"] * noise
         logits = module.head(seen.flatten(1), generator)
