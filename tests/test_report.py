@@ -179,7 +179,7 @@ def test_beside_paper_has_ours_over_the_papers_and_no_empty_cell():
     assert ours[0] == "8.50 ± 0.71 paper 8.33"
     assert ours[1] == "not run paper 3.95"
     assert ours[4] == "failed paper 1.19"
-    assert ours[5] == "0.40 ✓ paper 0.44"
+    assert ours[5] == "0.40 paper 0.44 ✓"
     assert shown["Seq-MT (L+ELT)"][5] == "not defined"
     assert len(shown) == 9 and all(text for texts in shown.values() for text in texts)
 
@@ -194,7 +194,7 @@ def test_beside_paper_where_larger_is_better():
     low = rows_of(report.beside_paper(SHAPES, runs))
     high = rows_of(report.beside_paper(SHAPES, runs.assign(accuracy_percent=99.5)))
     assert [texts[0] for texts in list(low.values())[1:]] == ["90.00 paper 99"] * 2
-    assert [texts[0] for texts in list(high.values())[1:]] == ["99.50 ✓ paper 99"] * 2
+    assert [texts[0] for texts in list(high.values())[1:]] == ["99.50 paper 99 ✓"] * 2
 
 
 def test_long_table_says_in_words_what_is_missing():
