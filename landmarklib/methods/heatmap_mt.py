@@ -59,7 +59,7 @@ def loss(module: HeatmapMT, batch, terms: set[str], options: dict, generator: to
             values = losses.landmark_distance(points, batch.points, batch.visible)
         result["landmarks"] = values, batch.labelled
     if "classes" in terms:
-        # DEVIATION: maps reach values of 100 and more before the softmax; the branch sees them scaled by `map_scale`.
+        # DEVIATION: maps reach large values before the softmax; the branch sees them scaled by `map_scale`.
         logits = module.head(options["map_scale"] * maps, generator)
         result["classes"] = losses.class_cross_entropy(logits, batch.classes), torch.ones_like(batch.labelled)
     if "elt" in terms:

@@ -81,7 +81,7 @@ class ConvStack(nn.Module):
 
 
 def he_normal(shape: tuple[int, ...], generator: torch.Generator) -> nn.Parameter:
-    """Weights N(0, 2 / fan-in). PyTorch's default would start half of all ReLU maps dead here."""
+    """Weights N(0, 2 / fan-in), which keeps the scale of ReLU maps from layer to layer."""
     fan_in = math.prod(shape[1:])
     return nn.Parameter(torch.randn(shape, generator=generator) * math.sqrt(2 / fan_in))
 
