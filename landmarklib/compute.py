@@ -39,7 +39,7 @@ def run(
     where = torch.device(device)
     method, dataset = methods.get(experiment.method), datasets.get(experiment.dataset)
     options = complete_options(experiment)
-    splits = {name: load_split(experiment.dataset, name, experiment.size) for name in dataset.counts}
+    splits = {name: datasets.split(experiment.dataset, name, experiment.size) for name in dataset.counts}
     training = first(splits["train"], experiment.train_images)
     chosen = labels.label_subset(training.ids, experiment.fraction, experiment.seed, training.attributes["class"])
     generator = torch.Generator().manual_seed(experiment.seed)
@@ -70,7 +70,7 @@ def run(
         "passes": outcome.passes,
         "seconds": round(outcome.seconds, 2),
         "data": {
-            "tier": dataset.tier,
+            "tier": tier(dataset, experiment.size),
             "fingerprint": split_fingerprint(experiment.dataset, experiment.size),
             "n_labelled": len(chosen),
             "labelled": labels.ids_hash([training.ids[i] for i in chosen]),
@@ -128,16 +128,15 @@ def complete_options(experiment: Experiment) -> dict:
 
 
 @cache
-def load_split(dataset: str, split: str, size: int) -> Annotations:
-    """A split, kept in memory for the next run of this process."""
-    return datasets.get(dataset).load(None, split, size)
-
-
-@cache
 def split_fingerprint(dataset: str, size: int) -> str:
     """One fingerprint over all splits."""
-    prints = [labels.fingerprint(load_split(dataset, split, size)) for split in sorted(datasets.get(dataset).counts)]
+    prints = [labels.fingerprint(datasets.split(dataset, split, size)) for split in sorted(datasets.get(dataset).counts)]
     return labels.ids_hash(prints)
+
+
+def tier(dataset: datasets.Dataset, size: int) -> str:
+    """The data set's; at another image side than the paper's it is a stand-in, whatever it was drawn from."""
+    return dataset.tier if size == dataset.size else "stand-in"
 
 
 def first(annotations: Annotations, n: int) -> Annotations:

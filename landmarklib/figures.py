@@ -101,7 +101,7 @@ def gallery(
         len(shown), columns, figsize=(WIDTH, WIDTH / columns * len(shown) * 1.2), squeeze=False, layout="constrained"
     )
     for line, (row, r), chosen in zip(axes, shown, entries, strict=True):
-        test = datasets.test_split(table.dataset, r.experiment.size)
+        test = datasets.split(table.dataset, "test", r.experiment.size)
         for axis, g in zip(line, chosen, strict=True):
             _draw(axis, test, g)
         line[0].set_ylabel(row, fontsize=9)
@@ -166,7 +166,7 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     if not entries:
         return report.Html("<p>This record keeps no probability maps.</p>")
     dataset = datasets.get(table.dataset)
-    test, size = datasets.test_split(table.dataset, r.experiment.size), r.experiment.size
+    test, size = datasets.split(table.dataset, "test", r.experiment.size), r.experiment.size
     names = [name.split(" (")[0] for name in dataset.landmarks]
     figure, axes = plt.subplots(
         len(names) + 1,
@@ -194,7 +194,7 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
 def examples(dataset: datasets.Dataset, n: int = 8):
     """The first n test images with their true landmarks, as the data page shows them. Returns a Figure."""
     plt = _pyplot()
-    test = datasets.test_split(dataset.name, dataset.size)
+    test = datasets.split(dataset.name, "test", dataset.size)
     figure, axes = plt.subplots(2, n // 2, figsize=(WIDTH, 3), layout="constrained")
     for i, axis in enumerate(axes.flat):
         axis.imshow(test.images[i, 0], cmap="gray", vmin=0, vmax=255)

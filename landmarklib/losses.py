@@ -5,11 +5,14 @@ Weights, schedules and which images count are the experiment's business, not a l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from landmarklib import heatmaps
+from landmarklib import coords, heatmaps, warps
 
 
 def masked_mean(values: Float[Tensor, " B"], mask: Bool[Tensor, " B"]) -> Float[Tensor, ""]:
@@ -26,15 +29,30 @@ def landmark_distance(
     return squared.sum(-1) / visible.sum(-1).clamp(min=1)
 
 
+def elt(
+    locate: Callable[[Tensor], Tensor],
+    images: Float[Tensor, "B C H W"],
+    points: Float[Tensor, "B K 2"],
+    generator: torch.Generator,
+    **ranges: float,
+) -> Float[Tensor, " B"]:
+    """Equivariant landmark transformation: `equivariance` under one random affine map per image.
+
+    locate: images -> points, the localiser itself; points: what it found on these images; ranges: `warps.random_affine`'s.
+    """
+    warped, expected = warps.warp_jointly(images, points, generator, **ranges)
+    return equivariance(expected, locate(warped))
+
+
 def equivariance(
     warped_prediction: Float[Tensor, "B K 2"], prediction_of_warped: Float[Tensor, "B K 2"]
 ) -> Float[Tensor, " B"]:
-    """ELT: mean over K of |T L(I) - L(T I)|^2, the second term of Eq. 2, honari2018.
+    """Mean over K of |T L(I) - L(T I)|^2, the second term of Eq. 2, honari2018.
 
     Gradient flows through both sides, as the equation is written. Points that T moves out of the frame do not count:
     no network can find what it cannot see.
     """
-    seen = (warped_prediction.detach().abs() <= 1).all(-1)
+    seen = coords.inside(warped_prediction.detach())
     squared = (warped_prediction - prediction_of_warped).square().sum(-1).where(seen, 0)
     return squared.sum(-1) / seen.sum(-1).clamp(min=1)
 

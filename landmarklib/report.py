@@ -312,7 +312,7 @@ def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float 
     """
     worst, number = 0.0, 0
     for r in records:
-        test = datasets.test_split(r.experiment.dataset, r.experiment.size)
+        test = datasets.split(r.experiment.dataset, "test", r.experiment.size)
         for g in r.gallery:
             i = g["index"]
             error = metrics.point_error(

@@ -117,9 +117,8 @@ def train(
         outcome.passes += passes
         progress(passes)
         if step + 1 in measured:
-            loss = float(total.detach())
-            if loss != loss or loss in (float("inf"), -float("inf")):
-                outcome.failure = f"loss is not finite at step {step + 1} of {experiment.steps}"
+            if not all(bool(t.isfinite().all()) for t in (total, *module.parameters())):
+                outcome.failure = f"loss or weights are not finite at step {step + 1} of {experiment.steps}"
                 break
             scores = evaluate.scores(module, method, validation, options, device)
             parts = {t: float(losses.masked_mean(*v).detach()) for t, v in values.items()}
@@ -165,7 +164,7 @@ def health(module: nn.Module, method: ModuleType, data: Data, options: dict) -> 
 
     Only soft-argmax can saturate: a cross-entropy over pixels wants its maps as peaked as it can get them.
     """
-    prediction = method.predict(module, data.batch(torch.arange(64, device=data.images.device)).images, options)
+    prediction = method.predict(module, data.batch(torch.arange(min(64, len(data.images)), device=data.images.device)).images, options)
     if prediction.maps is None:
         return []
     largest, entropy = (v.tolist() for v in heatmaps.peakedness(prediction.maps, prediction.beta))

@@ -372,7 +372,7 @@ def test_a_corrupt_record_is_named_and_kept(trained, tmp_path, computed):
 
 def test_the_record_of_a_run_says_how_it_was_made(trained):
     (r,) = record.load_all(trained, "blocks")
-    assert (r.passes, r.data["tier"], r.data["n_labelled"]) == (64, "paper", 32)
+    assert (r.passes, r.data["tier"], r.data["n_labelled"]) == (64, "stand-in", 32)
     assert len(r.quantiles) == 21 and list(r.quantiles) == sorted(r.quantiles)
     assert r.metrics["error_px"]["n"] == 64 and len(r.curve) == 2
     assert [g["kind"] for g in r.gallery] == ["fixed"] * 4 + ["best", "median"] + ["worst"] * 3

@@ -270,10 +270,29 @@ def test_higher_is_better_where_accuracy_selects():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_a_loss_that_is_not_finite_is_a_failure(bad):
     outcome = walk(walking(factor=lambda step: bad if step >= 59 else 1.0))
-    assert outcome.failure == "loss is not finite at step 60 of 100"
+    assert outcome.failure == "loss or weights are not finite at step 60 of 100"
     assert [entry["step"] for entry in outcome.curve] == [40, 50]
     assert all(np.isfinite(entry["loss"]["landmarks"]) for entry in outcome.curve)
     assert outcome.module.x.item() == pytest.approx(-1 + 50 * 0.02, abs=1e-4)
+
+
+def test_weights_that_break_at_the_very_last_update_are_a_failure():
+    method = walking()
+    whole, calls = method.loss, iter(range(1000))
+
+    def loss(module, *rest):
+        values = whole(module, *rest)
+        if next(calls) == 99:  # the loss itself stays finite, its gradient does not
+            values["landmarks"][0].register_hook(lambda gradient: gradient * float("nan"))
+        return values
+
+    method.loss = loss
+    assert walk(method).failure == "loss or weights are not finite at step 100 of 100"
+
+
+def test_health_looks_at_as_many_images_as_there_are():
+    few = train.to_device(annotations(8, 0), None, CPU)
+    assert train.health(Walker(), showing(torch.zeros(1, 4, 4)), few, {}) == ["map 0 is dead: it is constant"]
 
 
 def test_terms_that_start_later_are_absent_before():

@@ -50,7 +50,7 @@ def get(name: str) -> Dataset:
     return importlib.import_module(f"{__name__}.{name}").DATASET
 
 
-@lru_cache(maxsize=4)
-def test_split(name: str, size: int) -> Annotations:
-    """The test images of a data set, kept for the next figure that draws from them."""
-    return get(name).load(None, "test", size)
+@lru_cache(maxsize=8)
+def split(name: str, which: str, size: int) -> Annotations:
+    """One split of a data set, kept in memory for the next run or figure of this process."""
+    return get(name).load(None, which, size)

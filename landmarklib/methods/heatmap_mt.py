@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from landmarklib import heatmaps, losses, warps
+from landmarklib import heatmaps, losses
 from landmarklib.methods import Prediction
 from landmarklib.nets.honari import Localizer, MapClassifier
 
@@ -49,6 +49,9 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
 
 
 def loss(module: HeatmapMT, batch, terms: set[str], options: dict, generator: torch.Generator) -> dict:
+    def locate(images: torch.Tensor) -> torch.Tensor:
+        return heatmaps.soft_argmax(module.localizer(images), options["beta"])
+
     maps = module.localizer(batch.images)
     points = heatmaps.soft_argmax(maps, options["beta"])
     result = {}
@@ -64,11 +67,9 @@ def loss(module: HeatmapMT, batch, terms: set[str], options: dict, generator: to
         result["classes"] = losses.class_cross_entropy(logits, batch.classes), torch.ones_like(batch.labelled)
     if "elt" in terms:
         free = ~batch.labelled
-        warped, expected = warps.warp_jointly(
-            batch.images[free], points[free], generator, **{r: options[r] for r in RANGES}
-        )
-        found = heatmaps.soft_argmax(module.localizer(warped), options["beta"])
-        result["elt"] = losses.equivariance(expected, found), torch.ones_like(free[free])
+        ranges = {name: options[name] for name in RANGES}
+        values = losses.elt(locate, batch.images[free], points[free], generator, **ranges)
+        result["elt"] = values, torch.ones_like(free[free])
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from landmarklib import heatmaps, losses, warps
+from landmarklib import heatmaps, losses
 from landmarklib.methods import Prediction
 from landmarklib.nets.honari import Localizer, Perceptron
 
@@ -46,8 +46,11 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
 
 def loss(module: SeqMT, batch, terms: set[str], options: dict, generator: torch.Generator) -> dict:
     """Terms of Eq. 2: landmarks on labelled images, classes on all, ELT on the unlabelled ones (honari2018, footnote 2)."""
-    points = heatmaps.soft_argmax(module.localizer(batch.images), options["beta"])
-    result = {}
+
+    def locate(images: torch.Tensor) -> torch.Tensor:
+        return heatmaps.soft_argmax(module.localizer(images), options["beta"])
+
+    points, result = locate(batch.images), {}
     if "landmarks" in terms:
         result["landmarks"] = losses.landmark_distance(points, batch.points, batch.visible), batch.labelled
     if "classes" in terms:
@@ -61,11 +64,9 @@ def loss(module: SeqMT, batch, terms: set[str], options: dict, generator: torch.
         result["classes"] = losses.class_cross_entropy(logits, batch.classes), torch.ones_like(batch.labelled)
     if "elt" in terms:
         free = ~batch.labelled
-        warped, expected = warps.warp_jointly(
-            batch.images[free], points[free], generator, **{r: options[r] for r in RANGES}
-        )
-        found = heatmaps.soft_argmax(module.localizer(warped), options["beta"])
-        result["elt"] = losses.equivariance(expected, found), torch.ones_like(free[free])
+        ranges = {name: options[name] for name in RANGES}
+        values = losses.elt(locate, batch.images[free], points[free], generator, **ranges)
+        result["elt"] = values, torch.ones_like(free[free])
     return result
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.nets.plain import ConvStack, he_normal
+from landmarklib.nets.plain import ConvStack, he_normal, pointwise
 
 
 class Linear(nn.Module):
@@ -62,8 +62,8 @@ class Localizer(nn.Module):
         self.final_relu = final_relu
 
     def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K H W"]:
-        x = F.relu(F.conv2d(self.stack(images), self.mix, self.mix_bias))
-        maps = F.conv2d(x, self.out, self.out_bias)
+        x = F.relu(pointwise(self.stack(images), self.mix, self.mix_bias))
+        maps = pointwise(x, self.out, self.out_bias)
         return F.relu(maps) if self.final_relu else maps
 
 

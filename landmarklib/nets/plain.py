@@ -10,6 +10,7 @@ To choose: `fastest_form` measures; no result depends on the outcome beyond roun
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from functools import cache
@@ -37,6 +38,8 @@ LITERAL = Form()
 CANDIDATES = {
     "cpu": (
         Form((1, 2)),
+        Form((2, 1), torch.bfloat16),
+        Form((2, 1), torch.bfloat16, channels_last=True),
         Form((1, 2), torch.bfloat16),
         Form((1, 2), torch.bfloat16, channels_last=True),
         Form((2, 2), torch.bfloat16),
@@ -80,6 +83,14 @@ class ConvStack(nn.Module):
         return depth_to_space(x, block).float()
 
 
+def pointwise(
+    x: Float[Tensor, "B C H W"], weight: Float[Tensor, "D C 1 1"], bias: Float[Tensor, " D"]
+) -> Float[Tensor, "B D H W"]:
+    """A 1 x 1 convolution as one matrix product per image: on few channels ten times as fast as `conv2d` on a CPU."""
+    product = torch.baddbmm(bias[None, :, None], weight.flatten(1).expand(len(x), -1, -1), x.flatten(2))
+    return product.unflatten(2, x.shape[2:])
+
+
 def he_normal(shape: tuple[int, ...], generator: torch.Generator) -> nn.Parameter:
     """Weights N(0, 2 / fan-in), which keeps the scale of ReLU maps from layer to layer."""
     fan_in = math.prod(shape[1:])
@@ -106,12 +117,9 @@ def expand_weight(weight: Float[Tensor, "D C k k"], block: tuple[int, int]) -> F
     """The kernel on blocks that equals `weight` on pixels. Differentiable, so training sees the literal parameters only."""
     if block == (1, 1):
         return weight
-    d, c, k, _ = weight.shape
-    rows, columns = _taps(k, block[0], weight.device), _taps(k, block[1], weight.device)
-    # p, q: position in the output and input block; u: block offset; t: tap of the literal kernel.
-    wide = torch.einsum("dcty,pqut->dcpquy", weight, rows)
-    wide = torch.einsum("dcpquy,rsvy->dprcqsuv", wide, columns)
-    return wide.reshape(d * block[0] * block[1], c * block[0] * block[1], rows.shape[2], columns.shape[2])
+    taps = _taps(weight.shape[-1], block, weight.device)
+    wide = (weight.flatten(2) @ taps.flatten(1)).unflatten(2, taps.shape[1:])
+    return wide.permute(0, 2, 3, 1, 4, 5, 6, 7).flatten(3, 5).flatten(0, 2)
 
 
 def tap_range(kernel: int, block: int) -> tuple[int, int]:
@@ -121,17 +129,18 @@ def tap_range(kernel: int, block: int) -> tuple[int, int]:
 
 
 @cache
-def _taps(kernel: int, block: int, device: torch.device) -> Tensor:
-    """One-hot: output position p takes input position q of block offset u with tap t, along one axis."""
-    first, last = tap_range(kernel, block)
-    taps = torch.zeros(block, block, last - first + 1, kernel)
-    for p in range(block):
-        for q in range(block):
-            for u in range(first, last + 1):
-                t = u * block + q - p + kernel // 2
-                if 0 <= t < kernel:
-                    taps[p, q, u - first, t] = 1
-    return taps.to(device)
+def _taps(kernel: int, block: tuple[int, int], device: torch.device) -> Float[Tensor, "kk p r q s u v"]:
+    """One-hot: output pixel (p, r) of a block takes input pixel (q, s) of the block at offset (u, v) with that tap of the kernel."""
+    axes = []
+    for side in block:
+        first, last = tap_range(kernel, side)
+        taps = torch.zeros(kernel, side, side, last - first + 1)
+        for p, q, u in itertools.product(range(side), range(side), range(first, last + 1)):
+            tap = u * side + q - p + kernel // 2
+            if 0 <= tap < kernel:
+                taps[tap, p, q, u - first] = 1
+        axes.append(taps)
+    return torch.einsum("tpqu,yrsv->typrqsuv", *axes).flatten(0, 1).to(device)
 
 
 def set_form(module: nn.Module, form: Form) -> None:
