@@ -130,7 +130,9 @@ def complete_options(experiment: Experiment) -> dict:
 @cache
 def split_fingerprint(dataset: str, size: int) -> str:
     """One fingerprint over all splits."""
-    prints = [labels.fingerprint(datasets.split(dataset, split, size)) for split in sorted(datasets.get(dataset).counts)]
+    prints = [
+        labels.fingerprint(datasets.split(dataset, split, size)) for split in sorted(datasets.get(dataset).counts)
+    ]
     return labels.ids_hash(prints)
 
 

@@ -164,7 +164,9 @@ def health(module: nn.Module, method: ModuleType, data: Data, options: dict) -> 
 
     Only soft-argmax can saturate: a cross-entropy over pixels wants its maps as peaked as it can get them.
     """
-    prediction = method.predict(module, data.batch(torch.arange(min(64, len(data.images)), device=data.images.device)).images, options)
+    prediction = method.predict(
+        module, data.batch(torch.arange(min(64, len(data.images)), device=data.images.device)).images, options
+    )
     if prediction.maps is None:
         return []
     largest, entropy = (v.tolist() for v in heatmaps.peakedness(prediction.maps, prediction.beta))
