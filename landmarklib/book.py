@@ -250,7 +250,7 @@ def data_page() -> str:
 
 
 def status() -> pd.DataFrame:
-    """A line per table and budget: runs, seeds, failures, flags, stale records, dates, hours."""
+    """A line per table and budget: runs, seeds, failures, flags, standing of the records, dates, hours."""
     lines = []
     for name in tables.names():
         records = record.load_all(record.results_folder(), name)
@@ -261,7 +261,8 @@ def status() -> pd.DataFrame:
                 {"table": name, "budget": budget, "runs": len(part), "seeds": len({r.experiment.seed for r in part})}
                 | {"failed": sum(r.status == "failed" for r in part), "flagged": sum(bool(r.warnings) for r in part)}
                 | {
-                    "stale": sum(record.is_stale(r) for r in part),
+                    "rewritten": sum(record.standing(r) == "rewritten" for r in part),
+                    "stale": sum(record.standing(r) == "stale" for r in part),
                     "hours": round(sum(r.seconds for r in part) / 3600, 2),
                 }
                 | {"computed": " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "never"}

@@ -13,6 +13,7 @@ import platform
 import re
 import subprocess
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -165,9 +166,27 @@ def provenance(experiment: Experiment, device: str, form: str) -> dict[str, Any]
     }
 
 
-def is_stale(record: Record) -> bool:
-    """Whether the code that computes this record has changed since; comments and docstrings do not count."""
-    return record.provenance.get("code") != code_digest(record.experiment.method, record.experiment.dataset)
+def standing(record: Record) -> str:
+    """`current`; `rewritten`: its code has changed since, but not what it computes (rewritings.toml says why); or `stale`.
+
+    Comments and docstrings do not count.
+    """
+    code = record.provenance.get("code")
+    now = code_digest(record.experiment.method, record.experiment.dataset)
+    if code == now:
+        return "current"
+    later = {old: new for rewriting in rewritings() for old, new in rewriting["codes"].items()}
+    for _ in later:
+        code = later.get(code)
+        if code == now:
+            return "rewritten"
+    return "stale"
+
+
+@cache
+def rewritings() -> list[dict]:
+    """Changes to code that leave every number as it was: why, the tests that show it, and code digest before -> after."""
+    return tomllib.loads((PACKAGE / "rewritings.toml").read_text(encoding="utf-8"))["rewritings"]
 
 
 @cache

@@ -6,6 +6,7 @@ Every function takes a `Table` and the runs that `run.ensure` returned (or `reco
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -229,7 +230,7 @@ def _effect(effect: float, low: float, high: float) -> str:
 
 
 def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record]) -> Html:
-    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, what is stale."""
+    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, whether the code is still the same."""
     if not records:
         return Html("<p>No record yet.</p>")
     lines = []
@@ -255,7 +256,9 @@ def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record
                 "date": joined["date"],
                 "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all",
                 "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
-                "stale": f"{sum(record.is_stale(r) for r in part)} computed by code that has changed since",
+                "code since then": ", ".join(
+                    f"{n} {kind}" for kind, n in Counter(map(record.standing, part)).most_common()
+                ),
             }
         )
     return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landmarklib import record, tables
+from landmarklib import datasets, methods, record, tables
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
 from landmarklib.types import UserError
@@ -338,9 +338,36 @@ def test_code_digest_differs_between_methods_and_between_data_sets():
 
 def test_a_record_is_stale_once_its_code_has_changed():
     fresh = made()
-    assert not record.is_stale(fresh)
-    assert record.is_stale(replace(fresh, provenance={"code": "000000000000"}))
-    assert record.is_stale(replace(fresh, provenance={}))
+    assert record.standing(fresh) == "current"
+    assert record.standing(replace(fresh, provenance={"code": "000000000000"})) == "stale"
+    assert record.standing(replace(fresh, provenance={})) == "stale"
+
+
+def test_a_rewriting_keeps_a_record_through_any_number_of_changes(monkeypatch):
+    fresh = made()
+    now = fresh.provenance["code"]
+
+    def standing(code: str, *steps: dict) -> str:
+        monkeypatch.setattr(record, "rewritings", lambda: [{"codes": codes} for codes in steps])
+        return record.standing(replace(fresh, provenance={"code": code}))
+
+    assert standing("a", {"a": now}) == "rewritten"
+    assert standing("a", {"b": now, "x": "y"}, {"a": "b"}) == "rewritten"
+    assert standing("b", {"a": now}) == "stale"
+    assert standing("a", {"a": "b"}) == "stale"
+    assert standing("a", {"a": "b", "b": "a"}) == "stale"
+    assert standing(now, {"a": now}) == "current"
+
+
+def test_every_rewriting_gives_reason_and_evidence_and_leads_to_code_of_today():
+    codes = {old: new for r in record.rewritings() for old, new in r["codes"].items()}
+    today = {record.code_digest(m, d) for m in methods.names() for d in datasets.names()}
+    assert all(new in codes or new in today for new in codes.values())
+    for r in record.rewritings():
+        assert r["why"] and r["evidence"]
+        for test in r["evidence"]:
+            file, name = test.split("::")
+            assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_provenance_says_where_a_number_comes_from():

@@ -263,7 +263,7 @@ def test_provenance_names_data_device_commit_cost_and_what_is_stale():
     assert shown["data"] == ["paper tier, fingerprint f00"]
     assert shown["device"] == ["CPU"] and shown["commit"] == ["abc"] and shown["date"] == ["2026-01-02"]
     assert shown["training time"] == ["0.03 h in all"]
-    assert shown["flagged"][0].startswith("2 runs") and shown["stale"][0].startswith("3 computed")
+    assert shown["flagged"][0].startswith("2 runs") and shown["code since then"] == ["3 stale"]
 
 
 def test_claims_table_has_the_whole_sentence_and_the_counts():
