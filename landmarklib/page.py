@@ -75,6 +75,23 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
     ]
 
 
+def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> report.Html:
+    """A line per start, and how many of them succeed: accuracy and points on their own shape both at least `enough` percent."""
+    done = runs[runs.status == "done"].copy()
+    if not len(done):
+        return report.Html("<p>No run yet.</p>")
+    done["succeeds"] = (done.accuracy_percent >= enough[0]) & (done.own_percent >= enough[1])
+    counts = [
+        f"{html.escape(row)}: <b>{int(g.succeeds.sum())} of {len(g)} starts</b>"
+        for row, g in done.groupby("row", sort=False)
+    ]
+    rule = f"A start succeeds if accuracy reaches {enough[0]:g}% and {enough[1]:g}% of the points lie nearer to their own shape."
+    out = done[["row", "seed", "accuracy_percent", "own_percent", "error_px"]].round(2)
+    out = out.assign(succeeds=done.succeeds.map({True: "yes", False: "no"}))
+    out.columns = ["form", "start", "accuracy [%]", "own shape [%]", "distance to centre [px]", "succeeds"]
+    return report.Html(f"<p>{rule} {'; '.join(counts)}.</p>{report.to_html(out)}")
+
+
 def details(
     table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
 ) -> report.Html:

@@ -278,7 +278,7 @@ def flagged(records: Sequence[record.Record]) -> Html:
 
 def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "") -> Html:
     """A frame as a table that scrolls in its own box and sorts at a click on a column's head."""
-    classes = f"dataframe {'sortable' if sortable else ''} {kind}".split()
+    classes = f"{'sortable' if sortable else ''} {kind}".split()
     return Html(
         f'<div class="scroll">{frame.rename_axis(columns=None).to_html(classes=classes, index=False, border=0)}</div>'
     )
@@ -289,23 +289,6 @@ def read(table: Table, budget: str, results: str | None = None) -> tuple[pd.Data
     records = record.load_all(record.results_folder(results), table.name)
     records = [r for r in records if r.experiment.budget == budget]
     return record.frame(records), records
-
-
-def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> Html:
-    """A line per start, and how many of them succeed: accuracy and points on their own shape both at least `enough` percent."""
-    done = runs[runs.status == "done"].copy()
-    if not len(done):
-        return Html("<p>No run yet.</p>")
-    done["succeeds"] = (done.accuracy_percent >= enough[0]) & (done.own_percent >= enough[1])
-    counts = [
-        f"{html.escape(row)}: <b>{int(g.succeeds.sum())} of {len(g)} starts</b>"
-        for row, g in done.groupby("row", sort=False)
-    ]
-    rule = f"A start succeeds if accuracy reaches {enough[0]:g}% and {enough[1]:g}% of the points lie nearer to their own shape."
-    out = done[["row", "seed", "accuracy_percent", "own_percent", "error_px"]].round(2)
-    out = out.assign(succeeds=done.succeeds.map({True: "yes", False: "no"}))
-    out.columns = ["form", "start", "accuracy [%]", "own shape [%]", "distance to centre [px]", "succeeds"]
-    return Html(f"<p>{rule} {'; '.join(counts)}.</p>{to_html(out)}")
 
 
 def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:

@@ -239,7 +239,7 @@ def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
         page.again(table),
     ]
     if table is SHAPES:
-        parts.append(report.starts(table, runs))
+        parts.append(page.starts(table, runs))
     for part in parts:
         assert part._repr_html_() == str(part) != ""
         assert not re.search(r"<td>\s*</td>|<th></th>\s*<td>|[+ ]nan\b|>nan<|NaN|None", part)
