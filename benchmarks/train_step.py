@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from landmarklib import datasets, heatmaps, losses, methods
 from landmarklib.compute import device_name
@@ -34,18 +35,34 @@ def flops_per_image(kernel: int = 9, depth: int = 6, width: int = 8, n_maps: int
     return 3 * sum(forward) - forward[0]
 
 
+def literal() -> nn.Sequential:
+    """The network as printed, as a user of PyTorch would write it: six 9 x 9 convolutions, a 1 x 1, a 1 x 1 to the maps."""
+    layers: list[nn.Module] = []
+    for inputs, kernel in [(1, 9), (8, 9), (8, 9), (8, 9), (8, 9), (8, 9), (8, 1)]:
+        layers += [nn.Conv2d(inputs, 8, kernel, padding=kernel // 2), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(8, 5, 1))
+
+
 def step(
-    form: plain.Form | None, autocast: bool, compiled: bool, batch: int, device: torch.device
+    form: plain.Form | None,
+    layout: torch.memory_format,
+    autocast: bool,
+    compiled: bool,
+    batch: int,
+    device: torch.device,
 ) -> Callable[[], None]:
-    """A closure that makes one training step. form None: the literal network in plain PyTorch layers."""
+    """A closure that makes one training step. form None: the literal network, in that layout, under autocast, compiled."""
     method, dataset = methods.get("seq_mt"), datasets.get("blocks")
     options = method.OPTIONS
     generator = torch.Generator().manual_seed(0)
-    module = method.build(dataset, SIZE, options, generator).localizer.to(device)
-    images = torch.rand(batch, 1, SIZE, SIZE, generator=generator).to(device)
+    if form:
+        module = method.build(dataset, SIZE, options, generator).localizer.to(device)
+        plain.set_form(module, form)
+    else:
+        module = literal().to(device, memory_format=layout)
+    images = torch.rand(batch, 1, SIZE, SIZE, generator=generator).to(device, memory_format=layout)
     target = (2 * torch.rand(batch, 5, 2, generator=generator) - 1).to(device)
     visible = torch.ones(batch, 5, dtype=torch.bool, device=device)
-    plain.set_form(module, form or plain.LITERAL)
     network = torch.compile(module) if compiled else module
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
 
@@ -85,14 +102,15 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
     probe = method.build(datasets.get("blocks"), SIZE, method.OPTIONS, torch.Generator().manual_seed(0))
     form, _ = plain.fastest_form(probe.localizer.to(device), torch.rand(16, 1, SIZE, SIZE, device=device))
     contenders = {
-        "ours": (form, False, False),
-        "plain fp32": (None, False, False),
-        "channels_last fp32": (plain.Form(channels_last=True), False, False),
-        "autocast bf16": (None, True, False),
-        "autocast bf16 channels_last": (plain.Form(channels_last=True), True, False),
+        "ours": (form, torch.contiguous_format, False, False),
+        "plain fp32": (None, torch.contiguous_format, False, False),
+        "channels_last fp32": (None, torch.channels_last, False, False),
+        "autocast bf16": (None, torch.contiguous_format, True, False),
+        "autocast bf16 channels_last": (None, torch.channels_last, True, False),
     }
     if arguments.compile:
-        contenders["torch.compile fp32"] = (None, False, True)
+        contenders["torch.compile fp32"] = (None, torch.contiguous_format, False, True)
+        contenders["torch.compile bf16 channels_last"] = (None, torch.channels_last, True, True)
     steps = {name: step(*spec, arguments.batch, device) for name, spec in contenders.items()}
     for run in steps.values():
         run()
@@ -124,6 +142,8 @@ def main() -> None:
     with context.Manager() as manager, context.Pool(arguments.processes) as pool:
         barrier = manager.Barrier(arguments.processes)
         parts = pool.starmap(measure, [(barrier, arguments)] * arguments.processes, chunksize=1)
+        pool.close()
+        pool.join()
     report(parts, arguments)
 
 
