@@ -5,9 +5,12 @@ torch is imported inside the functions: the reading side imports this module's n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,70 +20,93 @@ from landmarklib.experiment import Experiment
 from landmarklib.record import Record
 from landmarklib.types import Annotations, UserError
 
+if TYPE_CHECKING:
+    from landmarklib import train
+
+PACKS = (1, 4, 16, 64)  # numbers of runs at once that are tried on a GPU
+
 
 def run(
-    experiment: Experiment,
+    experiments: Sequence[Experiment],
     *,
     device: str = "cpu",
-    form: object = None,
+    form: Any = None,
     n_maps: int = 0,
     progress: Callable[[int], None] = lambda passes: None,
-) -> Record:
-    """Train, predict the test split, and say how good that is. The only function that trains.
+) -> list[Record]:
+    """Train a pack of runs, predict the test split with each, and say how good it is. The only function that trains.
 
-    form: how convolutions are computed (`nets.plain.Form`); None takes the fastest on this device. n_maps: test images
-    whose probability maps go into the record. Raises DataMissing where the data set is not on this machine.
+    The experiments agree in `pack_key`. form: how convolutions are computed (`nets.plain.Form`); None takes the fastest on
+    this device. n_maps: test images whose probability maps go into the record. Raises DataMissing where the data set is not on
+    this machine.
     """
     import torch
 
-    from landmarklib import evaluate, methods, train
+    from landmarklib import methods, train
     from landmarklib.nets import plain
 
-    where = torch.device(device)
-    method, dataset = methods.get(experiment.method), datasets.get(experiment.dataset)
-    options = complete_options(experiment)
-    splits = {name: datasets.split(experiment.dataset, name, experiment.size) for name in dataset.counts}
-    training = first(splits["train"], experiment.train_images)
-    chosen = labels.label_subset(training.ids, experiment.fraction, experiment.seed, training.attributes["class"])
-    generator = torch.Generator().manual_seed(experiment.seed)
-    module = method.build(dataset, experiment.size, options, generator).to(where)
-    if form is None:
-        form, _ = measured_form(*network(experiment), device)
-    plain.set_form(module, form)
-    data = train.to_device(training, torch.from_numpy(chosen), where)
-    validation = first(splits["val"], experiment.evaluation_images)
-    outcome = train.train(module, method, experiment, data, validation, options, generator, progress)
-    plain.set_form(module, form._replace(dtype=torch.float32))
+    where, one = torch.device(device), experiments[0]
+    method, dataset, options = methods.get(one.method), datasets.get(one.dataset), complete_options(one)
+    splits = {name: datasets.split(one.dataset, name, one.size) for name in dataset.counts}
+    splits["train"] = first(splits["train"], one.train_images)
+    images = torch.from_numpy(splits["train"].images).to(where)
+    form = form or measured_form(*network(one), device, len(experiments))[0]
+    runs = []
+    for e in experiments:
+        chosen = labels.label_subset(splits["train"].ids, e.fraction, e.seed, splits["train"].attributes["class"])
+        generator = torch.Generator().manual_seed(e.seed)
+        module = method.build(dataset, e.size, options, generator).to(where)
+        plain.set_form(module, form)
+        runs.append(train.Run(e, module, train.annotated(splits["train"], torch.from_numpy(chosen), images), generator))
+    train.train(runs, method, first(splits["val"], one.evaluation_images), options, progress)
+    return [judge(r, method, options, splits, form, n_maps) for r in runs]
+
+
+def judge(
+    r: train.Run, method: ModuleType, options: dict, splits: dict[str, Annotations], form: Any, n_maps: int
+) -> Record:
+    """The record of a trained run: what it predicts for the test split, in float32, and how good that is."""
+    import torch
+
+    from landmarklib import evaluate
+    from landmarklib.nets import plain
+
+    e, where = r.experiment, r.data.images.device
+    dataset, chosen = datasets.get(e.dataset), r.data.labelled.nonzero()[:, 0].tolist()
+    common = {
+        "experiment": e,
+        "curve": tuple(r.curve),
+        "best_step": r.best_step,
+        "warnings": tuple(r.warnings),
+        "passes": r.passes,
+        "seconds": round(r.seconds, 2),
+        "data": {
+            "tier": tier(dataset, e.size),
+            "fingerprint": split_fingerprint(e.dataset, e.size),
+            "n_labelled": len(chosen),
+            "labelled": labels.ids_hash([splits["train"].ids[i] for i in chosen]),
+        },
+        "provenance": record.provenance(e, device_name(where), str(form)),
+    }
+    if r.failure or not r.best_step:
+        return Record(status="failed", reason=r.failure or "no validation value was finite", **common)
+    plain.set_form(r.module, form._replace(dtype=torch.float32))
     assignment = None
-    if not experiment.fraction:
-        found = evaluate.predict(module, method, validation.images, options, where)
+    if not e.fraction:
+        validation = first(splits["val"], e.evaluation_images)
+        found = evaluate.predict(r.module, method, validation.images, options, where)
         assignment = metrics.best_assignment(found.points, validation.points)
-    test = first(splits["test"], experiment.test_images)
-    predictions = evaluate.predict(module, method, test.images, options, where)
+    test = first(splits["test"], e.test_images)
+    predictions = evaluate.predict(r.module, method, test.images, options, where)
     values = evaluate.per_image(predictions, test, assignment)
     classes = predictions.classes
-    if "classes" not in experiment.weights:  # the head was never trained
+    if "classes" not in e.weights:  # the head was never trained
         values.pop("accuracy_percent", None)
         classes = None
-    common = {
-        "experiment": experiment,
-        "curve": tuple(outcome.curve),
-        "best_step": outcome.best_step,
-        "warnings": tuple(outcome.warnings),
-        "passes": outcome.passes,
-        "seconds": round(outcome.seconds, 2),
-        "data": {
-            "tier": tier(dataset, experiment.size),
-            "fingerprint": split_fingerprint(experiment.dataset, experiment.size),
-            "n_labelled": len(chosen),
-            "labelled": labels.ids_hash([training.ids[i] for i in chosen]),
-        },
-        "provenance": record.provenance(experiment, device_name(where), str(form)),
-    }
-    if outcome.failure:
-        return Record(status="failed", reason=outcome.failure, **common)
     points = predictions.points if assignment is None else predictions.points[:, assignment]
-    maps = evaluate.probability_maps(module, method, test.images[:n_maps], options, where, assignment) if n_maps else []
+    maps = []
+    if n_maps:
+        maps = evaluate.probability_maps(r.module, method, test.images[:n_maps], options, where, assignment)
     return Record(
         status="done",
         metrics={name: summary(v) for name, v in values.items()},
@@ -91,6 +117,20 @@ def run(
     )
 
 
+def pack_key(experiment: Experiment) -> tuple:
+    """What the runs of a pack agree in: everything but row, seed, fraction and how much a loss term weighs.
+
+    Steps of a run that has no unlabelled image are smaller, so it is of another kind where steps take such images.
+    """
+    from landmarklib import methods
+
+    e = experiment
+    n = e.train_images or datasets.get(e.dataset).counts["train"]
+    takes_unlabelled = any(methods.get(e.method).TERMS[t] for t, w in e.weights.items() if w)
+    values = asdict(replace(e, row="", seed=0, fraction=0.0, weights={t: float(bool(w)) for t, w in e.weights.items()}))
+    return json.dumps(values, sort_keys=True), takes_unlabelled and round(e.fraction * n) == n
+
+
 def network(experiment: Experiment) -> tuple:
     """What decides how fast a network is: data set, method, image side, and the options that set its shape."""
     options = complete_options(experiment)
@@ -99,8 +139,8 @@ def network(experiment: Experiment) -> tuple:
 
 
 @cache
-def measured_form(dataset: str, method: str, size: int, shape: tuple, device: str) -> tuple[object, float]:
-    """The fastest form of this network on this device and its images per second, forward and backward."""
+def measured_form(dataset: str, method: str, size: int, shape: tuple, device: str, runs: int = 1) -> tuple[Any, float]:
+    """The fastest form of a pack of this network on this device and its images per second, forward and backward."""
     import torch
 
     from landmarklib import methods
@@ -110,7 +150,31 @@ def measured_form(dataset: str, method: str, size: int, shape: tuple, device: st
     options = {**methods.get(method).OPTIONS, **dict(shape)}
     module = methods.get(method).build(datasets.get(dataset), size, options, generator).to(device)
     localizer = getattr(module, "localizer", None) or module.first
-    return plain.fastest_form(localizer, torch.rand(16, 1, size, size, generator=generator).to(device))
+    return plain.fastest_form(localizer, torch.rand(16, 1, size, size, generator=generator).to(device), runs)
+
+
+@cache
+def pack_size(dataset: str, method: str, size: int, shape: tuple, device: str) -> int:
+    """How many runs to train at once: on a GPU the least number that is nearly as fast as any that fits; else one.
+
+    A processor gains nothing from a pack: there, each core trains a run of its own.
+    """
+    import torch
+
+    if not device.startswith("cuda"):
+        return 1
+    rates: dict[int, float] = {}
+    for runs in PACKS:
+        try:
+            rates[runs] = measured_form(dataset, method, size, shape, device, runs)[1]
+        except torch.OutOfMemoryError:
+            break
+        finally:
+            torch.cuda.empty_cache()
+    if not rates:
+        free, total = (n / 2**30 for n in torch.cuda.mem_get_info(device))
+        raise UserError(f"device: {device} has {free:.1f} of {total:.1f} GiB free, too little for one run of {method}")
+    return next(runs for runs, rate in rates.items() if rate > 0.9 * max(rates.values()))
 
 
 def complete_options(experiment: Experiment) -> dict:

@@ -1,24 +1,18 @@
-"""One function per equation, unreduced: a loss returns one value per image; `masked_mean` is the only average.
+"""One function per equation, unreduced: a loss returns one value per image; the training loop takes the only average.
 
-Weights, schedules and which images count are the experiment's business, not a loss's. Points are in [-1, 1].
+Weights, schedules and which images count are the experiment's and the method's business, not a loss's. Points are in [-1, 1].
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from landmarklib import coords, heatmaps, warps
-
-
-def masked_mean(values: Float[Tensor, " B"], mask: Bool[Tensor, " B"]) -> Float[Tensor, ""]:
-    """Mean over the images of the mask; 0, with zero gradient, where there is none. NaN outside the mask is harmless."""
-    kept = values.where(mask, 0)
-    return kept.sum() / mask.sum().clamp(min=1)
+from landmarklib.noise import Noise
 
 
 def landmark_distance(
@@ -33,14 +27,14 @@ def elt(
     locate: Callable[[Tensor], Tensor],
     images: Float[Tensor, "B C H W"],
     points: Float[Tensor, "B K 2"],
-    generator: torch.Generator,
+    noise: Noise,
     **ranges: float,
 ) -> Float[Tensor, " B"]:
     """Equivariant landmark transformation: `equivariance` under one random affine map per image.
 
     locate: images -> points, the localiser itself; points: what it found on these images; ranges: `warps.random_affine`'s.
     """
-    warped, expected = warps.warp_jointly(images, points, generator, **ranges)
+    warped, expected = warps.warp_jointly(images, points, noise, **ranges)
     return equivariance(expected, locate(warped))
 
 

@@ -6,6 +6,8 @@ whose lock is free. torch is imported only where something has to be trained.
 
 from __future__ import annotations
 
+import itertools
+import math
 import multiprocessing
 import os
 import signal
@@ -13,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -65,7 +67,7 @@ def ensure(
         check_labels(missing)
         check_writable(folder / table)
         stop = float("inf") if deadline is None else time.time() + deadline
-        workers = min(len(missing), workers or (available_cores() if device == "cpu" else 1))
+        workers = workers or (available_cores() if device == "cpu" else 1)
         fill(missing, folder, device, workers, stop, refresh, spec.n_maps)
     return record.frame([record.load(path) for path in paths if path.exists()])
 
@@ -74,26 +76,41 @@ def fill(
     missing: list[Experiment], folder: Path, device: str, workers: int, stop: float, refresh: bool, n_maps: int
 ) -> None:
     """Fill the folder with the missing records, in this process or in several, with a progress bar over image passes."""
-    total = sum(e.passes for e in missing)
+    packs = packed(missing, device)
+    workers = min(len(packs), workers)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
-    with tqdm(total=round(total), desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
+    total = round(sum(e.passes for e in missing))
+    with tqdm(total=total, desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
         if workers == 1:
-            outcomes = [attempt(e, folder, device, stop, refresh, n_maps, bar.update) for e in missing]
+            outcomes = [attempt(pack, folder, device, stop, refresh, n_maps, bar.update) for pack in packs]
         else:
-            outcomes = share(missing, folder, device, workers, stop, refresh, n_maps, bar)
+            outcomes = share(packs, folder, device, workers, stop, refresh, n_maps, bar)
     # Another process may hold some of the runs: wait for those, and take them over should it have died.
-    for experiment in [e for e, outcome in zip(missing, outcomes, strict=True) if outcome == BUSY]:
-        attempt(
-            experiment, folder, device, stop, False, n_maps, lambda passes: None, patience=max(0.0, stop - time.time())
-        )
+    for pack, states in zip(packs, outcomes, strict=True):
+        for experiment in (e for e, state in zip(pack, states, strict=True) if state == BUSY):
+            patience = max(0.0, stop - time.time())
+            attempt([experiment], folder, device, stop, False, n_maps, lambda passes: None, patience)
 
 
-def share(missing, folder, device, workers, stop, refresh, n_maps, bar) -> list[str]:
-    """Spread runs over processes of one thread each; the bar follows a counter in shared memory."""
+def packed(missing: list[Experiment], device: str) -> list[list[Experiment]]:
+    """The runs in packs that are trained at once: alone on a CPU, on a GPU as many of a kind as it likes, evenly spread."""
+    kinds: dict[tuple, list[Experiment]] = {}
+    for experiment in missing:
+        kinds.setdefault(compute.pack_key(experiment), []).append(experiment)
+    packs = []
+    for kind in kinds.values():
+        n = math.ceil(len(kind) / compute.pack_size(*compute.network(kind[0]), device))
+        packs += [kind[i * len(kind) // n : (i + 1) * len(kind) // n] for i in range(n)]
+    place = {e.key: i for i, e in enumerate(missing)}
+    return sorted(packs, key=lambda pack: place[pack[0].key])
+
+
+def share(packs, folder, device, workers, stop, refresh, n_maps, bar) -> list[list[str]]:
+    """Spread packs over processes of one thread each; the bar follows a counter in shared memory."""
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(counter,)) as pool:
-        futures = [pool.submit(attempt, e, folder, device, stop, refresh, n_maps) for e in missing]
+        futures = [pool.submit(attempt, pack, folder, device, stop, refresh, n_maps) for pack in packs]
         try:
             waiting = set(futures)
             while waiting:
@@ -133,7 +150,7 @@ def _count(passes: int) -> None:
 
 
 def attempt(
-    experiment: Experiment,
+    pack: list[Experiment],
     folder: Path,
     device: str,
     stop: float,
@@ -141,36 +158,42 @@ def attempt(
     n_maps: int,
     progress: Callable[[int], None] | None = None,
     patience: float = 0.0,
-) -> str:
-    """Compute one run unless its record is there, another process holds it (patience: seconds to wait), or time is short."""
-    path = record.path_of(folder, experiment)
-    lock = folder / ".locks" / experiment.table / f"{path.stem}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(lock, timeout=-1 if patience == float("inf") else patience):
+) -> list[str]:
+    """Compute the runs of a pack but those whose record is there, that another process holds (patience: seconds to wait), or that time is too short for."""
+    states = dict.fromkeys((e.key for e in pack), BUSY)
+    with ExitStack() as locks:
+        free = []
+        for e in pack:
+            path = record.path_of(folder, e)
+            lock = folder / ".locks" / e.table / f"{path.stem}.lock"
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                locks.enter_context(FileLock(lock, timeout=-1 if patience == float("inf") else patience))
+            except Timeout:
+                continue
             if path.exists() and not refresh:
-                return DONE
-            if stop < float("inf") and time.time() + SAFETY * estimate_seconds(experiment, device) > stop:
-                return DEFERRED
-            made = compute.run(experiment, device=device, n_maps=n_maps, progress=progress or _count)
-            record.save(judged(made), folder)
-            return DONE
-    except Timeout:
-        return BUSY
+                states[e.key] = DONE
+            else:
+                free.append(e)
+        chosen = free if stop == float("inf") else in_time(free, device, stop - time.time())
+        states |= dict.fromkeys((e.key for e in free), DEFERRED)
+        if chosen:
+            for made in compute.run(chosen, device=device, n_maps=n_maps, progress=progress or _count):
+                record.save(made, folder)
+                states[made.key] = DONE
+    return [states[e.key] for e in pack]
 
 
-def judged(made: record.Record) -> record.Record:
-    """The record as it is, or as failed if no evaluation gave a number to choose a checkpoint by."""
-    if made.status == "done" and made.best_step == 0:
-        return replace(
-            made, status="failed", reason="no validation value was finite", metrics={}, quantiles=(), gallery=()
-        )
-    return made
+def in_time(pack: list[Experiment], device: str, seconds: float) -> list[Experiment]:
+    """The first runs of the pack that would end within so many seconds."""
+    needed = itertools.accumulate(SAFETY * estimate_seconds(e, device) for e in pack)
+    return [e for e, total in zip(pack, needed, strict=True) if total <= seconds]
 
 
 def estimate_seconds(experiment: Experiment, device: str) -> float:
-    """Seconds that a run takes here, from the measured rate of its network: training passes, evaluations, test."""
-    _, rate = compute.measured_form(*compute.network(experiment), device)
+    """Seconds that a run takes here, its share of its pack: training passes, evaluations, test, at the measured rate of its network."""
+    network = compute.network(experiment)
+    _, rate = compute.measured_form(*network, device, compute.pack_size(*network, device))
     n_test = experiment.test_images or datasets.get(experiment.dataset).counts["test"]
     forward = experiment.n_evaluations * experiment.evaluation_images + 2 * n_test
     return (experiment.passes + forward / 3) / rate

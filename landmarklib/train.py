@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 
-from landmarklib import coords, evaluate, heatmaps, losses
+from landmarklib import coords, evaluate, heatmaps
 from landmarklib.experiment import Experiment
-from landmarklib.types import Annotations, Batch
+from landmarklib.pack import Pack
+from landmarklib.types import Annotations
 
 SATURATED = (
     200.0,
@@ -31,107 +32,96 @@ class Data:
     labelled: Tensor
     classes: Tensor
 
-    def batch(self, index: Tensor) -> Batch:
-        """The images of that index, as float32 in [0, 1]."""
-        return Batch(
-            self.images[index].float() / 255,
-            self.points[index],
-            self.visible[index],
-            self.labelled[index],
-            self.classes[index],
-        )
+
+def pixels(images: Tensor) -> Tensor:
+    """uint8 as float32 in [0, 1]."""
+    return images.float() / 255
+
+
+def annotated(annotations: Annotations, labelled: Tensor | None, images: Tensor) -> Data:
+    """A split on the device of its images, which are shared. labelled: indices of the images that keep their points; None keeps all."""
+    n, (height, width) = len(annotations), images.shape[-2:]
+    mask = torch.full((n,), labelled is None)
+    if labelled is not None:
+        mask[labelled] = True
+    points = coords.to_norm(torch.from_numpy(annotations.points).float(), (width, height))
+    visible = torch.from_numpy(annotations.visible) & mask[:, None]
+    points = points.where(visible[..., None], torch.nan)
+    classes = torch.from_numpy(annotations.attributes["class"])
+    return Data(images, *(part.to(images.device) for part in (points, visible, mask, classes)))
 
 
 @dataclass
-class Outcome:
-    """What training leaves: the module at its best validation value, the curve, and what went wrong on the way."""
+class Run:
+    """One run of a pack: what to train on which labels with whose random numbers, and what came of it.
 
+    generator decides everything that is random in training. module is trained in place.
+    """
+
+    experiment: Experiment
     module: nn.Module
+    data: Data
+    generator: torch.Generator
     curve: list[dict] = field(default_factory=list)
+    best: float = float("inf")
     best_step: int = 0
+    best_state: dict = field(default_factory=dict)
     failure: str = ""
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     passes: int = 0
 
 
-def to_device(annotations: Annotations, labelled: Tensor | None, device: torch.device) -> Data:
-    """A split as tensors. labelled: indices of the images that keep their points; None keeps all."""
-    n, size = len(annotations), annotations.images.shape[-1]
-    mask = torch.ones(n, dtype=torch.bool)
-    if labelled is not None:
-        mask = torch.zeros(n, dtype=torch.bool)
-        mask[labelled] = True
-    points = coords.to_norm(torch.from_numpy(annotations.points).float(), (size, annotations.images.shape[-2]))
-    visible = torch.from_numpy(annotations.visible) & mask[:, None]
-    points = points.where(visible[..., None], torch.nan)
-    classes = torch.from_numpy(annotations.attributes["class"])
-    parts = (torch.from_numpy(annotations.images), points, visible, mask, classes)
-    return Data(*(part.to(device) for part in parts))
-
-
 def train(
-    module: nn.Module,
+    runs: list[Run],
     method: ModuleType,
-    experiment: Experiment,
-    data: Data,
     validation: Annotations,
     options: dict,
-    generator: torch.Generator,
-    progress: Callable[[int], None] = lambda images: None,
-) -> Outcome:
-    """Train in place and return the module as it was at its best validation value.
+    progress: Callable[[int], None] = lambda passes: None,
+) -> None:
+    """Train a pack of runs at once, each as if alone, and leave each module as it was at its best validation value.
 
-    Adam, linear warm-up, a plateau, linear decay. progress is told how many image passes each step made.
+    The runs of a pack differ in seed, labelled images, loss weights and nothing else. Adam, linear warm-up, a plateau, linear
+    decay. progress is told how many image passes each step made.
     """
-    device = data.images.device
-    outcome = Outcome(module)
-    start = time.perf_counter()
-    named = list(module.named_parameters())
-    body, head = ([p for n, p in named if n.startswith("head.") == is_head] for is_head in (False, True))
-    groups = [
-        {"params": body, "base": experiment.rate},
-        {"params": head, "base": experiment.rate * experiment.head_rate},
-    ]
-    optimizer = torch.optim.Adam([g for g in groups if g["params"]], lr=experiment.rate, fused=True)
-    noise = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
-    labelled = endless(data.labelled.nonzero()[:, 0].cpu(), experiment.batch, generator)
-    unlabelled = endless((~data.labelled).nonzero()[:, 0].cpu(), experiment.batch_unlabelled, generator)
-    best, best_state = float("inf"), copy.deepcopy(module.state_dict())
-    measured = evaluations(experiment)
-    module.train()
+    experiment, start = runs[0].experiment, time.perf_counter()
+    pack, measured = Pack(runs, method, options), evaluations(experiment)
+    orders = [image_order(run, unlabelled_from(experiment, method)) for run in runs]
+    for run in runs:
+        run.best_state = copy.deepcopy(run.module.state_dict())
+        run.module.train()
     for step in range(experiment.steps):
-        terms = {
-            t for t, w in experiment.weights.items() if w and step >= experiment.starts.get(t, 0) * experiment.steps
-        }
-        index = [next(labelled)] + ([next(unlabelled)] if any(method.TERMS[t] for t in terms) else [])
-        batch = data.batch(torch.cat(index).to(device))
-        values = method.loss(module, batch, terms, options, noise)
-        total = sum(experiment.weights[t] * losses.masked_mean(*values[t]) for t in terms)
-        for group in optimizer.param_groups:
-            group["lr"] = group["base"] * schedule(step, experiment.steps, experiment.warmup, experiment.hold)
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        optimizer.step()
-        passes = len(batch.images) + (len(values["elt"][0]) if "elt" in values else 0)
-        outcome.passes += passes
-        progress(passes)
+        terms = active_terms(experiment, step)
+        pack.step(terms, *next_images(orders, step), schedule(step, experiment))
+        for run in runs:
+            run.passes += 0 if run.failure else pack.passes
+        progress(len(runs) * pack.passes)
         if step + 1 in measured:
-            if not all(bool(t.isfinite().all()) for t in (total, *module.parameters())):
-                outcome.failure = f"loss or weights are not finite at step {step + 1} of {experiment.steps}"
+            for run, parts in zip(runs, pack.parts(), strict=True):
+                if not run.failure:
+                    evaluate_run(run, step + 1, parts, method, validation, options)
+            if all(run.failure for run in runs):
                 break
-            scores = evaluate.scores(module, method, validation, options, device)
-            parts = {t: float(losses.masked_mean(*v).detach()) for t, v in values.items()}
-            outcome.curve.append({"step": step + 1, "loss": parts, "validation": scores})
-            value = evaluate.select(scores, experiment.select)
-            if value <= best:  # of equals the later one: it has learnt longer
-                best, outcome.best_step, best_state = value, step + 1, copy.deepcopy(module.state_dict())
-            module.train()
-    module.load_state_dict(best_state)
-    module.eval()
-    outcome.seconds = time.perf_counter() - start
-    outcome.warnings = health(module, method, data, options)
-    return outcome
+    for run in runs:
+        run.module.load_state_dict(run.best_state)
+        run.module.eval()
+        run.seconds = (time.perf_counter() - start) / len(runs)
+        run.warnings = health(run.module, method, run.data, options)
+
+
+def evaluate_run(
+    run: Run, step: int, parts: dict[str, float], method: ModuleType, validation: Annotations, options: dict
+) -> None:
+    """Note a run's loss terms and validation metrics; keep its weights if they are the best so far; or say that it failed."""
+    if not all(bool(t.isfinite().all()) for t in (torch.tensor(list(parts.values())), *run.module.parameters())):
+        run.failure = f"loss or weights are not finite at step {step} of {run.experiment.steps}"
+        return
+    scores = evaluate.scores(run.module, method, validation, options, run.data.images.device)
+    run.curve.append({"step": step, "loss": parts, "validation": scores})
+    value = evaluate.select(scores, run.experiment.select)
+    if value <= run.best:  # of equals the later one: it has learnt longer
+        run.best, run.best_step, run.best_state = value, step, copy.deepcopy(run.module.state_dict())
+    run.module.train()
 
 
 def evaluations(experiment: Experiment) -> set[int]:
@@ -140,22 +130,62 @@ def evaluations(experiment: Experiment) -> set[int]:
     return {max(1, round(experiment.steps * (0.3 + 0.7 * (i + 1) / n))) for i in range(n)}
 
 
-def schedule(step: int, steps: int, warmup: int, hold: float) -> float:
+def active_terms(experiment: Experiment, step: int) -> tuple[str, ...]:
+    """The loss terms of that step: those with a weight that have started."""
+    return tuple(
+        t for t, w in experiment.weights.items() if w and step >= experiment.starts.get(t, 0) * experiment.steps
+    )
+
+
+def schedule(step: int, experiment: Experiment) -> float:
     """Factor on the rate: linear from 1/warmup over `warmup` steps, 1 until `hold` of all steps, then linear to 0.02."""
-    if step < warmup:
-        return (step + 1) / warmup
+    if step < experiment.warmup:
+        return (step + 1) / experiment.warmup
+    hold, steps = experiment.hold, experiment.steps
     left = (steps - step) / (steps - hold * steps) if hold < 1 else 1.0
     return max(0.02, min(1.0, left))
 
 
-def endless(index: Tensor, n: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Batches of n indices for ever, each image once per epoch in an order drawn anew; an empty index gives empty batches."""
-    pool = index[:0]
-    while True:
-        while 0 < len(index) and len(pool) < n:
-            pool = torch.cat([pool, index[torch.randperm(len(index), generator=generator)]])
-        yield pool[:n]
-        pool = pool[n:]
+def unlabelled_from(experiment: Experiment, method: ModuleType) -> int:
+    """The first step that takes unlabelled images; the number of steps if none does."""
+    takes = (step for step in range(experiment.steps) if any(method.TERMS[t] for t in active_terms(experiment, step)))
+    return next(takes, experiment.steps)
+
+
+def image_order(run: Run, first_unlabelled: int) -> tuple[Tensor, Tensor]:
+    """Indices of a run's labelled (steps x batch) and unlabelled images (the same, from that step on), each image once per epoch.
+
+    Epochs are drawn in the order in which training needs them. A set without images gives no column.
+    """
+    experiment, steps = run.experiment, run.experiment.steps
+    labelled = run.data.labelled.cpu()
+    sets = [
+        (labelled.nonzero()[:, 0], experiment.batch, 0),
+        ((~labelled).nonzero()[:, 0], experiment.batch_unlabelled, first_unlabelled),
+    ]
+    needed = [
+        (start + epoch * len(index) // n, which)
+        for which, (index, n, start) in enumerate(sets)
+        if len(index) and n
+        for epoch in range(-(-(steps - start) * n // len(index)))
+    ]
+    epochs: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for _, which in sorted(needed):
+        index = sets[which][0]
+        epochs[which].append(index[torch.randperm(len(index), generator=run.generator)])
+    return tuple(
+        torch.cat(drawn)[: (steps - start) * n].view(steps - start, n) if drawn else index.new_empty(steps - start, 0)
+        for drawn, (index, n, start) in zip(epochs, sets, strict=True)
+    )
+
+
+def next_images(orders: list[tuple[Tensor, Tensor]], step: int) -> tuple[Tensor, int]:
+    """Indices of that step's images, runs x B with the labelled ones first, and how many are labelled."""
+    labelled = torch.stack([order[0][step] for order in orders])
+    start = len(orders[0][0]) - len(orders[0][1])
+    if step < start:
+        return labelled, labelled.shape[1]
+    return torch.cat([labelled, torch.stack([order[1][step - start] for order in orders])], 1), labelled.shape[1]
 
 
 @torch.no_grad()
@@ -164,9 +194,7 @@ def health(module: nn.Module, method: ModuleType, data: Data, options: dict) -> 
 
     Only soft-argmax can saturate: a cross-entropy over pixels wants its maps as peaked as it can get them.
     """
-    prediction = method.predict(
-        module, data.batch(torch.arange(min(64, len(data.images)), device=data.images.device)).images, options
-    )
+    prediction = method.predict(module, pixels(data.images[:64]), options)
     if prediction.maps is None:
         return []
     largest, entropy = (v.tolist() for v in heatmaps.peakedness(prediction.maps, prediction.beta))

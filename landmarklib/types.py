@@ -45,14 +45,14 @@ class Annotations:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a method sees: B images of which some are labelled.
+    """What a method sees: B images, the labelled ones first.
 
     images: float32 in [0, 1], B x C x H x W. points: B x K x 2 in [-1, 1] (edges of the image at +-1), NaN for
-    unlabelled images, so that a leak of labels is loud. visible: B x K. labelled: B. classes: B, from 0.
+    unlabelled images, so that a leak of labels is loud. visible: B x K. classes: B, from 0.
     """
 
     images: torch.Tensor
     points: torch.Tensor
     visible: torch.Tensor
-    labelled: torch.Tensor
     classes: torch.Tensor
+    n_labelled: int

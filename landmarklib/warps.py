@@ -14,10 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from landmarklib import coords
+from landmarklib.noise import Noise
 
 
 def random_affine(
-    n: int, generator: torch.Generator, *, rotation_degrees: float, scale: float, shift: float
+    n: int, noise: Noise, *, rotation_degrees: float, scale: float, shift: float
 ) -> Float[Tensor, "n 2 3"]:
     """n similarity maps: rotation U(+-rotation_degrees), size factor U(1 +- scale), shift U(+-shift) per axis.
 
@@ -26,7 +27,7 @@ def random_affine(
     """
     if shift <= 0:
         raise ValueError(f"shift must be positive, not {shift}: without it the image centre is equivariant")
-    u = 2 * torch.rand(n, 4, generator=generator, device=generator.device) - 1
+    u = 2 * noise.uniform(n, 4) - 1
     angle = u[:, 0] * math.radians(rotation_degrees)
     factor = 1 + scale * u[:, 1]
     cos, sin = factor * angle.cos(), factor * angle.sin()
@@ -44,13 +45,16 @@ def warp_images(images: Float[Tensor, "B C H W"], affine: Float[Tensor, "B 2 3"]
     """Move image content by the map: bilinear, black outside. Square images only: [-1, 1] must be isotropic."""
     if images.shape[-1] != images.shape[-2]:
         raise ValueError(f"affine warps need square images, not {images.shape[-1]} x {images.shape[-2]}")
-    grid = F.affine_grid(invert(affine), list(images.shape), align_corners=False)
+    n, side = len(images), images.shape[-1]
+    centres = coords.pixel_centres(side, dtype=images.dtype, device=images.device)
+    pixels = torch.stack([centres.expand(side, side), centres[:, None].expand(side, side)], -1).view(1, -1, 2)
+    grid = coords.apply_affine(pixels, invert(affine)).view(n, side, side, 2)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def warp_jointly(
-    images: Float[Tensor, "B C H W"], points: Float[Tensor, "B K 2"], generator: torch.Generator, **ranges: float
+    images: Float[Tensor, "B C H W"], points: Float[Tensor, "B K 2"], noise: Noise, **ranges: float
 ) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K 2"]]:
     """T I and T L(I) for one random map per image; ranges: those of `random_affine`. Gradient flows through the points."""
-    affine = random_affine(len(images), generator, **ranges)
+    affine = random_affine(len(images), noise, **ranges)
     return warp_images(images, affine), coords.apply_affine(points, affine)

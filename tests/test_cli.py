@@ -43,10 +43,13 @@ def computed(monkeypatch) -> list:
     """The experiments that were computed, each answered by a record made by hand; no network is measured."""
     done = []
 
-    def answer(experiment, **_):
+    def one(experiment) -> record.Record:
         done.append(experiment)
         metrics = {"error_px": {"mean": 8.0 + experiment.seed, "low": 0.0, "high": 9.0, "n": 64}}
         return record.Record(experiment, "done", metrics=metrics, data={"tier": "paper"}, best_step=8)
+
+    def answer(pack, **_):
+        return [one(experiment) for experiment in pack]
 
     monkeypatch.setattr(compute, "run", answer)
     monkeypatch.setattr(compute, "measured_form", lambda *_: (plain.LITERAL, 1000.0))

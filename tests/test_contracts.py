@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from landmarklib import compute, coords, datasets, evaluate, heatmaps, losses, methods, metrics, tables
+from landmarklib import compute, coords, datasets, evaluate, heatmaps, methods, metrics, tables
 from landmarklib.methods import Prediction
+from landmarklib.noise import Noise
 from landmarklib.types import Annotations, Batch, DataMissing, UserError
 
 SIZE = 16
@@ -53,13 +54,20 @@ def batch_of(n_labelled: int = N_LABELLED, size: int = SIZE) -> Batch:
         images=torch.rand(B, 1, size, size, generator=generator),
         points=points.where(labelled[:, None, None], torch.nan),
         visible=labelled[:, None].expand(B, 5).clone(),
-        labelled=labelled,
         classes=torch.arange(B),
+        n_labelled=n_labelled,
     )
 
 
 def loss_of(name: str, terms: set[str], batch: Batch, module: torch.nn.Module | None = None) -> dict:
-    return methods.get(name).loss(module or build(name), batch, terms, small_options(name), seeded(2))
+    return methods.get(name).loss(module or build(name), batch, terms, small_options(name), Noise(seeded(2)))
+
+
+def n_counted(name: str, term: str, n_labelled: int) -> int:
+    """How many images a term counts: the labelled ones if it needs labels, for ELT the others, else all."""
+    if not methods.get(name).TERMS[term]:
+        return n_labelled
+    return B - n_labelled if term == "elt" else B
 
 
 def experiments_of(table: tables.Table) -> list:
@@ -139,7 +147,7 @@ def test_losses_are_decided_by_the_given_generator_alone(name):
     torch.rand(3)
     again = loss_of(name, terms, batch_of(), module)
     for term in terms:
-        assert torch.equal(first[term][0], again[term][0])
+        assert torch.equal(first[term], again[term])
 
 
 @every_method
@@ -153,11 +161,10 @@ def test_only_the_terms_asked_for_are_computed(name):
 @pytest.mark.parametrize("size", [16, 32])
 def test_every_term_is_finite_and_trains_the_network(name, term, size):
     batch, module = batch_of(size=size), build(name, size=size)
-    values, mask = loss_of(name, {term}, batch, module)[term]
-    assert values.shape == mask.shape and mask.dtype == torch.bool
-    assert len(values) == (B - N_LABELLED if term == "elt" else B)
-    assert mask.any() and values[mask].isfinite().all() and (values[mask] > 0).all()
-    losses.masked_mean(values, mask).backward()
+    values = loss_of(name, {term}, batch, module)[term]
+    assert values.shape == (n_counted(name, term, N_LABELLED),)
+    assert values.isfinite().all() and (values > 0).all()
+    values.mean().backward()
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
     assert all(g.isfinite().all() for g in gradients)
     assert next(module.parameters()).grad.abs().sum() > 0
@@ -165,29 +172,29 @@ def test_every_term_is_finite_and_trains_the_network(name, term, size):
 
 @every_term
 def test_no_term_sees_the_points_of_unlabelled_images(name, term):
-    values, mask = loss_of(name, {term}, batch_of())[term]
-    total = losses.masked_mean(values, mask)
-    assert total.isfinite()
-    if not methods.get(name).TERMS[term]:
-        assert mask.tolist() == [True] * N_LABELLED + [False] * (B - N_LABELLED)
+    batch = batch_of()
+    assert batch.points[N_LABELLED:].isnan().all()
+    values = loss_of(name, {term}, batch)[term]
+    assert values.isfinite().all()
+    assert len(values) == n_counted(name, term, N_LABELLED)
 
 
 @every_term
 def test_terms_that_need_no_labels_do_without_and_the_others_give_nothing(name, term):
     module = build(name)
-    values, mask = loss_of(name, {term}, batch_of(n_labelled=0), module)[term]
-    total = losses.masked_mean(values, mask)
-    total.backward()
+    values = loss_of(name, {term}, batch_of(n_labelled=0), module)[term]
+    assert len(values) == n_counted(name, term, 0)
+    values.sum().backward()
     trains = any(p.grad is not None and p.grad.any() for p in module.parameters())
     assert all(p.grad.isfinite().all() for p in module.parameters() if p.grad is not None)
-    assert trains == (total.item() > 0) == methods.get(name).TERMS[term]
+    assert trains == (values.sum().item() > 0) == methods.get(name).TERMS[term]
 
 
 @every_method
 def test_a_step_without_unlabelled_images_is_finite(name):
     terms = set(methods.get(name).TERMS) - {"elt"}
-    for values, mask in loss_of(name, terms, batch_of(n_labelled=B)).values():
-        assert mask.all() and values.isfinite().all()
+    for values in loss_of(name, terms, batch_of(n_labelled=B)).values():
+        assert values.shape == (B,) and values.isfinite().all()
 
 
 @every_method
@@ -224,12 +231,12 @@ def test_point_noise_of_seq_mt_reaches_the_class_term_alone():
     module, options = build("seq_mt").eval(), small_options("seq_mt")
     quiet, noisy = (
         methods.get("seq_mt").loss(
-            module, batch_of(), {"landmarks", "classes"}, {**options, "point_noise": s}, seeded()
+            module, batch_of(), {"landmarks", "classes"}, {**options, "point_noise": s}, Noise(seeded())
         )
         for s in (0.0, 0.1)
     )
-    assert torch.equal(quiet["landmarks"][0], noisy["landmarks"][0])
-    assert (quiet["classes"][0] - noisy["classes"][0]).abs().min() > 0
+    assert torch.equal(quiet["landmarks"], noisy["landmarks"])
+    assert (quiet["classes"] - noisy["classes"]).abs().min() > 0
 
 
 @every_method
@@ -303,7 +310,7 @@ def test_every_experiment_can_take_its_steps(name):
     for e in experiments_of(tables.get(name)):
         terms = methods.get(e.method).TERMS
         assert any(weight and not e.starts.get(term) for term, weight in e.weights.items())
-        assert e.fraction < 1 or "elt" not in e.weights
+        assert (e.fraction < 1 and e.batch_unlabelled) or "elt" not in e.weights
         assert e.fraction > 0 or all(terms[term] for term in e.weights)
         assert e.batch or all(terms[term] for term in e.weights)
         n_train = e.train_images or datasets.get(e.dataset).counts["train"]

@@ -5,14 +5,26 @@ from __future__ import annotations
 import pytest
 import torch
 
-from landmarklib import datasets, methods, run
+from landmarklib import datasets, methods, run, tables, train
+from landmarklib.datasets import blocks
 from landmarklib.nets import plain
+from landmarklib.noise import Noise
+from landmarklib.pack import Pack
 from landmarklib.types import Batch
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
+
+FORMS = [plain.LITERAL, plain.Form((2, 2)), plain.Form((4, 4)), plain.Form((4, 4), product=True)]
+
+
+@pytest.fixture(autouse=True)
+def full_precision(monkeypatch):
+    """Products in float32, as on the CPU."""
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
 def batch(device: str, n: int = 8) -> Batch:
@@ -23,30 +35,73 @@ def batch(device: str, n: int = 8) -> Batch:
     points[~labelled] = torch.nan
     visible = labelled[:, None].expand(n, 5).contiguous()
     classes = torch.arange(n) % 15
-    return Batch(*(t.to(device) for t in (images, points, visible, labelled, classes)))
+    return Batch(*(t.to(device) for t in (images, points, visible, classes)), n // 2)
+
+
+def losses_of(
+    name: str, device: str, seeds: list[int], form: plain.Form, starts: dict[str, float], dropout: float
+) -> list[list[dict[str, float]]]:
+    """Terms of 16 steps of a pack, run by run; starts: of the terms."""
+    method, a = methods.get(name), blocks.generate(48, 0, 60)
+    options, images, runs = {**method.OPTIONS, "dropout": dropout}, torch.from_numpy(a.images).to(device), []
+    row = next(e for e in tables.get("blocks").experiments(budget="smoke") if e.method == name)
+    for seed in seeds:
+        weights = {"landmarks": 10.0 + seed, "classes": 1.0, "elt": 5.0}
+        changes = {"seed": seed, "starts": starts, "weights": {t: weights[t] for t in starts}, "head_rate": 1.0}
+        changes |= {"images": 128, "batch": 8, "batch_unlabelled": 4, "rate": 0.0001, "warmup": 2, "n_evaluations": 2}
+        generator = torch.Generator().manual_seed(seed)
+        module = method.build(datasets.get("blocks"), 60, options, generator).to(device)
+        plain.set_form(module, form)
+        labelled = torch.randperm(48, generator=torch.Generator().manual_seed(seed))[:16]
+        data = train.annotated(a, labelled, images)
+        runs.append(train.Run(type(row)(**{**row.__dict__, **changes}), module, data, generator))
+    noted, step = [], Pack.step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pack, "step", lambda pack, *given: (step(pack, *given), noted.append(pack.parts())))
+        train.train(runs, method, blocks.generate(8, 1, 60), options)
+    return noted
 
 
 @pytest.mark.parametrize("name", methods.names())
-@pytest.mark.parametrize("block", [(1, 1), (2, 2), (4, 4)])
-def test_losses_and_gradients_equal_the_cpu(name, block):
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_losses_and_gradients_equal_the_cpu(name, form):
     method = methods.get(name)
     options = {**method.OPTIONS, "dropout": 0.0}
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     found = {}
-    for device, form in (("cpu", plain.LITERAL), ("cuda", plain.Form(block))):
+    for device, used in (("cpu", plain.LITERAL), ("cuda", form)):
         module = method.build(datasets.get("blocks"), 60, options, torch.Generator().manual_seed(0)).to(device)
-        plain.set_form(module, form)
-        values = method.loss(
-            module, batch(device), {"landmarks", "classes"}, options, torch.Generator(device).manual_seed(0)
-        )
-        sum(v[m].mean() for v, m in values.values()).backward()
+        plain.set_form(module, used)
+        noise = Noise(torch.Generator(device).manual_seed(0))
+        values = method.loss(module, batch(device), {"landmarks", "classes"}, options, noise)
+        sum(v.mean() for v in values.values()).backward()
         found[device] = {n: p.grad.cpu() for n, p in module.named_parameters() if p.grad is not None}
-        found[device] |= {term: v.detach().cpu() for term, (v, _) in values.items()}
+        found[device] |= {term: v.detach().cpu() for term, v in values.items()}
     assert found["cpu"].keys() == found["cuda"].keys()
     for key, value in found["cpu"].items():
         torch.testing.assert_close(
             found["cuda"][key], value, rtol=1e-3, atol=1e-4 * float(value.nan_to_num().abs().max()), equal_nan=True
         )
+
+
+@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("seeds", [[0], [0, 1, 2]], ids=["alone", "packed"])
+@pytest.mark.parametrize("form", [plain.LITERAL, FORMS[-1]], ids=str)
+def test_steps_replayed_from_a_graph_equal_the_cpu(name, seeds, form):
+    starts = {"landmarks": 0.0, "classes": 0.5}
+    cpu = losses_of(name, "cpu", seeds, plain.LITERAL, starts, dropout=0.0)
+    found = losses_of(name, "cuda", seeds, form, starts, dropout=0.0)
+    assert [len(step) for step in found] == [len(seeds)] * 16
+    for got, expected in zip(found, cpu, strict=True):
+        assert got == [pytest.approx(parts, rel=5e-3) for parts in expected]
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_runs_of_a_pack_equal_each_trained_alone_with_the_gpus_random_numbers(name):
+    starts = dict.fromkeys(methods.get(name).TERMS, 0.0)
+    packed = losses_of(name, "cuda", [0, 1, 2], FORMS[-1], starts, dropout=0.25)
+    for i in range(3):
+        alone = losses_of(name, "cuda", [i], FORMS[-1], starts, dropout=0.25)
+        assert [step[i] for step in packed] == [pytest.approx(parts, rel=5e-3) for (parts,) in alone]
 
 
 @pytest.mark.parametrize("table", ["blocks", "shapes"])

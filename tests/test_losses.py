@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from landmarklib import coords, losses, warps
+from landmarklib.noise import Drawn
 
 NAN = float("nan")
 
@@ -18,35 +19,6 @@ def close(a, b) -> bool:
 
 def leaf(values) -> torch.Tensor:
     return torch.tensor(values, requires_grad=True)
-
-
-def test_masked_mean_by_hand():
-    values = leaf([1.0, 2.0, 6.0])
-    mean = losses.masked_mean(values, torch.tensor([True, False, True]))
-    mean.backward()
-    assert close(mean.detach(), 3.5)
-    assert values.grad.tolist() == [0.5, 0, 0.5]
-
-
-@pytest.mark.parametrize("values", [[], [1.0, 2.0], [NAN, math.inf]])
-def test_an_empty_mask_gives_zero_and_no_gradient(values):
-    values = leaf(values)
-    mean = losses.masked_mean(values, torch.zeros(len(values), dtype=torch.bool))
-    mean.backward()
-    assert mean.item() == 0
-    assert values.grad.tolist() == [0] * len(values)
-
-
-def test_nan_outside_the_mask_is_harmless():
-    values = leaf([NAN, 4.0, math.inf])
-    mean = losses.masked_mean(values, torch.tensor([False, True, False]))
-    mean.backward()
-    assert mean.item() == 4
-    assert values.grad.tolist() == [0, 1, 0]
-
-
-def test_nan_inside_the_mask_is_loud():
-    assert losses.masked_mean(torch.tensor([NAN, 1.0]), torch.tensor([True, True])).isnan()
 
 
 def test_landmark_distance_by_hand():
@@ -102,6 +74,24 @@ def test_equivariance_is_zero_for_an_equivariant_predictor_and_not_for_a_constan
 
     assert loss_of(centroid).item() < 1e-20
     assert close(loss_of(lambda x: torch.zeros(1, 1, 2, dtype=torch.float64)), [0.5**2 + 0.25**2])
+
+
+def test_elt_by_hand_with_a_map_that_moves_right_by_a_quarter():
+    images, points = torch.ones(1, 1, 4, 4), leaf([[[0.0, 0.5], [0.25, 0.0]]])
+    found = leaf([[[0.0, 0.5], [0.0, 0.0]]])
+    noise = Drawn([torch.tensor([[0.5, 0.5, 0.75, 0.5]])])
+    seen = []
+
+    def locate(warped: torch.Tensor) -> torch.Tensor:
+        seen.append(warped)
+        return found
+
+    value = losses.elt(locate, images, points, noise, rotation_degrees=180.0, scale=0.1, shift=0.5)
+    assert close(seen[0], [[[[0.5, 1, 1, 1]] * 4]])
+    assert close(value.detach(), [(0.25**2 + 0.5**2) / 2])
+    value.sum().backward()
+    assert close(points.grad, [[[0.25, 0], [0.5, 0]]])
+    assert close(found.grad, [[[-0.25, 0], [-0.5, 0]]])
 
 
 def test_pixel_cross_entropy_of_a_uniform_map_is_the_log_of_its_pixels():

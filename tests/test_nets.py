@@ -13,6 +13,7 @@ from landmarklib import datasets
 from landmarklib.methods import seq_mt
 from landmarklib.nets import honari, plain
 from landmarklib.nets.plain import CANDIDATES, LITERAL, ConvStack, Form
+from landmarklib.noise import Noise
 
 BLOCKS = [(1, 2), (2, 1), (2, 2), (1, 4), (4, 4)]
 KERNELS = [5, 7, 9]
@@ -89,7 +90,37 @@ def test_channels_last_gives_the_literal_outputs_and_gradients(kernel):
         assert relative_difference(got, expected) < 1e-5
 
 
-@pytest.mark.parametrize("form", [Form((1, 1), torch.bfloat16), Form((2, 2), torch.bfloat16, channels_last=True)])
+@pytest.mark.parametrize("block", [(1, 1), *BLOCKS])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_matrix_products_give_the_literal_outputs_and_gradients(block, kernel):
+    stack = stack_of(kernel)
+    images = torch.randn(2, 2, 12, 16, generator=seeded(2))
+    literal = outputs_and_gradients(stack, images, LITERAL)
+    found = outputs_and_gradients(stack, images, Form(block, product=True))
+    for got, expected in zip(found, literal, strict=True):
+        assert relative_difference(got, expected) < 1e-5
+
+
+def test_gradient_of_a_product_reaches_its_input():
+    x, weight = torch.randn(2, 5, 6, 3, generator=seeded()), torch.randn(3, 5, 3, 4, generator=seeded(1))
+    inputs = [t.double().requires_grad_() for t in (x, weight, torch.randn(4, generator=seeded(2)))]
+    assert torch.autograd.gradcheck(plain.Product.apply, inputs)
+
+
+def test_columns_by_hand():
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).view(1, 2, 2, 1)
+    assert plain.columns(x, (1, 3)).tolist() == [[[[0, 1, 2], [1, 2, 0]], [[0, 3, 4], [3, 4, 0]]]]
+    assert plain.columns(x, (3, 1)).tolist() == [[[[0, 1, 3], [0, 2, 4]], [[1, 3, 0], [2, 4, 0]]]]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        Form((1, 1), torch.bfloat16),
+        Form((2, 2), torch.bfloat16, channels_last=True),
+        Form((2, 2), torch.bfloat16, product=True),
+    ],
+)
 def test_bfloat16_is_close_and_returns_float32(form):
     stack = stack_of(5)
     images = torch.randn(2, 2, 12, 12, generator=seeded(2))
@@ -174,19 +205,19 @@ def test_perceptron_by_hand():
 def test_dropout_is_off_in_evaluation():
     net, x = honari.Perceptron([4, 64, 3], 0.5, seeded()), torch.randn(5, 4, generator=seeded(1))
     assert torch.equal(net.eval()(x), net.eval()(x))
-    assert not torch.equal(net.train()(x, seeded(2)), net.eval()(x))
+    assert not torch.equal(net.train()(x, Noise(seeded(2))), net.eval()(x))
 
 
 def test_dropout_mask_is_decided_by_the_generator():
     net, x = honari.Perceptron([4, 64, 3], 0.5, seeded()), torch.randn(5, 4, generator=seeded(1))
     before = torch.get_rng_state()
-    assert torch.equal(net(x, seeded(2)), net(x, seeded(2)))
-    assert not torch.equal(net(x, seeded(2)), net(x, seeded(3)))
+    assert torch.equal(net(x, Noise(seeded(2))), net(x, Noise(seeded(2))))
+    assert not torch.equal(net(x, Noise(seeded(2))), net(x, Noise(seeded(3))))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_dropout_keeps_the_mean():
-    kept = honari.dropout(torch.full((100, 100), 3.0), 0.25, seeded())
+    kept = honari.dropout(torch.full((100, 100), 3.0), 0.25, Noise(seeded()))
     assert kept.unique().tolist() == [0, 4]
     assert kept.mean().item() == pytest.approx(3, rel=0.02)
 
@@ -239,3 +270,19 @@ def test_fastest_form_sets_a_candidate_that_fits_and_leaves_no_gradient(size, bl
     assert stack.form == form
     assert 0 < images_per_second < math.inf
     assert all(p.grad is None for p in stack.parameters())
+
+
+def test_fastest_form_of_several_runs_counts_all_their_images_and_takes_no_channels_last(monkeypatch):
+    stack, tried, forward = ConvStack(1, [2], 5, seeded()), [], ConvStack.forward
+    ticks = itertools.count()
+    monkeypatch.setattr(plain.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(ConvStack, "forward", lambda self, x: tried.append(self.form) or forward(self, x))
+    _, images_per_second = plain.fastest_form(stack, torch.rand(2, 1, 8, 8, generator=seeded()), runs=3, repeats=1)
+    assert images_per_second == 6
+    assert set(tried) == {form for form in CANDIDATES["cpu"] if not form.channels_last}
+    assert all(p.grad is None for p in stack.parameters())
+
+
+def test_forms_have_names():
+    names = [str(f) for f in (LITERAL, Form((2, 4), torch.bfloat16, channels_last=True), Form((4, 4), product=True))]
+    assert names == ["1x1 float32", "2x4 bfloat16 channels_last", "4x4 float32 product"]

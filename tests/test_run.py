@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from landmarklib import compute, record, run, tables
+from landmarklib import compute, evaluate, record, run, tables
 from landmarklib.nets import plain
 from landmarklib.types import UserError
 
@@ -27,7 +28,7 @@ def literal_form(*_) -> tuple:
     return plain.LITERAL, 16.0
 
 
-def literal_attempt(*arguments, **named) -> str:
+def literal_attempt(*arguments, **named) -> list[str]:
     """`run.attempt` with that form; worker processes import it from here."""
     compute.measured_form = literal_form
     return ATTEMPT(*arguments, **named)
@@ -50,10 +51,13 @@ def computed(monkeypatch) -> list:
     """The experiments that were computed, in order, each answered by a record made by hand."""
     done = []
 
-    def answer(experiment, **_):
+    def one(experiment) -> record.Record:
         done.append(experiment)
         metrics = {"error_px": {"mean": float(len(done)), "low": 0.0, "high": 9.0, "n": 64}}
         return record.Record(experiment=experiment, status="done", metrics=metrics, best_step=8)
+
+    def answer(pack, **_):
+        return [one(experiment) for experiment in pack]
 
     monkeypatch.setattr(compute, "run", answer)
     return done
@@ -144,17 +148,14 @@ def test_refresh_computes_everything_anew(tmp_path, computed):
 
 def test_a_run_that_fails_is_recorded_and_not_tried_again(tmp_path, monkeypatch):
     lost = record.Record(tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0], "failed", "not finite")
-    monkeypatch.setattr(compute, "run", lambda *_, **__: lost)
+    monkeypatch.setattr(compute, "run", lambda *_, **__: [lost])
     assert run.ensure("blocks", **SMALL, results=tmp_path).reason.tolist() == ["not finite"]
     monkeypatch.setattr(compute, "run", None)
     assert run.ensure("blocks", **SMALL, results=tmp_path).status.tolist() == ["failed"]
 
 
-def test_a_run_that_could_not_choose_a_checkpoint_has_failed_and_shows_no_number(tmp_path, monkeypatch):
-    e = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0]
-    metrics = {"error_px": {"mean": 8.0, "low": 0.0, "high": 9.0, "n": 64}}
-    lost = record.Record(experiment=e, status="done", metrics=metrics, quantiles=(1.0, 2.0), best_step=0)
-    monkeypatch.setattr(compute, "run", lambda *_, **__: lost)
+def test_a_run_that_could_not_choose_a_checkpoint_has_failed_and_shows_no_number(tmp_path, monkeypatch, literal):
+    monkeypatch.setattr(evaluate, "select", lambda scores, name: float("nan"))
     frame = run.ensure("blocks", **SMALL, results=tmp_path)
     assert frame.status.tolist() == ["failed"] and "error_px" not in frame
     assert frame.reason.tolist() == ["no validation value was finite"]
@@ -185,6 +186,50 @@ def test_no_run_starts_that_would_not_end_in_time(tmp_path, computed, literal, d
     assert len(run.ensure("blocks", **SMALL, results=tmp_path, deadline=deadline)) == len(computed) == runs
 
 
+def test_a_processor_trains_each_run_alone_and_a_gpu_as_many_of_a_kind_as_it_likes(monkeypatch):
+    table = tables.get("blocks")
+    missing = table.experiments([0.1, 0.2, 1.0], [0, 1, 2], ["Seq-MT (L)", "Seq-MT (L+A)"], "paper")
+    assert run.packed(missing, "cpu") == [[e] for e in missing]
+    monkeypatch.setattr(compute, "pack_size", lambda *_: 4)
+    packs = run.packed(missing, "cuda")
+    assert sorted(len(pack) for pack in packs) == [
+        3,
+        3,
+        3,
+        3,
+        3,
+        3,
+    ]  # 9 of L; of L+A 6, and 3 without unlabelled images
+    assert sorted(e.key for pack in packs for e in pack) == sorted(e.key for e in missing)
+    assert all(len({compute.pack_key(e) for e in pack}) == 1 for pack in packs)
+
+
+def test_of_a_pack_only_the_runs_that_would_end_in_time_are_computed(tmp_path, computed, literal):
+    pack = tables.get("blocks").experiments([0.1], [0, 1, 2], [ROW], "smoke")
+    stop = time.time() + 25.0  # each is estimated at 8 s, and 1.3 times that is kept
+    states = run.attempt(pack, tmp_path, "cpu", stop, False, 0)
+    assert states == [run.DONE, run.DONE, run.DEFERRED] and [e.seed for e in computed] == [0, 1]
+
+
+def test_runs_of_one_pack_differ_in_row_seed_fraction_and_weight_alone():
+    table = tables.get("blocks")
+    (e,) = table.experiments([0.1], [0], ["Seq-MT (L+ELT)"], "cpu")
+    (other,) = table.experiments([0.5], [3], ["Seq-MT (L+ELT)"], "cpu")
+    assert (
+        compute.pack_key(e)
+        == compute.pack_key(other)
+        == compute.pack_key(replace(e, weights={**e.weights, "elt": 9.0}))
+    )
+    for change in (
+        {"rate": 0.1},
+        {"images": 8},
+        {"starts": {}},
+        {"weights": {"landmarks": 900.0}},
+        {"options": {"beta": 1.0}},
+    ):
+        assert compute.pack_key(replace(e, **change)) != compute.pack_key(e)
+
+
 def hold(folder: Path, seed: int) -> FileLock:
     """The lock of a run, as another process would hold it."""
     e = tables.get("blocks").experiments([0.1], [seed], [ROW], "smoke")[0]
@@ -197,7 +242,7 @@ def test_a_run_that_another_process_holds_is_left_to_it(tmp_path, computed, lite
     with hold(tmp_path, seed=0):
         assert len(run.ensure("blocks", **SMALL, results=tmp_path, deadline=0.0)) == 0
         e = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0]
-        assert run.attempt(e, tmp_path, "cpu", float("inf"), False, 0) == run.BUSY
+        assert run.attempt([e], tmp_path, "cpu", float("inf"), False, 0) == [run.BUSY]
     assert computed == []
 
 
@@ -205,9 +250,9 @@ def test_a_run_whose_process_died_is_taken_over_after_the_others(tmp_path, compu
     lock = hold(tmp_path, seed=0)
     answer = compute.run
 
-    def let_go(experiment, **how):
+    def let_go(pack, **how):
         lock.release()
-        return answer(experiment, **how)
+        return answer(pack, **how)
 
     monkeypatch.setattr(compute, "run", let_go)
     with lock:
@@ -225,9 +270,9 @@ def test_progress_reaches_its_total(tmp_path, literal, bars):
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others():
     e = tables.get("blocks").experiments([0.1], [3], ["Seq-MT (L+ELT+A)"], "smoke")[0]
-    first, again = (compute.run(e, form=plain.LITERAL) for _ in range(2))
+    (first,), (again,) = (compute.run([e], form=plain.LITERAL) for _ in range(2))
     assert replace(again, seconds=first.seconds) == first
-    other = compute.run(replace(e, seed=4), form=plain.LITERAL)
+    (other,) = compute.run([replace(e, seed=4)], form=plain.LITERAL)
     assert other.metrics["error_px"]["mean"] != first.metrics["error_px"]["mean"]
     assert other.data["labelled"] != first.data["labelled"]
     assert other.data["fingerprint"] == first.data["fingerprint"]
@@ -249,7 +294,7 @@ def test_two_processes_share_one_table(tmp_path):
     wanted = {**SMALL, "seeds": [0, 1, 2]}
     text = (
         "computed = []\n"
-        "def count(e, **how):\n    computed.append(e.seed)\n    return train(e, **how)\n"
+        "def count(pack, **how):\n    computed.extend(e.seed for e in pack)\n    return train(pack, **how)\n"
         "compute.run = count\n"
         f"frame = run.ensure('blocks', **{wanted!r}, results=sys.argv[1])\n"
         "print(*computed, ';', *frame.seed)"
@@ -267,10 +312,10 @@ def test_two_processes_share_one_table(tmp_path):
 def test_a_process_killed_in_the_middle_of_a_run_leaves_whole_records_and_the_next_goes_on(tmp_path, literal):
     wanted = {**SMALL, "seeds": [0, 1, 2]}
     text = (
-        "def stop_in_the_second(e, **how):\n"
-        "    if e.seed == 0:\n        return train(e, **how)\n"
+        "def stop_in_the_second(pack, **how):\n"
+        "    if pack[0].seed == 0:\n        return train(pack, **how)\n"
         "    def halt(passes):\n        print('training', flush=True)\n        sys.stdin.read()\n"
-        "    return train(e, **{**how, 'progress': halt})\n"
+        "    return train(pack, **{**how, 'progress': halt})\n"
         "compute.run = stop_in_the_second\n"
         f"run.ensure('blocks', **{wanted!r}, results=sys.argv[1])"
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from landmarklib import datasets, evaluate, methods, train
 from landmarklib.datasets import blocks
 from landmarklib.experiment import Experiment
 from landmarklib.methods import Prediction, seq_mt
-from landmarklib.types import Annotations
+from landmarklib.noise import Noise
+from landmarklib.pack import Pack
+from landmarklib.types import Annotations, Batch
 
 SIZE = 16
 CPU = torch.device("cpu")
@@ -53,26 +57,33 @@ def annotations(n: int, seed: int) -> Annotations:
     return blocks.generate(n, seed, SIZE)
 
 
-def train_blocks(e: Experiment, method: types.ModuleType = seq_mt, n_labelled: int = 64, **more) -> train.Outcome:
+def data_of(a: Annotations, labelled: torch.Tensor | None = None) -> train.Data:
+    return train.annotated(a, labelled, torch.from_numpy(a.images))
+
+
+def blocks_run(e: Experiment, n_labelled: int = 64) -> train.Run:
     generator = torch.Generator().manual_seed(e.seed)
     module = seq_mt.build(datasets.get("blocks"), SIZE, OPTIONS, generator)
-    data = train.to_device(annotations(128, 0), torch.arange(n_labelled), CPU)
-    return train.train(module, method, e, data, annotations(32, 1), OPTIONS, generator, **more)
+    return train.Run(e, module, data_of(annotations(128, 0), torch.arange(n_labelled)), generator)
 
 
-def spied(calls: list[dict]) -> types.ModuleType:
-    """Seq-MT that notes every call of its loss."""
-    spy = types.ModuleType("spy")
-    spy.__dict__.update(seq_mt.__dict__)
+def train_blocks(e: Experiment, **more) -> train.Run:
+    run = blocks_run(e)
+    train.train([run], seq_mt, annotations(32, 1), OPTIONS, **more)
+    return run
 
-    def loss(module, batch, terms, options, generator):
-        values = seq_mt.loss(module, batch, terms, options, generator)
-        means = {term: v[mask].mean().item() for term, (v, mask) in values.items()}
-        calls.append({"terms": set(terms), "labelled": batch.labelled.tolist(), "means": means, "batch": batch})
-        return values
 
-    spy.loss = loss
-    return spy
+@pytest.fixture
+def steps(monkeypatch) -> list[dict]:
+    """Every step of a pack: its terms, images, and each run's loss."""
+    noted, step = [], Pack.step
+
+    def spy(pack, terms, index, n_labelled, factor):
+        step(pack, terms, index, n_labelled, factor)
+        noted.append({"terms": set(terms), "index": index, "n_labelled": n_labelled, "parts": pack.parts()})
+
+    monkeypatch.setattr(Pack, "step", spy)
+    return noted
 
 
 class Walker(torch.nn.Module):
@@ -87,8 +98,9 @@ def walking(factor=lambda step: 1.0) -> types.ModuleType:
     fake = types.ModuleType("fake")
     fake.TERMS, fake.OPTIONS, steps = {"landmarks": False}, {}, iter(range(1000))
 
-    def loss(module, batch, terms, options, generator):
-        return {"landmarks": (-module.x * factor(next(steps)) * torch.ones(len(batch.images)), batch.labelled)}
+    def loss(module, batch, terms, options, noise):
+        step = next(steps) if torch.is_grad_enabled() else 0  # a pack first looks at what is drawn, without gradient
+        return {"landmarks": -module.x * factor(step) * torch.ones(batch.n_labelled)}
 
     def predict(module, images, options):
         return Prediction(torch.stack([module.x, torch.zeros(())]).expand(len(images), 5, 2))
@@ -97,15 +109,16 @@ def walking(factor=lambda step: 1.0) -> types.ModuleType:
     return fake
 
 
-def walk(method: types.ModuleType, target: float = 0.0, **changes) -> train.Outcome:
+def walk(method: types.ModuleType, target: float = 0.0, **changes) -> train.Run:
     """100 steps of about 0.02 from x = -1; the validation points lie at `target`."""
     e = experiment(**{"images": 800, "rate": 0.02, "warmup": 1, "hold": 1.0, "n_evaluations": 7, **changes})
     val = annotations(32, 1)
     points = np.full_like(val.points, (SIZE - 1) / 2)
     points[..., 0] += target * SIZE / 2
     val = Annotations(val.images, points, val.visible, val.ids, val.attributes)
-    data = train.to_device(annotations(64, 0), None, CPU)
-    return train.train(Walker(), method, e, data, val, {}, torch.Generator().manual_seed(0))
+    run = train.Run(e, Walker(), data_of(annotations(64, 0)), torch.Generator().manual_seed(0))
+    train.train([run], method, val, {})
+    return run
 
 
 def showing(maps: torch.Tensor | None, beta: float = 1.0) -> types.ModuleType:
@@ -117,7 +130,7 @@ def showing(maps: torch.Tensor | None, beta: float = 1.0) -> types.ModuleType:
 
 
 def health_of(method: types.ModuleType, options: dict) -> list[str]:
-    return train.health(Walker(), method, train.to_device(annotations(64, 0), None, CPU), options)
+    return train.health(Walker(), method, data_of(annotations(64, 0)), options)
 
 
 # Loss of 30 steps with every term, literal form, float32: computed once, and again whenever a change is meant to leave every number alone.
@@ -126,14 +139,17 @@ GOLDEN += [135.8459, 173.981, 135.196, 150.5242, 155.5825, 118.5516, 114.5236, 1
 GOLDEN += [116.7387, 149.6491, 117.7543, 128.6404, 117.4933, 132.476, 116.3128, 122.856, 105.4029, 119.8845]
 
 
-def test_golden_run():
-    calls: list[dict] = []
-    outcome = train_blocks(experiment(weights=EVERYTHING), spied(calls))
-    totals = [sum(EVERYTHING[t] * mean for t, mean in call["means"].items()) for call in calls]
+@pytest.mark.parametrize("place, size", [(0, 1), (1, 3)], ids=["alone", "in a pack"])
+def test_golden_run(steps, place, size):
+    seeds = [(i - place) % size for i in range(size)]
+    runs = [blocks_run(experiment(weights=EVERYTHING, seed=seed)) for seed in seeds]
+    train.train(runs, seq_mt, annotations(32, 1), OPTIONS)
+    totals = [sum(EVERYTHING[t] * mean for t, mean in step["parts"][place].items()) for step in steps]
     assert totals == pytest.approx(GOLDEN, rel=1e-3)
-    assert len(outcome.curve) == 4
-    assert not outcome.failure and not outcome.warnings
-    assert not outcome.module.training
+    for run in runs:
+        assert len(run.curve) == 4
+        assert not run.failure and not run.warnings
+        assert not run.module.training
 
 
 @pytest.mark.parametrize("name", methods.names())
@@ -142,17 +158,17 @@ def test_a_few_steps_lower_the_loss_of_every_method(name):
     options = {**method.OPTIONS, "kernel": 5, "dropout": 0.0} | ({"depth": 2} if "depth" in method.OPTIONS else {})
     generator = torch.Generator().manual_seed(0)
     module = method.build(datasets.get("blocks"), SIZE, options, generator)
-    data = train.to_device(annotations(64, 0), torch.arange(8), CPU)
+    data = data_of(annotations(64, 0), torch.arange(8))
     weight = 1.0 if name == "heatmap_mt" else 900.0
     e = experiment(weights={"landmarks": weight}, images=320, hold=1.0)
 
     def loss() -> float:
-        values, mask = method.loss(module, data.batch(torch.arange(8)), {"landmarks"}, options, generator)["landmarks"]
-        return values[mask].mean().item()
+        batch = Batch(train.pixels(data.images[:8]), data.points[:8], data.visible[:8], data.classes[:8], 8)
+        return method.loss(module, batch, {"landmarks"}, options, Noise(generator))["landmarks"].mean().item()
 
-    before = loss()
-    outcome = train.train(module, method, e, data, annotations(16, 1), options, generator)
-    assert not outcome.failure and loss() < 0.8 * before
+    before, run = loss(), train.Run(e, module, data, generator)
+    train.train([run], method, annotations(16, 1), options)
+    assert not run.failure and loss() < 0.8 * before
 
 
 def test_a_run_is_decided_by_its_seed():
@@ -169,35 +185,55 @@ def test_the_global_generator_is_left_alone():
 def test_points_of_unlabelled_images_never_reach_a_method():
     a = annotations(4, 0)
     a.visible[1, 2] = False
-    data = train.to_device(a, torch.tensor([1, 3]), CPU)
+    data = data_of(a, torch.tensor([1, 3]))
     assert data.labelled.tolist() == [False, True, False, True]
     assert data.points[[0, 2]].isnan().all() and not data.visible[[0, 2]].any()
     assert data.points[1].isnan().any(-1).tolist() == [False, False, True, False, False]
     assert np.allclose((data.points[3].numpy() + 1) * SIZE / 2 - 0.5, a.points[3], atol=1e-5)
-    assert train.to_device(a, None, CPU).labelled.all()
+    assert data_of(a).labelled.all()
 
 
-def test_batches_are_images_in_zero_to_one():
+def test_runs_share_their_images():
     a = annotations(4, 0)
-    batch = train.to_device(a, torch.tensor([1]), CPU).batch(torch.tensor([3, 1]))
-    assert batch.images.dtype == torch.float32 and batch.images.max() == 1
-    assert np.allclose(batch.images.numpy() * 255, a.images[[3, 1]])
-    assert batch.labelled.tolist() == [False, True]
-    assert batch.classes.tolist() == a.attributes["class"][[3, 1]].tolist()
+    images = torch.from_numpy(a.images)
+    assert train.annotated(a, torch.tensor([1]), images).images is train.annotated(a, None, images).images
+
+
+def test_batches_are_images_in_zero_to_one_with_the_labelled_ones_first():
+    a, seen, fake = annotations(4, 0), [], types.ModuleType("fake")
+
+    def loss(module, batch, terms, options, noise):
+        seen.append(batch)
+        return {"landmarks": module.x.expand(batch.n_labelled)}
+
+    fake.loss = loss
+    run = train.Run(experiment(), Walker(), data_of(a, torch.tensor([1])), torch.Generator().manual_seed(0))
+    Pack([run], fake, {}).step(("landmarks",), torch.tensor([[1, 3]]), 1, 1.0)
+    for batch in seen:
+        assert batch.images.dtype == torch.float32 and batch.images.max() == 1
+        assert np.allclose(batch.images.numpy() * 255, a.images[[1, 3]])
+        assert batch.n_labelled == 1
+        assert torch.equal(batch.points[0], run.data.points[1]) and batch.visible[0].all()
+        assert batch.points[1].isnan().all() and not batch.visible[1].any()
+        assert batch.classes.tolist() == a.attributes["class"][[1, 3]].tolist()
+    assert seen
 
 
 def test_schedule_by_hand():
-    factors = [train.schedule(step, 100, 4, 0.5) for step in (0, 1, 3, 4, 49, 50, 51, 75, 90, 99)]
+    e = experiment(images=800, warmup=4, hold=0.5)
+    factors = [train.schedule(step, e) for step in (0, 1, 3, 4, 49, 50, 51, 75, 90, 99)]
     assert factors == pytest.approx([0.25, 0.5, 1, 1, 1, 1, 0.98, 0.5, 0.2, 0.02])
 
 
 def test_schedule_stays_above_its_floor():
-    assert train.schedule(999, 1000, 0, 0.4) == 0.02
-    assert train.schedule(960, 1000, 0, 0.0) == pytest.approx(0.04)
+    e = experiment(images=8000, warmup=0, hold=0.4)
+    assert train.schedule(999, e) == 0.02
+    assert train.schedule(960, replace(e, hold=0.0)) == pytest.approx(0.04)
 
 
 def test_schedule_without_decay_and_warm_up_is_flat():
-    assert [train.schedule(step, 10, 0, 1.0) for step in range(10)] == [1] * 10
+    e = experiment(images=80, warmup=0, hold=1.0)
+    assert [train.schedule(step, e) for step in range(10)] == [1] * 10
 
 
 def test_rates_follow_the_schedule_and_the_head_has_its_own(monkeypatch):
@@ -205,7 +241,7 @@ def test_rates_follow_the_schedule_and_the_head_has_its_own(monkeypatch):
 
     class Spy(adam):
         def step(self, *args, **kwargs):
-            rates.append([(group["lr"], len(group["params"])) for group in self.param_groups])
+            rates.append([(float(group["lr"]), len(group["params"])) for group in self.param_groups])
             return super().step(*args, **kwargs)
 
     monkeypatch.setattr(torch.optim, "Adam", Spy)
@@ -218,24 +254,107 @@ def test_rates_follow_the_schedule_and_the_head_has_its_own(monkeypatch):
     assert {n for _, (_, n) in rates} == {n_head}
 
 
-def test_endless_gives_each_image_once_per_epoch_in_a_new_order(generator):
-    index = torch.arange(10, 16)
-    batches = train.endless(index, 4, generator)
-    drawn = torch.cat([next(batches) for _ in range(30)]).view(20, 6)
-    assert (drawn.sort(1).values == index).all()
+def order_of(
+    e: Experiment, labelled: list[int], n: int, start: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    data = data_of(annotations(n, 0), torch.tensor(labelled, dtype=torch.long))
+    return train.image_order(train.Run(e, Walker(), data, generator), start)
+
+
+def endless(index: torch.Tensor, n: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """The slow oracle: batches from a pool that is refilled, in an order drawn anew, whenever it is too short."""
+    pool = index[:0]
+    while True:
+        while 0 < len(index) and len(pool) < n:
+            pool = torch.cat([pool, index[torch.randperm(len(index), generator=generator)]])
+        yield pool[:n]
+        pool = pool[n:]
+
+
+def step_by_step(
+    e: Experiment, labelled: list[int], n: int, start: int, generator: torch.Generator
+) -> list[list[list[int]]]:
+    """Labelled and unlabelled images of each step, drawn by the oracle when the step comes."""
+    is_labelled = torch.zeros(n, dtype=torch.bool)
+    is_labelled[labelled] = True
+    first = endless(is_labelled.nonzero()[:, 0], e.batch, generator)
+    second = endless((~is_labelled).nonzero()[:, 0], e.batch_unlabelled, generator)
+    steps = [(next(first).tolist(), next(second).tolist() if i >= start else None) for i in range(e.steps)]
+    return [[drawn for drawn, _ in steps], [drawn for _, drawn in steps if drawn is not None]]
+
+
+@pytest.mark.parametrize(
+    "n_labelled, n_unlabelled, batch, batch_unlabelled, start",
+    [
+        (20, 12, 8, 4, 0),
+        (20, 12, 8, 4, 17),
+        (20, 12, 8, 4, 29),
+        (20, 12, 8, 4, 30),
+        (16, 8, 8, 4, 0),
+        (12, 30, 7, 11, 3),
+        (3, 2, 8, 7, 0),
+        (3, 2, 8, 7, 5),
+        (1, 1, 1, 1, 1),
+        (0, 12, 8, 5, 0),
+        (20, 0, 8, 4, 0),
+        (7, 12, 0, 5, 0),
+        (7, 12, 5, 0, 2),
+    ],
+)
+def test_images_come_in_the_order_of_batches_drawn_step_by_step(
+    n_labelled, n_unlabelled, batch, batch_unlabelled, start
+):
+    n = n_labelled + n_unlabelled
+    labelled = torch.randperm(n, generator=torch.Generator().manual_seed(1))[:n_labelled].tolist()
+    e = experiment(images=30 * (batch or batch_unlabelled), batch=batch, batch_unlabelled=batch_unlabelled)
+    ours, oracles = (torch.Generator().manual_seed(2) for _ in range(2))
+    order, expected = order_of(e, labelled, n, start, ours), step_by_step(e, labelled, n, start, oracles)
+    assert [drawn.tolist() for drawn in order] == expected
+    assert [len(drawn) for drawn in order] == [30, 30 - start]
+    assert torch.equal(ours.get_state(), oracles.get_state())
+
+
+@pytest.mark.parametrize("starts, start", [({}, 0), ({"elt": 0.5}, 5), ({"elt": 0.99}, 10)])
+def test_training_takes_the_images_in_that_order_after_one_number_for_the_noise(steps, starts, start):
+    e = experiment(weights={"landmarks": 900.0, "elt": 270.0}, starts=starts, images=80, n_evaluations=1)
+    drawn = blocks_run(e).generator
+    train_blocks(e)
+    torch.randint(2**62, (), generator=drawn)
+    labelled, unlabelled = step_by_step(e, list(range(64)), 128, start, drawn)
+    expected = [first + second for first, second in zip(labelled, [[]] * start + unlabelled, strict=True)]
+    assert [step["index"].tolist() for step in steps] == [[images] for images in expected]
+
+
+def test_each_image_comes_once_per_epoch_in_a_new_order(generator):
+    e = experiment(images=120, batch=4)
+    drawn = order_of(e, list(range(10, 16)), 16, 30, generator)[0].view(20, 6)
+    assert (drawn.sort(1).values == torch.arange(10, 16)).all()
     assert len({tuple(epoch) for epoch in drawn.tolist()}) > 15
 
 
-def test_endless_fills_a_batch_that_is_larger_than_the_pool(generator):
-    batches = train.endless(torch.arange(3), 7, generator)
-    drawn = torch.cat([next(batches) for _ in range(3)])
-    assert len(drawn) == 21 and drawn.bincount().tolist() == [7, 7, 7]
+def test_a_batch_that_is_larger_than_its_set_is_filled(generator):
+    drawn, _ = order_of(experiment(images=21, batch=7), [0, 1, 2], 4, 3, generator)
+    assert drawn.shape == (3, 7) and drawn.flatten().bincount().tolist() == [7, 7, 7]
 
 
-@pytest.mark.parametrize("pool, n", [(0, 4), (5, 0)])
-def test_endless_gives_empty_batches_where_there_is_nothing_to_give(generator, pool, n):
-    batches = train.endless(torch.arange(pool), n, generator)
-    assert [len(next(batches)) for _ in range(3)] == [0, 0, 0]
+@pytest.mark.parametrize("n_labelled, batch", [(0, 4), (5, 0)])
+def test_batches_are_empty_where_there_is_nothing_to_give(generator, n_labelled, batch):
+    e = experiment(images=3 * (batch or 4), batch=batch)
+    drawn, others = order_of(e, list(range(n_labelled)), 9, 0, generator)
+    assert drawn.shape == (3, 0) and others.shape == (3, 4)
+
+
+def test_next_images_are_the_labelled_ones_and_then_the_unlabelled_ones_of_each_run():
+    labelled, unlabelled = torch.arange(12).view(2, 3, 2), torch.arange(20, 24).view(2, 2, 1)
+    orders = list(zip(labelled, unlabelled, strict=True))
+    found = [(index.tolist(), n) for index, n in (train.next_images(orders, step) for step in range(3))]
+    assert found == [([[0, 1], [6, 7]], 2), ([[2, 3, 20], [8, 9, 22]], 2), ([[4, 5, 21], [10, 11, 23]], 2)]
+
+
+def test_unlabelled_images_are_taken_from_the_first_term_on_that_needs_no_labels():
+    for starts, first in (({}, 0), ({"elt": 0.3, "classes": 0.6}, 3), ({"elt": 0.95, "classes": 0.25}, 3)):
+        assert train.unlabelled_from(experiment(weights=EVERYTHING, starts=starts, images=80), seq_mt) == first
+    assert train.unlabelled_from(experiment(weights={"landmarks": 900.0, "elt": 0.0}, images=80), seq_mt) == 10
 
 
 def test_evaluations_are_spread_over_the_last_seventy_percent():
@@ -245,23 +364,23 @@ def test_evaluations_are_spread_over_the_last_seventy_percent():
 
 
 def test_the_best_checkpoint_is_restored():
-    outcome = walk(walking(), target=0.25)
-    errors = {entry["step"]: entry["validation"]["error_px"] for entry in outcome.curve}
+    run = walk(walking(), target=0.25)
+    errors = {entry["step"]: entry["validation"]["error_px"] for entry in run.curve}
     assert set(errors) == {40, 50, 60, 70, 80, 90, 100}
-    assert outcome.best_step == min(errors, key=errors.get) == 60
-    assert outcome.module.x.item() == pytest.approx(-1 + 60 * 0.02, abs=1e-4)
+    assert run.best_step == min(errors, key=errors.get) == 60
+    assert run.module.x.item() == pytest.approx(-1 + 60 * 0.02, abs=1e-4)
     assert errors[60] == pytest.approx(0.05 * SIZE / 2, abs=1e-3)
 
 
 def test_of_equally_good_checkpoints_the_last_is_kept():
-    outcome = walk(walking(factor=lambda step: 0.0))
-    assert outcome.best_step == 100 and len({entry["validation"]["error_px"] for entry in outcome.curve}) == 1
+    run = walk(walking(factor=lambda step: 0.0))
+    assert run.best_step == 100 and len({entry["validation"]["error_px"] for entry in run.curve}) == 1
 
 
 def test_the_returned_module_scores_the_minimum_of_the_curve():
-    outcome = train_blocks(experiment(rate=0.03, hold=1.0))
-    found = evaluate.scores(outcome.module, seq_mt, annotations(32, 1), OPTIONS, CPU)["error_px"]
-    errors = [entry["validation"]["error_px"] for entry in outcome.curve]
+    run = train_blocks(experiment(rate=0.03, hold=1.0))
+    found = evaluate.scores(run.module, seq_mt, annotations(32, 1), OPTIONS, CPU)["error_px"]
+    errors = [entry["validation"]["error_px"] for entry in run.curve]
     assert len(set(errors)) == 4
     assert found == pytest.approx(min(errors), rel=1e-6)
 
@@ -273,11 +392,11 @@ def test_higher_is_better_where_accuracy_selects():
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_a_loss_that_is_not_finite_is_a_failure(bad):
-    outcome = walk(walking(factor=lambda step: bad if step >= 59 else 1.0))
-    assert outcome.failure == "loss or weights are not finite at step 60 of 100"
-    assert [entry["step"] for entry in outcome.curve] == [40, 50]
-    assert all(np.isfinite(entry["loss"]["landmarks"]) for entry in outcome.curve)
-    assert outcome.module.x.item() == pytest.approx(-1 + 50 * 0.02, abs=1e-4)
+    run = walk(walking(factor=lambda step: bad if step >= 59 else 1.0))
+    assert run.failure == "loss or weights are not finite at step 60 of 100"
+    assert [entry["step"] for entry in run.curve] == [40, 50]
+    assert all(np.isfinite(entry["loss"]["landmarks"]) for entry in run.curve)
+    assert run.module.x.item() == pytest.approx(-1 + 50 * 0.02, abs=1e-4)
 
 
 def test_weights_that_break_at_the_very_last_update_are_a_failure():
@@ -286,8 +405,8 @@ def test_weights_that_break_at_the_very_last_update_are_a_failure():
 
     def loss(module, *rest):
         values = whole(module, *rest)
-        if next(calls) == 99:  # the loss itself stays finite, its gradient does not
-            values["landmarks"][0].register_hook(lambda gradient: gradient * float("nan"))
+        if torch.is_grad_enabled() and next(calls) == 99:  # the loss itself stays finite, its gradient does not
+            values["landmarks"].register_hook(lambda gradient: gradient * float("nan"))
         return values
 
     method.loss = loss
@@ -295,33 +414,41 @@ def test_weights_that_break_at_the_very_last_update_are_a_failure():
 
 
 def test_health_looks_at_as_many_images_as_there_are():
-    few = train.to_device(annotations(8, 0), None, CPU)
+    few = data_of(annotations(8, 0))
     assert train.health(Walker(), showing(torch.zeros(1, 4, 4)), few, {}) == ["map 0 is dead: it is constant"]
 
 
-def test_terms_that_start_later_are_absent_before():
-    calls: list[dict] = []
+def test_terms_that_start_later_are_absent_before(steps):
     starts = {"elt": 0.3, "classes": 0.6}
-    outcome = train_blocks(experiment(weights=EVERYTHING, starts=starts, images=80), spied(calls))
+    run = train_blocks(experiment(weights=EVERYTHING, starts=starts, images=80))
     expected = [{"landmarks"}] * 3 + [{"landmarks", "elt"}] * 3 + [set(EVERYTHING)] * 4
-    assert [call["terms"] for call in calls] == expected
-    assert [len(call["labelled"]) for call in calls] == [8] * 3 + [12] * 7
-    assert all(call["labelled"] == [True] * 8 + [False] * (len(call["labelled"]) - 8) for call in calls)
-    assert [set(entry["loss"]) for entry in outcome.curve] == [{"landmarks", "elt"}] * 2 + [set(EVERYTHING)] * 2
+    assert [step["terms"] for step in steps] == [set(step["parts"][0]) for step in steps] == expected
+    assert [step["index"].shape for step in steps] == [(1, 8)] * 3 + [(1, 12)] * 7
+    for step in steps:
+        assert step["n_labelled"] == 8
+        assert run.data.labelled[step["index"][0]].tolist() == [True] * 8 + [False] * (step["index"].shape[1] - 8)
+    assert [set(entry["loss"]) for entry in run.curve] == [{"landmarks", "elt"}] * 2 + [set(EVERYTHING)] * 2
 
 
-def test_terms_of_no_weight_are_never_computed():
-    calls: list[dict] = []
-    train_blocks(experiment(weights={"landmarks": 900.0, "elt": 0.0}, images=16), spied(calls))
-    assert [call["terms"] for call in calls] == [{"landmarks"}] * 2
+def test_terms_of_no_weight_are_never_computed(monkeypatch, steps):
+    asked, loss = [], seq_mt.loss
+
+    def spy(module, batch, terms, options, noise):
+        asked.append(set(terms))
+        return loss(module, batch, terms, options, noise)
+
+    monkeypatch.setattr(seq_mt, "loss", spy)
+    train_blocks(experiment(weights={"landmarks": 900.0, "elt": 0.0}, images=16))
+    assert [step["terms"] for step in steps] == [{"landmarks"}] * 2
+    assert len(asked) >= 2 and all(terms == {"landmarks"} for terms in asked)
 
 
 def test_passes_count_labelled_unlabelled_and_warped_images():
     told: list[int] = []
     e = experiment(weights={"landmarks": 900.0, "elt": 270.0}, starts={"elt": 0.5}, images=80, n_evaluations=1)
-    outcome = train_blocks(e, progress=told.append)
+    run = train_blocks(e, progress=told.append)
     assert told == [8] * 5 + [16] * 5
-    assert outcome.passes == sum(told) == e.passes
+    assert run.passes == sum(told) == e.passes
 
 
 def test_dead_and_saturated_maps_are_reported():

@@ -6,11 +6,17 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from landmarklib import coords, warps
+from landmarklib.noise import Drawn, Noise
 
 RANGES = {"rotation_degrees": 180.0, "scale": 0.1, "shift": 1 / 6}
 IDENTITY = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+
+
+def seeded(seed: int) -> Noise:
+    return Noise(torch.Generator().manual_seed(seed))
 
 
 def close(a, b, tolerance: float = 1e-5) -> bool:
@@ -37,7 +43,7 @@ def test_inverse_by_hand():
 
 
 def test_warp_then_inverse_is_the_identity_on_points(generator):
-    affine = warps.random_affine(20, generator, **RANGES)
+    affine = warps.random_affine(20, Noise(generator), **RANGES)
     points = 2 * torch.rand(20, 3, 2, generator=generator) - 1
     moved = coords.apply_affine(points, affine)
     assert (moved - points).norm(dim=-1).mean() > 0.2
@@ -63,11 +69,17 @@ def test_a_quarter_turn_takes_the_right_edge_to_the_bottom():
     assert close(warps.warp_images(images, affine), [[[[7, 4, 1], [8, 5, 2], [9, 6, 3]]]], 1e-4)
 
 
+def test_pixels_are_sampled_where_torchs_own_affine_grid_puts_them(generator):
+    images, affine = torch.rand(4, 2, 6, 6, generator=generator), warps.random_affine(4, Noise(generator), **RANGES)
+    grid = F.affine_grid(warps.invert(affine), [4, 2, 6, 6], align_corners=False)
+    assert close(warps.warp_images(images, affine), F.grid_sample(images, grid, align_corners=False))
+
+
 def test_a_blob_moves_with_its_point(generator):
     size = 41
     points = 0.8 * torch.rand(24, 1, 2, generator=generator) - 0.4
     images = blob_images(coords.to_pixels(points, (size, size))[:, 0], size)
-    warped, moved = warps.warp_jointly(images, points, generator, **RANGES)
+    warped, moved = warps.warp_jointly(images, points, Noise(generator), **RANGES)
     expected = coords.to_pixels(moved, (size, size))[:, 0]
     assert (centroid_px(warped) - expected).norm(dim=-1).max() < 0.1
     assert (centroid_px(images) - expected).norm(dim=-1).mean() > 3
@@ -75,22 +87,28 @@ def test_a_blob_moves_with_its_point(generator):
 
 def test_images_and_points_move_by_the_same_drawn_map(generator):
     images, points = torch.rand(3, 1, 6, 6, generator=generator), torch.rand(3, 2, 2, generator=generator)
-    warped, moved = warps.warp_jointly(images, points, torch.Generator().manual_seed(7), **RANGES)
-    affine = warps.random_affine(3, torch.Generator().manual_seed(7), **RANGES)
+    warped, moved = warps.warp_jointly(images, points, seeded(7), **RANGES)
+    affine = warps.random_affine(3, seeded(7), **RANGES)
     assert torch.equal(warped, warps.warp_images(images, affine))
     assert torch.equal(moved, coords.apply_affine(points, affine))
 
 
 def test_gradient_flows_through_the_points(generator):
     points = torch.zeros(2, 1, 2, requires_grad=True)
-    affine = warps.random_affine(2, torch.Generator().manual_seed(7), **RANGES)
-    _, moved = warps.warp_jointly(torch.zeros(2, 1, 4, 4), points, torch.Generator().manual_seed(7), **RANGES)
+    affine = warps.random_affine(2, seeded(7), **RANGES)
+    _, moved = warps.warp_jointly(torch.zeros(2, 1, 4, 4), points, seeded(7), **RANGES)
     moved[..., 0].sum().backward()
     assert close(points.grad, affine[:, :1, :2])
 
 
+def test_a_map_by_hand():
+    numbers = torch.tensor([[0.75, 1.0, 0.5, 0.75], [0.5, 0.0, 0.0, 1.0]])
+    affine = warps.random_affine(2, Drawn([numbers]), rotation_degrees=180.0, scale=0.1, shift=0.5)
+    assert close(affine, [[[0, -1.1, 0], [1.1, 0, 0.25]], [[0.9, 0, -0.5], [0, 0.9, 0.5]]])
+
+
 def test_drawn_maps_are_similarities_within_their_ranges(generator):
-    affine = warps.random_affine(500, generator, rotation_degrees=30.0, scale=0.2, shift=0.1)
+    affine = warps.random_affine(500, Noise(generator), rotation_degrees=30.0, scale=0.2, shift=0.1)
     a, b, c, d = affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1]
     assert torch.equal(a, d) and torch.equal(b, -c)
     factor, angle, shift = (a * d - b * c).sqrt(), torch.atan2(c, a), affine[:, :, 2]
@@ -102,13 +120,13 @@ def test_drawn_maps_are_similarities_within_their_ranges(generator):
 
 
 def test_without_rotation_and_scale_only_the_shift_is_left(generator):
-    affine = warps.random_affine(10, generator, rotation_degrees=0.0, scale=0.0, shift=0.1)
+    affine = warps.random_affine(10, Noise(generator), rotation_degrees=0.0, scale=0.0, shift=0.1)
     assert torch.equal(affine[:, :, :2], torch.eye(2).expand(10, 2, 2))
     assert affine[:, :, 2].abs().min() > 0
 
 
 def test_maps_are_decided_by_the_generator():
-    first, same, other = (warps.random_affine(4, torch.Generator().manual_seed(seed), **RANGES) for seed in (3, 3, 4))
+    first, same, other = (warps.random_affine(4, seeded(seed), **RANGES) for seed in (3, 3, 4))
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
 
@@ -116,7 +134,7 @@ def test_maps_are_decided_by_the_generator():
 @pytest.mark.parametrize("shift", [0.0, -0.1])
 def test_maps_without_a_shift_are_refused(generator, shift):
     with pytest.raises(ValueError, match="shift must be positive"):
-        warps.random_affine(1, generator, rotation_degrees=180.0, scale=0.1, shift=shift)
+        warps.random_affine(1, Noise(generator), rotation_degrees=180.0, scale=0.1, shift=shift)
 
 
 def test_images_that_are_not_square_are_refused():

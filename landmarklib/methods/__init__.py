@@ -4,7 +4,7 @@ To add one, write a file with:
     OPTIONS: dict           every option with its default; an experiment may set no other
     TERMS: dict             name of each loss term -> True where it needs no landmark labels
     build(dataset, size, options, generator) -> torch module
-    loss(module, batch, terms, options, generator) -> {term: (values B, mask B)} for the terms asked for
+    loss(module, batch, terms, options, noise) -> {term: a value for each image that the term counts}
     predict(module, images, options) -> Prediction
 It is then found by its file name and tested by tests/test_contracts.py.
 """

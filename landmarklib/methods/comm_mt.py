@@ -8,6 +8,7 @@ from torch import nn
 from landmarklib import losses
 from landmarklib.methods import Prediction
 from landmarklib.nets.honari import CommonNet
+from landmarklib.noise import Noise
 
 OPTIONS = {"kernel": 9, "width": 8, "dropout": 0.25}
 TERMS = {"landmarks": False, "classes": True}
@@ -25,13 +26,13 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
     )
 
 
-def loss(module: CommonNet, batch, terms: set[str], options: dict, generator: torch.Generator) -> dict:
-    points, logits = module(batch.images, generator)
-    result = {}
+def loss(module: CommonNet, batch, terms: set[str], options: dict, noise: Noise) -> dict:
+    points, logits = module(batch.images, noise)
+    n, result = batch.n_labelled, {}
     if "landmarks" in terms:
-        result["landmarks"] = losses.landmark_distance(points, batch.points, batch.visible), batch.labelled
+        result["landmarks"] = losses.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
     if "classes" in terms:
-        result["classes"] = losses.class_cross_entropy(logits, batch.classes), torch.ones_like(batch.labelled)
+        result["classes"] = losses.class_cross_entropy(logits, batch.classes)
     return result
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from landmarklib import heatmaps, losses
 from landmarklib.methods import Prediction
 from landmarklib.nets.honari import Localizer, MapClassifier
+from landmarklib.noise import Noise
 
 OPTIONS = {
     "kernel": 9,
@@ -48,29 +49,27 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
     return HeatmapMT(dataset, size, options, generator)
 
 
-def loss(module: HeatmapMT, batch, terms: set[str], options: dict, generator: torch.Generator) -> dict:
-    def locate(images: torch.Tensor) -> torch.Tensor:
-        return heatmaps.soft_argmax(module.localizer(images), options["beta"])
+def loss(module: HeatmapMT, batch, terms: set[str], options: dict, noise: Noise) -> dict:
+    def read(maps: torch.Tensor) -> torch.Tensor:
+        return heatmaps.soft_argmax(maps, options["beta"])
 
-    maps = module.localizer(batch.images)
-    points = heatmaps.soft_argmax(maps, options["beta"])
-    result = {}
+    maps, n, result = module.localizer(batch.images), batch.n_labelled, {}
     if "landmarks" in terms:
+        target = batch.points[:n], batch.visible[:n]
         if options["decoder"] == "softmax":
-            values = losses.pixel_cross_entropy(options["beta"] * maps, batch.points, batch.visible)
+            result["landmarks"] = losses.pixel_cross_entropy(options["beta"] * maps[:n], *target)
         else:
-            values = losses.landmark_distance(points, batch.points, batch.visible)
-        result["landmarks"] = values, batch.labelled
+            result["landmarks"] = losses.landmark_distance(read(maps[:n]), *target)
     if "classes" in terms:
         # DEVIATION: the branch sees each map standardised. Maps before the softmax reach 100 and more and drift as they like; on raw or
         # merely scaled ones the branch stays at chance, even where the maps are perfect.
-        logits = module.head(F.instance_norm(maps), generator)
-        result["classes"] = losses.class_cross_entropy(logits, batch.classes), torch.ones_like(batch.labelled)
+        logits = module.head(F.instance_norm(maps), noise)
+        result["classes"] = losses.class_cross_entropy(logits, batch.classes)
     if "elt" in terms:
-        free = ~batch.labelled
         ranges = {name: options[name] for name in RANGES}
-        values = losses.elt(locate, batch.images[free], points[free], generator, **ranges)
-        result["elt"] = values, torch.ones_like(free[free])
+        result["elt"] = losses.elt(
+            lambda images: read(module.localizer(images)), batch.images[n:], read(maps[n:]), noise, **ranges
+        )
     return result
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from landmarklib import heatmaps, losses
 from landmarklib.methods import Prediction
 from landmarklib.nets.honari import Localizer, Perceptron
+from landmarklib.noise import Noise
 
 OPTIONS = {
     "kernel": 9,
@@ -44,29 +45,26 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
     return SeqMT(dataset, options, generator)
 
 
-def loss(module: SeqMT, batch, terms: set[str], options: dict, generator: torch.Generator) -> dict:
+def loss(module: SeqMT, batch, terms: set[str], options: dict, noise: Noise) -> dict:
     """Terms of Eq. 2: landmarks on labelled images, classes on all, ELT on the unlabelled ones (honari2018, footnote 2)."""
 
     def locate(images: torch.Tensor) -> torch.Tensor:
         return heatmaps.soft_argmax(module.localizer(images), options["beta"])
 
-    points, result = locate(batch.images), {}
+    points, n, result = locate(batch.images), batch.n_labelled, {}
     if "landmarks" in terms:
-        result["landmarks"] = losses.landmark_distance(points, batch.points, batch.visible), batch.labelled
+        result["landmarks"] = losses.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
     if "classes" in terms:
         seen = points
         if options["point_noise"]:
             # DEVIATION: noise on the points that the classifier sees keeps it from a razor-thin rule on points that both sit on one
             # shape, where some Shapes starts lock; 0, the default, adds none.
-            noise = torch.randn(points.shape, generator=generator, device=points.device)
-            seen = points + options["point_noise"] * noise
-        logits = module.head(seen.flatten(1), generator)
-        result["classes"] = losses.class_cross_entropy(logits, batch.classes), torch.ones_like(batch.labelled)
+            seen = points + options["point_noise"] * noise.normal(*points.shape)
+        logits = module.head(seen.flatten(1), noise)
+        result["classes"] = losses.class_cross_entropy(logits, batch.classes)
     if "elt" in terms:
-        free = ~batch.labelled
         ranges = {name: options[name] for name in RANGES}
-        values = losses.elt(locate, batch.images[free], points[free], generator, **ranges)
-        result["elt"] = values, torch.ones_like(free[free])
+        result["elt"] = losses.elt(locate, batch.images[n:], points[n:], noise, **ranges)
     return result
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from landmarklib.nets.plain import ConvStack, he_normal, pointwise
+from landmarklib.noise import Noise
 
 
 class Linear(nn.Module):
@@ -32,17 +33,17 @@ class Perceptron(nn.Module):
         self.layers = nn.ModuleList(Linear(a, b, generator) for a, b in itertools.pairwise(widths))
         self.dropout = dropout
 
-    def forward(self, x: Float[Tensor, "B D"], generator: torch.Generator | None = None) -> Float[Tensor, "B E"]:
+    def forward(self, x: Float[Tensor, "B D"], noise: Noise | None = None) -> Float[Tensor, "B E"]:
         for layer in self.layers[:-1]:
-            x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, generator)
+            x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, noise)
         return self.layers[-1](x)
 
 
-def dropout(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
-    """Inverted dropout whose mask comes from the run's own generator, so that a run does not depend on its neighbours."""
+def dropout(x: Tensor, probability: float, noise: Noise | None) -> Tensor:
+    """Inverted dropout whose mask comes from the run's own numbers."""
     if probability == 0:
         return x
-    kept = torch.rand(x.shape, generator=generator, device=x.device) >= probability
+    kept = noise.uniform(*x.shape) >= probability
     return x * kept / (1 - probability)
 
 
@@ -82,14 +83,12 @@ class CommonNet(nn.Module):
         with torch.no_grad():  # start with points near the centre, whatever the features' scale
             self.points.weight *= 0.1
 
-    def forward(
-        self, images: Float[Tensor, "B 1 H W"], generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Float[Tensor, "B 1 H W"], noise: Noise | None = None) -> tuple[Tensor, Tensor]:
         """Points B x K x 2 in [-1, 1] and class logits."""
         x = F.max_pool2d(self.second(F.max_pool2d(self.first(images), 2)), 2)
         x = self.third(x).flatten(1)
         for layer in self.shared:
-            x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, generator)
+            x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, noise)
         return self.points(x).view(len(x), -1, 2), self.classes(x)
 
 
@@ -101,9 +100,7 @@ class MapClassifier(nn.Module):
         self.stacks = nn.ModuleList(ConvStack(c, [width], kernel, generator) for c in (n_maps, width, width, width))
         self.head = Perceptron([width * (size // 16) ** 2, 256, 256, n_classes], dropout, generator)
 
-    def forward(
-        self, maps: Float[Tensor, "B K H W"], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "B classes"]:
+    def forward(self, maps: Float[Tensor, "B K H W"], noise: Noise | None = None) -> Float[Tensor, "B classes"]:
         for stack in self.stacks:
             maps = stack(F.max_pool2d(maps, 2))
-        return self.head(maps.flatten(1), generator)
+        return self.head(maps.flatten(1), noise)

@@ -20,17 +20,19 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 
 class Form(NamedTuple):
-    """How a stack is computed: block height and width of space-to-depth, number type, memory layout."""
+    """How a stack is computed: block height and width of space-to-depth, number type, memory layout, or as matrix products."""
 
     block: tuple[int, int] = (1, 1)
     dtype: torch.dtype = torch.float32
     channels_last: bool = False
+    product: bool = False
 
     def __str__(self) -> str:
-        layout = " channels_last" if self.channels_last else ""
+        layout = " channels_last" * self.channels_last + " product" * self.product
         return f"{self.block[0]}x{self.block[1]} {str(self.dtype).removeprefix('torch.')}{layout}"
 
 
@@ -48,9 +50,11 @@ CANDIDATES = {
         Form((1, 1), torch.bfloat16, channels_last=True),
     ),
     "cuda": (
+        Form((4, 4), torch.bfloat16, product=True),
+        Form((4, 4), torch.bfloat16),
+        Form((2, 2), torch.bfloat16),
         Form((4, 4), torch.bfloat16, channels_last=True),
         Form((2, 2), torch.bfloat16, channels_last=True),
-        Form((4, 4), torch.bfloat16),
         Form((1, 1), torch.bfloat16, channels_last=True),
     ),
 }
@@ -70,17 +74,62 @@ class ConvStack(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         block = self.form.block if x.shape[-2] % self.form.block[0] == x.shape[-1] % self.form.block[1] == 0 else (1, 1)
-        layout = torch.channels_last if self.form.channels_last else torch.contiguous_format
         kernel = self.weights[0].shape[-1]
         padding = tuple(-tap_range(kernel, b)[0] for b in block)
         crop = any(sum(tap_range(kernel, b)) for b in block)
         assert not crop, f"block {block} of a {kernel} x {kernel} kernel reaches further on one side"
-        x = space_to_depth(x, block).to(self.form.dtype, memory_format=layout)
+        x = space_to_depth(x, block).to(self.form.dtype)
+        if self.form.product:
+            x = x.movedim(1, -1)
+        elif self.form.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
         for weight, bias in zip(self.weights, self.biases, strict=True):
-            expanded = expand_weight(weight, block).to(self.form.dtype, memory_format=layout)
-            x = F.conv2d(x, expanded, bias.repeat_interleave(block[0] * block[1]).to(self.form.dtype), padding=padding)
-            x = F.relu(x)
-        return depth_to_space(x, block).float()
+            expanded = expand_weight(weight, block).to(self.form.dtype)
+            offset = bias.repeat_interleave(block[0] * block[1]).to(self.form.dtype)
+            if self.form.product:
+                x = F.relu(Product.apply(x, expanded.permute(2, 3, 1, 0), offset))
+                continue
+            if self.form.channels_last:
+                expanded = expanded.contiguous(memory_format=torch.channels_last)
+            x = F.relu(F.conv2d(x, expanded, offset, padding=padding))
+        return depth_to_space(x.movedim(-1, 1) if self.form.product else x, block).float()
+
+
+class Product(torch.autograd.Function):
+    """A same-padding convolution as one matrix product: B x H x W x C, u x v x C x D, D -> B x H x W x D.
+
+    Over many runs at once it becomes a batched product, where a convolution would become a grouped one. The gathered
+    columns are made anew in the backward pass, which costs less than keeping them.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, weight, bias):
+        return columns(x, weight.shape[:2]) @ weight.flatten(0, 2) + bias
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, weight = ctx.saved_tensors
+        taps, flat = weight.shape[:2], gradient.flatten(0, 2)
+        of_weight = (columns(x, taps).flatten(0, 2).T @ flat).view_as(weight)
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = columns(gradient, taps) @ weight.flip(0, 1).transpose(2, 3).flatten(0, 2)
+        return of_x, of_weight, flat.sum(0)
+
+
+def columns(x: Float[Tensor, "B H W C"], taps: tuple[int, int]) -> Float[Tensor, "B H W uvC"]:
+    """What each tap of an odd kernel sees, zeros beyond the edge."""
+    (rows, cols), (height, width) = taps, x.shape[1:3]
+    padded = F.pad(x, (0, 0, cols // 2, cols // 2, rows // 2, rows // 2))
+    return torch.cat(
+        [padded[:, i : i + height, j : j + width] for i, j in itertools.product(range(rows), range(cols))], -1
+    )
 
 
 def pointwise(
@@ -150,17 +199,30 @@ def set_form(module: nn.Module, form: Form) -> None:
             part.form = form
 
 
-def fastest_form(module: nn.Module, images: Float[Tensor, "B C H W"], repeats: int = 2) -> tuple[Form, float]:
-    """Try the candidates of this device, forward and backward; set and return the fastest with its images per second."""
+def fastest_form(
+    module: nn.Module, images: Float[Tensor, "B C H W"], runs: int = 1, repeats: int = 2
+) -> tuple[Form, float]:
+    """Try the candidates of this device, forward and backward; set and return the fastest with its images per second.
+
+    runs: so many copies of the module are computed at once, as a pack is, each on its own images.
+    """
+    parameters = {name: torch.stack([p.detach()] * runs).requires_grad_() for name, p in module.named_parameters()}
+    inputs = images.expand(runs, *images.shape)
+
+    def total() -> Tensor:
+        if runs == 1:
+            return module(images).sum()
+        return vmap(lambda p, x: functional_call(module, p, (x,)))(parameters, inputs).sum()
+
     seconds = {}
     for form in CANDIDATES[images.device.type]:
-        set_form(module, form)
-        if any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True)):
+        if any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True)) or (form.channels_last and runs > 1):
             continue
+        set_form(module, form)
         times = []
         for _ in range(repeats + 1):
             start = time.perf_counter()
-            module(images).sum().backward()
+            total().backward()
             if images.is_cuda:
                 torch.cuda.synchronize()
             times.append(time.perf_counter() - start)
@@ -168,4 +230,4 @@ def fastest_form(module: nn.Module, images: Float[Tensor, "B C H W"], repeats: i
     module.zero_grad(set_to_none=True)
     best = min(seconds, key=lambda form: seconds[form])
     set_form(module, best)
-    return best, len(images) / seconds[best]
+    return best, runs * len(images) / seconds[best]
