@@ -7,6 +7,8 @@ tensors alike, x before y.
 
 from __future__ import annotations
 
+from functools import cache
+
 
 def to_norm(points, size: tuple[int, int]):
     """Pixels -> [-1, 1]. points: ... x 2; size: (width, height) in pixels."""
@@ -40,7 +42,15 @@ def inside(points, margin: float = 0.0):
 def _like(points, values):
     """`values` as an array of the same kind, type and device as points."""
     if hasattr(points, "new_tensor"):
-        return points.new_tensor(values)
+        return _constant(tuple(values), points.dtype, points.device)
     import numpy as np
 
     return np.asarray(values, dtype=points.dtype)
+
+
+@cache
+def _constant(values: tuple[float, ...], dtype, device):
+    """A tensor that is made once: a step that is captured on a GPU must not copy anything from the host."""
+    import torch
+
+    return torch.tensor(values, dtype=dtype, device=device)

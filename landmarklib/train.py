@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -88,7 +87,7 @@ def train(
     pack, measured = Pack(runs, method, options), evaluations(experiment)
     orders = [image_order(run, unlabelled_from(experiment, method)) for run in runs]
     for run in runs:
-        run.best_state = copy.deepcopy(run.module.state_dict())
+        run.best_state = weights_of(run.module)
         run.module.train()
     for step in range(experiment.steps):
         terms = active_terms(experiment, step)
@@ -120,7 +119,7 @@ def evaluate_run(
     run.curve.append({"step": step, "loss": parts, "validation": scores})
     value = evaluate.select(scores, run.experiment.select)
     if value <= run.best:  # of equals the later one: it has learnt longer
-        run.best, run.best_step, run.best_state = value, step, copy.deepcopy(run.module.state_dict())
+        run.best, run.best_step, run.best_state = value, step, weights_of(run.module)
     run.module.train()
 
 
@@ -128,6 +127,11 @@ def evaluations(experiment: Experiment) -> set[int]:
     """The steps after which validation is measured: evenly spread over the last 70% of training."""
     n = experiment.n_evaluations
     return {max(1, round(experiment.steps * (0.3 + 0.7 * (i + 1) / n))) for i in range(n)}
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of its weights alone: a pack's modules are views, and copying a view deeply copies the whole pack."""
+    return {name: value.clone() for name, value in module.state_dict().items()}
 
 
 def active_terms(experiment: Experiment, step: int) -> tuple[str, ...]:

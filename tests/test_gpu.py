@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from landmarklib import datasets, methods, run, tables, train
+from landmarklib import datasets, methods, pack, run, tables, train
 from landmarklib.datasets import blocks
 from landmarklib.nets import plain
 from landmarklib.noise import Noise
-from landmarklib.pack import Pack
 from landmarklib.types import Batch
 
 pytestmark = [
@@ -21,10 +20,15 @@ FORMS = [plain.LITERAL, plain.Form((2, 2)), plain.Form((4, 4)), plain.Form((4, 4
 
 
 @pytest.fixture(autouse=True)
-def full_precision(monkeypatch):
+def full_precision():
     """Products in float32, as on the CPU."""
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    backends = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [backend.allow_tf32 for backend in backends]
+    for backend in backends:
+        backend.allow_tf32 = False
+    yield
+    for backend, allowed in zip(backends, before, strict=True):
+        backend.allow_tf32 = allowed
 
 
 def batch(device: str, n: int = 8) -> Batch:
@@ -55,9 +59,9 @@ def losses_of(
         labelled = torch.randperm(48, generator=torch.Generator().manual_seed(seed))[:16]
         data = train.annotated(a, labelled, images)
         runs.append(train.Run(type(row)(**{**row.__dict__, **changes}), module, data, generator))
-    noted, step = [], Pack.step
+    noted, step = [], pack.Pack.step
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pack, "step", lambda pack, *given: (step(pack, *given), noted.append(pack.parts())))
+        patch.setattr(pack.Pack, "step", lambda self, *given: (step(self, *given), noted.append(self.parts())))
         train.train(runs, method, blocks.generate(8, 1, 60), options)
     return noted
 
@@ -83,16 +87,31 @@ def test_losses_and_gradients_equal_the_cpu(name, form):
         )
 
 
+def about(parts: dict[str, float]):
+    """Of 10^6 ReLUs a step some are tipped over by rounding, and training blows that up."""
+    return pytest.approx(parts, rel=0.02)
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_steps_of_a_pack_equal_the_cpu(name):
+    starts = {"landmarks": 0.0, "classes": 0.5}
+    cpu = losses_of(name, "cpu", [0, 1], plain.LITERAL, starts, dropout=0.0)
+    found = losses_of(name, "cuda", [0, 1], FORMS[-1], starts, dropout=0.0)
+    assert len(found) == 16
+    for got, expected in zip(found, cpu, strict=True):
+        assert got == [about(parts) for parts in expected]
+
+
 @pytest.mark.parametrize("name", methods.names())
 @pytest.mark.parametrize("seeds", [[0], [0, 1, 2]], ids=["alone", "packed"])
-@pytest.mark.parametrize("form", [plain.LITERAL, FORMS[-1]], ids=str)
-def test_steps_replayed_from_a_graph_equal_the_cpu(name, seeds, form):
-    starts = {"landmarks": 0.0, "classes": 0.5}
-    cpu = losses_of(name, "cpu", seeds, plain.LITERAL, starts, dropout=0.0)
-    found = losses_of(name, "cuda", seeds, form, starts, dropout=0.0)
-    assert [len(step) for step in found] == [len(seeds)] * 16
-    for got, expected in zip(found, cpu, strict=True):
-        assert got == [pytest.approx(parts, rel=5e-3) for parts in expected]
+def test_steps_replayed_from_a_graph_equal_eager_ones(monkeypatch, name, seeds):
+    terms = list(methods.get(name).TERMS)
+    starts = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
+    replayed = losses_of(name, "cuda", seeds, FORMS[-1], starts, dropout=0.25)
+    monkeypatch.setattr(pack, "WARM_STEPS", 100)
+    eager = losses_of(name, "cuda", seeds, FORMS[-1], starts, dropout=0.25)
+    for got, expected in zip(replayed, eager, strict=True):
+        assert got == [about(parts) for parts in expected]
 
 
 @pytest.mark.parametrize("name", methods.names())
@@ -101,7 +120,7 @@ def test_runs_of_a_pack_equal_each_trained_alone_with_the_gpus_random_numbers(na
     packed = losses_of(name, "cuda", [0, 1, 2], FORMS[-1], starts, dropout=0.25)
     for i in range(3):
         alone = losses_of(name, "cuda", [i], FORMS[-1], starts, dropout=0.25)
-        assert [step[i] for step in packed] == [pytest.approx(parts, rel=5e-3) for (parts,) in alone]
+        assert [step[i] for step in packed] == [about(parts) for (parts,) in alone]
 
 
 @pytest.mark.parametrize("table", ["blocks", "shapes"])
