@@ -297,7 +297,7 @@ def test_code_digest_ignores_comments_docstrings_and_layout(copy):
     assert digest_after(train, '"""The one training loop', '"""Another sentence. The one training loop') == before
     assert digest_after(train, '    """The steps after which', '    """Steps after which') == before
     assert digest_after(train, '    """One split on the device', '    """A split on the device') == before
-    assert digest_after(train, "import copy\n", "# a remark\n\nimport copy\n") == before
+    assert digest_after(train, "import time\n", "# a remark\n\nimport time\n") == before
     assert digest_after(train, "best: float = float", "best:   float  =  float") == before
 
 
