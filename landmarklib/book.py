@@ -261,8 +261,7 @@ def status() -> pd.DataFrame:
                 {"table": name, "budget": budget, "runs": len(part), "seeds": len({r.experiment.seed for r in part})}
                 | {"failed": sum(r.status == "failed" for r in part), "flagged": sum(bool(r.warnings) for r in part)}
                 | {
-                    "rewritten": sum(record.standing(r) == "rewritten" for r in part),
-                    "stale": sum(record.standing(r) == "stale" for r in part),
+                    "code since": record.standings(part),
                     "hours": round(sum(r.seconds for r in part) / 3600, 2),
                 }
                 | {"computed": " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "never"}

@@ -14,7 +14,8 @@ import re
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -181,6 +182,11 @@ def standing(record: Record) -> str:
         if code == now:
             return "rewritten"
     return "stale"
+
+
+def standings(records: Sequence[Record]) -> str:
+    """How many of the records are current, rewritten and stale, in words; "none" without records."""
+    return ", ".join(f"{n} {kind}" for kind, n in Counter(map(standing, records)).most_common()) or "none"
 
 
 @cache

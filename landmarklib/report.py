@@ -6,7 +6,6 @@ Every function takes a `Table` and the runs that `run.ensure` returned (or `reco
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -256,9 +255,7 @@ def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record
                 "date": joined["date"],
                 "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all",
                 "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
-                "code since then": ", ".join(
-                    f"{n} {kind}" for kind, n in Counter(map(record.standing, part)).most_common()
-                ),
+                "code since then": record.standings(part),
             }
         )
     return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
