@@ -38,7 +38,7 @@ class Pack:
     """Runs of one architecture, data set and schedule, trained in step. Their modules' parameters become views of the stacked ones."""
 
     def __init__(self, runs: list[Run], method: ModuleType, options: dict):
-        self.method, self.options, self.data = method, options, [run.data for run in runs]
+        self.method, self.options = method, options
         self.device = runs[0].data.images.device
         self.caller = Caller(runs[0].module)
         modules = [dict(Caller(run.module).named_parameters()) for run in runs]
@@ -56,9 +56,9 @@ class Pack:
         seeds = [int(torch.randint(2**62, (), generator=run.generator)) for run in runs]
         self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
         self.images = runs[0].data.images
-        self.points, self.visible = (torch.stack([getattr(d, n) for d in self.data]) for n in ("points", "visible"))
+        self.points, self.visible = (torch.stack([getattr(run.data, n) for run in runs]) for n in ("points", "visible"))
         self.classes = runs[0].data.classes
-        self.terms: tuple[str, ...] = ()
+        self.phase: tuple | None = None  # terms, shape of the index, labelled images a step
         self.passes = 0  # of each run in the last step
 
     def _adam(self, experiment) -> torch.optim.Adam:
@@ -75,12 +75,9 @@ class Pack:
         return torch.optim.Adam(groups, fused=True, capturable=self.device.type == "cuda")
 
     def step(self, terms: tuple[str, ...], index: Tensor, n_labelled: int, factor: float) -> None:
-        """One update of every run. index: its images, runs x B, the labelled ones first; factor: on the rates."""
-        if (terms, index.shape, n_labelled) != (
-            self.terms,
-            getattr(self, "index", index).shape,
-            getattr(self, "n_labelled", -1),
-        ):
+        """One update of every run. index: its images, runs x B, of which the first n_labelled are labelled; factor: on the rates."""
+        if self.phase != (terms, index.shape, n_labelled):
+            self.phase = terms, index.shape, n_labelled
             self._begin(terms, index, n_labelled)
         self.index.copy_(index)
         for (kind, shape), buffer in zip(self.drawn, self.numbers, strict=True):
@@ -122,11 +119,9 @@ class Pack:
 
     def _over_runs(self, function):
         """The function mapped over runs; a run alone is computed as it is, which leaves it every memory layout."""
-        return (
-            vmap(function)
-            if len(self.generators) > 1
-            else lambda *x: _each(lambda t: t[None], function(*_each(lambda t: t[0], x)))
-        )
+        if len(self.generators) > 1:
+            return vmap(function)
+        return lambda *x: _each(lambda t: t[None], function(*_each(lambda t: t[0], x)))
 
     def _update(self) -> None:
         def loss(parameters, images, points, visible, classes, numbers, weights):
