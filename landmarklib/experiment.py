@@ -17,7 +17,7 @@ class Experiment:
     images: labelled images seen in training (unlabelled ones where a step takes no labelled one), so that a budget means the same on
     every machine; batch, batch_unlabelled: images a step; weights: of the loss terms (points in [-1, 1]); starts: share of training after
     which a term joins; rate: Adam's, after `warmup` steps and until the share `hold` of training; head_rate: factor on it for a class head of its own
-    (`module.head`; Comm-MT's shares its layers).
+    (`module.head`; Comm-MT's shares its layers); clip: largest norm of a step's gradient, 0 for any; beta2: Adam's, of the squared gradients.
     """
 
     table: str
@@ -43,6 +43,8 @@ class Experiment:
     evaluation_images: int  # of the validation split, per evaluation
     test_images: int  # of the test split; 0 for all
     select: str
+    clip: float = 0.0
+    beta2: float = 0.999
 
     @property
     def steps(self) -> int:

@@ -72,7 +72,10 @@ class Pack:
             for parameters, factor in ((body, 1), (head, experiment.head_rate))
             if parameters
         ]
-        return torch.optim.Adam(groups, fused=True, capturable=self.device.type == "cuda")
+        self.clip = experiment.clip
+        return torch.optim.Adam(
+            groups, betas=(0.9, experiment.beta2), fused=True, capturable=self.device.type == "cuda"
+        )
 
     def step(self, terms: tuple[str, ...], index: Tensor, n_labelled: int, factor: float) -> None:
         """One update of every run. index: its images, runs x B, of which the first n_labelled are labelled; factor: on the rates."""
@@ -130,8 +133,19 @@ class Pack:
         totals, means = self._over_runs(loss)(self.parameters, *self._batch(), self.numbers, self.weights)
         self.means = {term: mean.detach() for term, mean in means.items()}
         totals.sum().backward()
+        self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+
+    def _clip(self) -> None:
+        """Shorten each run's gradient, over all its parameters, to the experiment's largest norm."""
+        if not self.clip:
+            return
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        norm = sum(g.flatten(1).square().sum(1) for g in gradients).sqrt()
+        factor = (self.clip / norm).clamp(max=1.0)
+        for g in gradients:
+            g *= factor.view(-1, *[1] * (g.dim() - 1))
 
     def _advance(self) -> None:
         """Compute the step here, or on a GPU, after a few such steps, capture it once and replay it."""

@@ -177,7 +177,7 @@ def test_weights_are_he_normal():
 @pytest.mark.parametrize(
     "build",
     [
-        lambda g: honari.Localizer(5, 2, 4, 3, False, g),
+        lambda g: honari.Localizer(5, 2, 4, 3, g),
         lambda g: honari.CommonNet(16, 5, 4, 3, 2, 0.25, g),
         lambda g: honari.MapClassifier(16, 5, 4, 3, 2, 0.25, g),
         lambda g: honari.Perceptron([4, 8, 2], 0.25, g),
@@ -224,7 +224,7 @@ def test_dropout_keeps_the_mean():
 
 @pytest.mark.parametrize("size", [60, 32])
 def test_localizer_gives_one_map_per_landmark_at_image_size(size):
-    net = honari.Localizer(5, 2, 4, 5, False, seeded())
+    net = honari.Localizer(5, 2, 4, 5, seeded())
     maps = net(torch.rand(2, 1, size, size, generator=seeded(1)))
     assert maps.shape == (2, 5, size, size) and maps.min() < 0
     net.final_relu = True

@@ -22,11 +22,13 @@ OPTIONS = {
     "decoder": "softmax",
     "beta": 1.0,
     "final_relu": False,
+    "centred": False,
     "dropout": 0.25,
     "rotation_degrees": 180.0,
     "scale": 0.1,
     "shift": 1 / 6,
 }
+LOCALIZER = ("kernel", "depth", "width", "final_relu", "centred")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
 TERMS = {"landmarks": False, "classes": True, "elt": True}
 
@@ -38,7 +40,7 @@ class HeatmapMT(nn.Module):
         super().__init__()
         n_points = len(dataset.landmarks)
         self.localizer = Localizer(
-            options["kernel"], options["depth"], options["width"], n_points, options["final_relu"], generator
+            n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER}
         )
         self.head = MapClassifier(
             size, options["kernel"], options["width"], n_points, dataset.n_classes, options["dropout"], generator

@@ -16,6 +16,8 @@ OPTIONS = {
     "width": 8,
     "beta": 10.0,
     "final_relu": False,
+    "centred": False,
+    "out_gain": 1.0,
     "hidden": [256, 256],
     "dropout": 0.25,
     "point_noise": 0.0,
@@ -23,6 +25,7 @@ OPTIONS = {
     "scale": 0.1,
     "shift": 1 / 6,
 }
+LOCALIZER = ("kernel", "depth", "width", "final_relu", "centred", "out_gain")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
 TERMS = {"landmarks": False, "classes": True, "elt": True}
 
@@ -36,7 +39,7 @@ class SeqMT(nn.Module):
         # DEVIATION: no ReLU after the last layer, although S10-S13 print one: a map that starts negative everywhere stays dead (15 of 120
         # starts of the Blocks network had one); `final_relu` restores it.
         self.localizer = Localizer(
-            options["kernel"], options["depth"], options["width"], n_points, options["final_relu"], generator
+            n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER}
         )
         self.head = Perceptron([2 * n_points, *options["hidden"], dataset.n_classes], options["dropout"], generator)
 

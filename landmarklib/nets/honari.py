@@ -50,20 +50,35 @@ def dropout(x: Tensor, probability: float, noise: Noise | None) -> Tensor:
 class Localizer(nn.Module):
     """k x k convolutions, one 1 x 1, and a 1 x 1 to one map per landmark (S11, and the trunk of S10).
 
-    The 1 x 1 layers run in float32 whatever the stack's form. final_relu: the tables print a ReLU after the last layer as well.
+    The 1 x 1 layers run in float32 whatever the stack's form. final_relu: the tables print a ReLU after the last layer as well; centred:
+    images of [0, 1] are taken to [-1, 1], in here so that what a warp brings in from outside an image stays black; out_gain: on the last
+    layer's He-normal weights, so that the first maps are nearly flat.
     """
 
-    def __init__(self, kernel: int, depth: int, width: int, n_maps: int, final_relu: bool, generator: torch.Generator):
+    def __init__(
+        self,
+        kernel: int,
+        depth: int,
+        width: int,
+        n_maps: int,
+        generator: torch.Generator,
+        final_relu: bool = False,
+        centred: bool = False,
+        out_gain: float = 1.0,
+    ):
         super().__init__()
         self.stack = ConvStack(1, [width] * depth, kernel, generator)
         self.mix = he_normal((width, width, 1, 1), generator)
         self.mix_bias = nn.Parameter(torch.zeros(width))
         self.out = he_normal((n_maps, width, 1, 1), generator)
         self.out_bias = nn.Parameter(torch.zeros(n_maps))
-        self.final_relu = final_relu
+        self.final_relu, self.centred = final_relu, centred
+        with torch.no_grad():
+            self.out *= out_gain
 
     def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K H W"]:
-        x = F.relu(pointwise(self.stack(images), self.mix, self.mix_bias))
+        x = 2 * images - 1 if self.centred else images
+        x = F.relu(pointwise(self.stack(x), self.mix, self.mix_bias))
         maps = pointwise(x, self.out, self.out_bias)
         return F.relu(maps) if self.final_relu else maps
 

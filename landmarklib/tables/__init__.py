@@ -61,6 +61,8 @@ class Budget:
     train_images: int = 0
     test_images: int = 0
     size: int = 0  # 0: the table's
+    clip: float = 0.0
+    beta2: float = 0.999
     note: str = ""
 
 
