@@ -62,6 +62,8 @@ CHANGES = {
     "evaluation_images": 64,
     "test_images": 0,
     "select": "accuracy_percent",
+    "clip": 100.0,
+    "beta2": 0.98,
 }
 
 

@@ -231,6 +231,18 @@ def test_localizer_gives_one_map_per_landmark_at_image_size(size):
     assert torch.equal(net(torch.rand(2, 1, size, size, generator=seeded(1))), maps.clamp(min=0))
 
 
+def test_a_centred_localizer_sees_images_between_minus_one_and_one():
+    plain_net, centred = (honari.Localizer(5, 2, 4, 5, seeded(), centred=c) for c in (False, True))
+    images = torch.rand(2, 1, 16, 16, generator=seeded(1))
+    assert torch.equal(centred(images), plain_net(2 * images - 1))
+
+
+def test_out_gain_scales_the_first_maps():
+    ordinary, flat = (honari.Localizer(5, 2, 4, 5, seeded(), out_gain=g) for g in (1.0, 0.1))
+    images = torch.rand(2, 1, 16, 16, generator=seeded(1))
+    assert torch.allclose(flat(images), 0.1 * ordinary(images), rtol=1e-5)
+
+
 @pytest.mark.parametrize("size", [60, 32, 30])
 def test_common_net_gives_points_and_class_logits(size):
     net = honari.CommonNet(size, 5, 4, 5, 15, 0.25, seeded()).eval()

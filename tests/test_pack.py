@@ -123,10 +123,10 @@ def fake(loss) -> types.ModuleType:
     return method
 
 
-def pack_of_numbers(loss, runs: list[tuple[float, int, dict[str, float]]]) -> tuple[Pack, list[train.Run]]:
+def pack_of_numbers(loss, runs: list[tuple[float, int, dict[str, float]]], **changes) -> tuple[Pack, list[train.Run]]:
     """A pack of the fake method; runs: start, seed and weights of each."""
     made = [
-        run_of(experiment("seq_mt", seed=seed, weights=weights), Number(x), 16, seeded(seed))
+        run_of(experiment("seq_mt", seed=seed, weights=weights, **changes), Number(x), 16, seeded(seed))
         for x, seed, weights in runs
     ]
     return Pack(made, fake(loss), {}), made
@@ -148,15 +148,16 @@ def losses(monkeypatch) -> list[list[dict[str, float]]]:
 @pytest.mark.parametrize(
     "name, form", [*itertools.product(methods.names(), [LITERAL, BLOCKS]), ("seq_mt", PRODUCT)], ids=str
 )
-def test_runs_of_a_pack_equal_each_trained_alone(losses, name, form):
-    runs = three(name, form)
+@pytest.mark.parametrize("clip", [0.0, 100.0])
+def test_runs_of_a_pack_equal_each_trained_alone(losses, name, form, clip):
+    runs = three(name, form, clip=clip)
     start = [parameters_of(run) for run in runs]
     trained(runs)
     packed = losses[:]
     assert [set(parts[0]) for parts in packed[4:6]] == [set(packed[0][0]), set(methods.get(name).TERMS)]
     for i, run in enumerate(runs):
         losses.clear()
-        (alone,) = trained([three(name, form)[i]])
+        (alone,) = trained([three(name, form, clip=clip)[i]])
         assert [parts[i] for parts in packed] == [pytest.approx(parts, rel=1e-3) for (parts,) in losses]
         assert torch.allclose(points_of(run), points_of(alone), rtol=0, atol=1e-3)
         for key, value in parameters_of(alone).items():
@@ -210,6 +211,45 @@ def test_a_step_goes_down_the_weighted_sum_of_each_terms_mean():
     assert [run.module.x.item() for run in runs] == pytest.approx(
         [1 - 0.1 * (2 * 3 + 0.5 * 2), -2 - 0.1 * (3 - 0.25 * 4)]
     )
+
+
+class Pair(torch.nn.Module):
+    """Two numbers, as two parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.x, self.y = (torch.nn.Parameter(torch.zeros(())) for _ in range(2))
+
+
+@pytest.mark.parametrize("clip, moved", [(0.0, [(30, 40), (3, 4)]), (10.0, [(6, 8), (3, 4)]), (1.0, [(0.6, 0.8)] * 2)])
+def test_the_gradient_of_each_run_is_shortened_to_the_largest_norm_that_is_allowed(clip, moved):
+    def loss(module, batch, terms, options, noise):
+        return {"landmarks": -(3 * module.x + 4 * module.y).expand(2)}
+
+    runs = [
+        run_of(experiment("seq_mt", seed=i, weights={"landmarks": w}, clip=clip), Pair(), 16, seeded())
+        for i, w in enumerate((10.0, 1.0))
+    ]
+    pack = Pack(runs, fake(loss), {})
+    pack.optimizer = torch.optim.SGD([{"params": list(pack.parameters.values()), "base": 1.0, "lr": torch.tensor(0.0)}])
+    pack.step(("landmarks",), torch.zeros(2, 2, dtype=torch.long), 2, 1.0)
+    assert [(run.module.x.item(), run.module.y.item()) for run in runs] == [pytest.approx(m) for m in moved]
+
+
+def test_adam_forgets_squared_gradients_at_the_experiments_pace():
+    """By hand: gradients 1 and 0 give the second step 0.09 / (1 - 0.81) over the root of (1 - b) b / (1 - b^2)."""
+
+    def loss(module, batch, terms, options, noise):
+        return {"landmarks": (module.x * next(gradients)).expand(2)}
+
+    for beta2 in (0.5, 0.999):
+        gradients = iter([0.0, 1.0, 0.0])  # the first is asked for when the pack looks at what is drawn
+        pack, (run,) = pack_of_numbers(loss, [(0.0, 0, {"landmarks": 1.0})], rate=0.1, beta2=beta2)
+        for _ in range(2):
+            before = run.module.x.item()
+            pack.step(("landmarks",), torch.zeros(1, 2, dtype=torch.long), 2, 1.0)
+        step = 0.1 * (0.09 / 0.19) / ((1 - beta2) * beta2 / (1 - beta2**2)) ** 0.5
+        assert before - run.module.x.item() == pytest.approx(step, rel=1e-4)
 
 
 def test_numbers_of_a_run_depend_on_its_seed_and_not_on_its_place():

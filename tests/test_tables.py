@@ -87,8 +87,8 @@ def test_an_unknown_table_is_answered_with_the_known_ones():
 
 def test_common_options_hold_for_every_row_unless_it_says_otherwise(edited):
     table = edited("[budgets.smoke]", "[common]\noptions = { kernel = 3, dropout = 0.5 }\n[budgets.smoke]")
-    assert dict(table.row("Seq-MT (L)").options) == {"kernel": 3, "dropout": 0.5}
-    assert dict(table.row("Seq-MT (L+A)").options) == {"kernel": 3, "dropout": 0.0}
+    assert dict(table.row("Comm-MT (L)").options) == {"kernel": 3, "dropout": 0.5}
+    assert dict(table.row("Seq-MT (L+A)").options) == {"kernel": 3, "dropout": 0.0, "centred": True, "out_gain": 0.1}
 
 
 def test_blocks_has_the_46_published_numbers(blocks):
