@@ -52,13 +52,24 @@ def headline(
         )
     if failed:
         text.append(f"<b>{failed} runs failed</b> and are in no mean.")
-    text += unlearnt(table, runs)
+    text += locked(runs) + unlearnt(table, runs)
     return report.Html(f'<div class="headline"><p>{"</p><p>".join(_sentences(text))}</p></div>')
 
 
 def _sentences(parts: list[str]) -> list[str]:
     """The first two parts belong together; every other one is a paragraph of its own."""
     return ["; ".join(parts[:2]), *parts[2:]] if len(parts) > 1 and not parts[0].endswith(".") else parts
+
+
+def locked(runs: pd.DataFrame) -> list[str]:
+    """A warning for runs that ended with dead or saturated maps: a bad start, not the method, made their numbers."""
+    done = runs[runs.status == "done"] if len(runs) else runs
+    n = int((done.warnings > 0).sum()) if len(done) else 0
+    if not n:
+        return []
+    return [
+        f"<b>Beware:</b> {n} of {len(done)} runs ended with dead or saturated maps. They are in the means; “Flagged runs” below names them."
+    ]
 
 
 def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str]:

@@ -274,6 +274,15 @@ def test_claims_table_has_the_whole_sentence_and_the_counts():
     assert shown["H3"][1] == "not decided" and "0 / 0 / 35 / 0" in shown["H3"] and shown["H3"][-1] == "holds"
 
 
+def test_runs_that_ended_with_broken_maps_are_warned_of():
+    sound, broken = some(8.0, 9.0, 7.0), replace(some(6.0)[0], warnings=("map 0 is dead: it is constant",))
+    (text,) = page.locked(record.frame([*sound, broken]))
+    assert text.startswith("<b>Beware:</b> 1 of 4 runs ended")
+    assert page.locked(record.frame(sound)) == page.locked(record.frame([])) == []
+    runs = record.frame([*sound, broken])
+    assert text in page.headline(BLOCKS, runs, [*sound, broken], [])
+
+
 @pytest.mark.parametrize(("accuracy", "warns"), [(49.0, True), (51.0, False)])
 def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
     rows = [*some(8.0, 9.0, row="Seq-MT (L+A)"), *some(8.0)]

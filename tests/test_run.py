@@ -331,6 +331,22 @@ def test_a_process_killed_in_the_middle_of_a_run_leaves_whole_records_and_the_ne
     assert files(tmp_path).items() >= before.items() and len(files(tmp_path)) == 3
 
 
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    text = (
+        "context = multiprocessing.get_context('spawn')\n"
+        "pool = ProcessPoolExecutor(1, context, run._start_worker, (context.Value('q', 0),))\n"
+        "pool.submit(int).result()\n"
+        "print('started', flush=True)\n"
+        "pool.submit(time.sleep, 1000).result()"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True, "env": environment()}
+    head = "import multiprocessing, time\nfrom concurrent.futures import ProcessPoolExecutor\n"
+    with subprocess.Popen(script(head + text, tmp_path), **pipes) as process:
+        assert process.stdout.readline() == "started\n"
+        process.kill()
+        assert process.communicate(timeout=60) == ("", None)  # the pipe ends when the worker, which holds it too, has ended
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
