@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from landmarklib import __version__
@@ -90,6 +91,13 @@ def parser() -> Parser:
         action="store_true",
         help="train the quickstart on this machine instead of showing its committed records",
     )
+    sub = commands.add_parser("results", help="Take records of another machine home.").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    text = "Check the records in a folder (TABLE/KEY.json) and take those home that are not here yet."
+    sub = sub.add_parser("import", help=text, description=text)
+    sub.add_argument("folder")
+    sub.set_defaults(command=import_results)
     add("status", show_status, "What is recorded per table and budget, and what is stale.")
     return top
 
@@ -130,7 +138,8 @@ def run_table(arguments: argparse.Namespace) -> None:
         f"{table.name}: {len(runs)} of {len(wanted)} runs are there ({failed} failed); {cells} of the paper's {of} cells"
     )
     if len(runs) < len(wanted):
-        print(f"{len(wanted) - len(runs)} runs did not fit before the deadline; the same command goes on from here")
+        left = len(wanted) - len(runs)
+        print(f"{left} run{'s' * (left > 1)} did not fit before the deadline; the same command goes on from here")
 
 
 def run_parameters(words: list[str]) -> dict:
@@ -272,6 +281,15 @@ def _print(frame, csv: bool) -> None:
     print(frame.to_csv(index=False), end="") if csv else print(
         frame.to_string(index=False, float_format=lambda v: f"{v:.3f}")
     )
+
+
+def import_results(arguments: argparse.Namespace) -> None:
+    """Take records home."""
+    from landmarklib import importing, record
+
+    folder = record.results_folder()
+    new, here = importing.import_records(Path(arguments.folder), folder)
+    print(f"{new} records imported into {folder}; {here} were there already")
 
 
 def build_book(arguments: argparse.Namespace) -> None:

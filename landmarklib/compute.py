@@ -33,12 +33,14 @@ def run(
     form: Any = None,
     n_maps: int = 0,
     progress: Callable[[int], None] = lambda passes: None,
+    states: Sequence[dict[str, Any]] = (),
+    keep: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> list[Record]:
     """Train a pack of runs, predict the test split with each, and say how good it is. The only function that trains.
 
     The experiments agree in `pack_key`. form: how convolutions are computed (`nets.plain.Form`); None takes the fastest on
-    this device. n_maps: test images whose probability maps go into the record. Raises DataMissing where the data set is not on
-    this machine.
+    this device. n_maps: test images whose probability maps go into the record. states: where to go on from, a state of each run after the same
+    number of steps; keep: gets such states now and then. Raises DataMissing where the data set is not on this machine.
     """
     import torch
 
@@ -52,13 +54,14 @@ def run(
     images = torch.from_numpy(splits["train"].images).to(where)
     form = form or measured_form(*network(one), device, len(experiments))[0]
     runs = []
-    for e in experiments:
+    for e, state in zip(experiments, states or [{}] * len(experiments), strict=True):
         chosen = labels.label_subset(splits["train"].ids, e.fraction, e.seed, splits["train"].attributes["class"])
         generator = torch.Generator().manual_seed(e.seed)
         module = method.build(dataset, e.size, options, generator).to(where)
         plain.set_form(module, form)
-        runs.append(train.Run(e, module, train.annotated(splits["train"], torch.from_numpy(chosen), images), generator))
-    train.train(runs, method, first(splits["val"], one.evaluation_images), options, progress)
+        data = train.annotated(splits["train"], torch.from_numpy(chosen), images)
+        runs.append(train.Run(e, module, data, generator, state=state))
+    train.train(runs, method, first(splits["val"], one.evaluation_images), options, progress, keep)
     return [judge(r, method, options, splits, form, n_maps) for r in runs]
 
 

@@ -95,6 +95,37 @@ class Pack:
         values = {term: part.tolist() for term, part in self.means.items()}
         return [dict(zip(values, run, strict=True)) for run in zip(*values.values(), strict=True)]
 
+    def states(self) -> list[dict[str, Tensor]]:
+        """Of each run, all that its next steps depend on, on the CPU: parameters, Adam's two means and their age, random numbers."""
+        found: list[dict[str, Tensor]] = [{"noise": generator.get_state()} for generator in self.generators]
+        for name, parameter in self.parameters.items():
+            adam = self.optimizer.state.get(parameter, {})
+            for i, state in enumerate(found):
+                state[f"parameter {name}"] = parameter.detach()[i].cpu().clone()
+                if adam:
+                    state[f"updates {name}"] = adam["step"].cpu().clone()
+                    state[f"mean {name}"] = adam["exp_avg"][i].cpu().clone()
+                    state[f"square {name}"] = adam["exp_avg_sq"][i].cpu().clone()
+        return found
+
+    @torch.no_grad()
+    def load(self, states: list[dict[str, Tensor]]) -> None:
+        """Go on from states that `states` gave, all after the same number of steps; before the first step only."""
+
+        def stacked(name: str) -> Tensor:
+            return torch.stack([state[name] for state in states]).to(self.device)
+
+        for generator, state in zip(self.generators, states, strict=True):
+            generator.set_state(state["noise"])
+        for name, parameter in self.parameters.items():
+            parameter.copy_(stacked(f"parameter {name}"))
+            if f"updates {name}" in states[0]:
+                self.optimizer.state[parameter] = {
+                    "step": states[0][f"updates {name}"].to(self.device),
+                    "exp_avg": stacked(f"mean {name}"),
+                    "exp_avg_sq": stacked(f"square {name}"),
+                }
+
     def _begin(self, terms: tuple[str, ...], index: Tensor, n_labelled: int) -> None:
         """A phase with other terms or batch sizes: note what random numbers a step draws, and forget the captured graph."""
         self.terms, self.n_labelled, self.index = terms, n_labelled, index.to(self.device, copy=True)

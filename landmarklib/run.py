@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,7 +25,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from landmarklib import compute, datasets, record, tables
+from landmarklib import checkpoint, compute, datasets, record, tables
 from landmarklib.experiment import Experiment
 from landmarklib.types import UserError
 
@@ -48,7 +49,8 @@ def ensure(
     """Records of a table as a frame, one line per run; only missing runs are computed. None takes the table's own values.
 
     workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
-    deadline: seconds from now; no run starts that would not end in time, so some may stay missing. refresh: compute all anew.
+    deadline: seconds from now; no run starts that would not end in time, so some may stay missing. refresh: compute all anew. A run that was
+    stopped goes on from where it was, about a minute of training apart.
     Raises UserError for bad parameters, before anything is computed or written.
     """
     spec = tables.get(table)
@@ -67,6 +69,7 @@ def ensure(
         check_device(device)
         check_labels(missing)
         check_writable(folder / table)
+        check_time(missing, folder, device, deadline)
         stop = float("inf") if deadline is None else time.time() + deadline
         workers = workers or (available_cores() if device == "cpu" else 1)
         fill(missing, folder, device, workers, stop, refresh, spec.n_maps)
@@ -77,10 +80,10 @@ def fill(
     missing: list[Experiment], folder: Path, device: str, workers: int, stop: float, refresh: bool, n_maps: int
 ) -> None:
     """Fill the folder with the missing records, in this process or in several, with a progress bar over image passes."""
-    packs = packed(missing, device)
+    packs = packed(missing, folder, device)
     workers = min(len(packs), workers)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
-    total = round(sum(e.passes for e in missing))
+    total = round(sum(passes_left(e, folder) for e in missing))
     with tqdm(total=total, desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
         if workers == 1:
             outcomes = [attempt(pack, folder, device, stop, refresh, n_maps, bar.update) for pack in packs]
@@ -93,11 +96,15 @@ def fill(
             attempt([experiment], folder, device, stop, False, n_maps, lambda passes: None, patience)
 
 
-def packed(missing: list[Experiment], device: str) -> list[list[Experiment]]:
-    """The runs in packs that are trained at once: alone on a CPU, on a GPU as many of a kind as it likes, evenly spread."""
+def packed(missing: list[Experiment], folder: Path, device: str) -> list[list[Experiment]]:
+    """The runs in packs that are trained at once: alone on a CPU, on a GPU as many of a kind as it likes, evenly spread.
+
+    Of a kind are runs that agree in `compute.pack_key` and have come equally far.
+    """
     kinds: dict[tuple, list[Experiment]] = {}
     for experiment in missing:
-        kinds.setdefault(compute.pack_key(experiment), []).append(experiment)
+        kind = compute.pack_key(experiment), checkpoint.step(folder, experiment)
+        kinds.setdefault(kind, []).append(experiment)
     packs = []
     for kind in kinds.values():
         n = math.ceil(len(kind) / compute.pack_size(*compute.network(kind[0]), device))
@@ -181,30 +188,55 @@ def attempt(
                 continue
             if path.exists() and not refresh:
                 states[e.key] = DONE
-            else:
-                free.append(e)
-        chosen = free if stop == float("inf") else in_time(free, device, stop - time.time())
+                continue
+            if refresh:
+                checkpoint.delete(folder, e)
+            free.append(e)
+        chosen = free if stop == float("inf") else in_time(free, folder, device, stop - time.time())
         states |= dict.fromkeys((e.key for e in free), DEFERRED)
-        if chosen:
-            for made in compute.run(chosen, device=device, n_maps=n_maps, progress=progress or _count):
-                record.save(made, folder)
+        # Another process may have taken a run further since the pack was put together.
+        for _, equally_far in itertools.groupby(chosen, lambda e: checkpoint.step(folder, e)):
+            for made in train(list(equally_far), folder, device, n_maps, progress or _count):
                 states[made.key] = DONE
     return [states[e.key] for e in pack]
 
 
-def in_time(pack: list[Experiment], device: str, seconds: float) -> list[Experiment]:
+def train(
+    pack: list[Experiment], folder: Path, device: str, n_maps: int, progress: Callable[[int], None]
+) -> list[record.Record]:
+    """Compute and save the records of a pack, from where a process that was stopped has left it."""
+    made = compute.run(
+        pack,
+        device=device,
+        n_maps=n_maps,
+        progress=progress,
+        states=[checkpoint.load(folder, e) for e in pack],
+        keep=partial(checkpoint.save, folder, pack),
+    )
+    for one in made:
+        record.save(one, folder)
+        checkpoint.delete(folder, one.experiment)
+    return made
+
+
+def in_time(pack: list[Experiment], folder: Path, device: str, seconds: float) -> list[Experiment]:
     """The first runs of the pack that would end within so many seconds."""
-    needed = itertools.accumulate(SAFETY * estimate_seconds(e, device) for e in pack)
+    needed = itertools.accumulate(SAFETY * estimate_seconds(e, folder, device) for e in pack)
     return [e for e, total in zip(pack, needed, strict=True) if total <= seconds]
 
 
-def estimate_seconds(experiment: Experiment, device: str) -> float:
-    """Seconds that a run takes here, its share of its pack: training passes, evaluations, test, at the measured rate of its network."""
+def estimate_seconds(experiment: Experiment, folder: Path, device: str) -> float:
+    """Seconds that a run still takes here, its share of its pack: training passes, evaluations, test, at the measured rate of its network."""
     network = compute.network(experiment)
     _, rate = compute.measured_form(*network, device, compute.pack_size(*network, device))
     n_test = experiment.test_images or datasets.get(experiment.dataset).counts["test"]
     forward = experiment.n_evaluations * experiment.evaluation_images + 2 * n_test
-    return (experiment.passes + forward / 3) / rate
+    return (passes_left(experiment, folder) + forward / 3) / rate
+
+
+def passes_left(experiment: Experiment, folder: Path) -> float:
+    """Image passes that training still takes, about."""
+    return experiment.passes * (1 - checkpoint.step(folder, experiment) / experiment.steps)
 
 
 def check_device(device: str) -> None:
@@ -230,6 +262,17 @@ def check_labels(experiments: list[Experiment]) -> None:
             raise UserError(
                 f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
             )
+
+
+def check_time(missing: list[Experiment], folder: Path, device: str, deadline: float | None) -> None:
+    """Raise UserError if the deadline is too short for any of the missing runs."""
+    if deadline is None:
+        return
+    shortest = SAFETY * min(estimate_seconds(e, folder, device) for e in missing)
+    if deadline < shortest:
+        raise UserError(
+            f"deadline: {deadline:g} s is too short for any of the {len(missing)} missing runs; the shortest takes about {math.ceil(shortest)} s on {device}"
+        )
 
 
 def check_writable(folder: Path) -> None:

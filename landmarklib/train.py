@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +22,10 @@ SATURATED = (
     200.0,
     0.02,
 )  # largest |beta * map| and share of the full entropy beyond which a softmax has no gradient left
+
+
+KEEP_EVERY = 60.0  # seconds of training
+PLAIN = ("curve", "best", "best_step", "failure", "passes")  # of a run, beside its tensors
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def annotated(annotations: Annotations, labelled: Tensor | None, images: Tensor)
 class Run:
     """One run of a pack: what to train on which labels with whose random numbers, and what came of it.
 
-    generator decides everything that is random in training. module is trained in place.
+    generator decides everything that is random in training. module is trained in place. state: what `states` gave of the same run, to go on from.
     """
 
     experiment: Experiment
@@ -69,6 +76,7 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     passes: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
 
 
 def train(
@@ -77,11 +85,13 @@ def train(
     validation: Annotations,
     options: dict,
     progress: Callable[[int], None] = lambda passes: None,
+    keep: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> None:
     """Train a pack of runs at once, each as if alone, and leave each module as it was at its best validation value.
 
-    The runs of a pack differ in seed, labelled images, loss weights and nothing else. Adam, linear warm-up, a plateau, linear
-    decay. progress is told how many image passes each step made.
+    The runs of a pack differ in seed, labelled images, loss weights and nothing else; those that go on from a state do so from the same step.
+    Adam, linear warm-up, a plateau, linear decay. progress is told how many image passes each step made; keep gets the states of
+    all runs every KEEP_EVERY seconds.
     """
     experiment, start = runs[0].experiment, time.perf_counter()
     pack, measured = Pack(runs, method, options), evaluations(experiment)
@@ -89,7 +99,9 @@ def train(
     for run in runs:
         run.best_state = weights_of(run.module)
         run.module.train()
-    for step in range(experiment.steps):
+    done = resume(runs, pack)
+    kept = start
+    for step in range(done, experiment.steps):
         terms = active_terms(experiment, step)
         pack.step(terms, *next_images(orders, step), schedule(step, experiment))
         for run in runs:
@@ -101,11 +113,37 @@ def train(
                     evaluate_run(run, step + 1, parts, method, validation, options)
             if all(run.failure for run in runs):
                 break
+        if keep and time.perf_counter() - kept > KEEP_EVERY:
+            keep(states(runs, pack, step + 1, (time.perf_counter() - start) / len(runs)))
+            kept = time.perf_counter()
     for run in runs:
         run.module.load_state_dict(run.best_state)
         run.module.eval()
-        run.seconds = (time.perf_counter() - start) / len(runs)
+        run.seconds += (time.perf_counter() - start) / len(runs)
         run.warnings = health(run.module, method, run.data, options)
+
+
+def states(runs: list[Run], pack: Pack, step: int, seconds: float) -> list[dict[str, Any]]:
+    """Of each run all that its record will need and its next steps depend on: arrays and plain values, by name."""
+    found = []
+    for run, tensors in zip(runs, pack.states(), strict=True):
+        best = {f"best {name}": value.cpu() for name, value in run.best_state.items()}
+        arrays = {name: value.numpy() for name, value in (tensors | best).items()}
+        plain = {name: copy(getattr(run, name)) for name in PLAIN}
+        found.append(arrays | plain | {"step": step, "seconds": run.seconds + seconds})
+    return found
+
+
+def resume(runs: list[Run], pack: Pack) -> int:
+    """Take up the runs' states, if they have one; returns how many steps are done."""
+    if not runs[0].state:
+        return 0
+    pack.load([{n: torch.from_numpy(v) for n, v in run.state.items() if isinstance(v, np.ndarray)} for run in runs])
+    for run in runs:
+        for name in (*PLAIN, "seconds"):
+            setattr(run, name, copy(run.state[name]))
+        run.best_state = {name: torch.from_numpy(run.state[f"best {name}"]) for name in run.best_state}
+    return runs[0].state["step"]
 
 
 def evaluate_run(

@@ -167,31 +167,37 @@ def test_the_environment_names_the_folder_unless_one_is_given(tmp_path, computed
     assert len(files(tmp_path / "default")) == 1
 
 
-def test_no_time_starts_nothing_and_gives_what_is_there(tmp_path, computed, literal):
+def test_a_deadline_too_short_for_any_missing_run_is_refused_and_leaves_what_is_there(tmp_path, computed, literal):
     run.ensure("blocks", **SMALL, results=tmp_path)
-    frame = run.ensure("blocks", **{**SMALL, "seeds": [0, 1, 2]}, results=tmp_path, deadline=0.0)
-    assert frame.seed.tolist() == [0] and len(computed) == 1 and len(files(tmp_path)) == 1
-    assert len(run.ensure("blocks", **{**SMALL, "seeds": [5]}, results=tmp_path, deadline=0.0)) == 0
+    before = files(tmp_path)
+    # estimated at 8 s, and 1.3 times that is kept
+    words = r"deadline: 10 s is too short for any of the 2 missing runs; the shortest takes about 11 s on cpu"
+    with pytest.raises(UserError, match=words):
+        run.ensure("blocks", **{**SMALL, "seeds": [0, 1, 2]}, results=tmp_path, deadline=10.0)
+    assert len(computed) == 1 and files(tmp_path) == before
+    assert len(run.ensure("blocks", **SMALL, results=tmp_path, deadline=0.0)) == 1  # nothing is missing
 
 
-def test_time_that_a_run_takes_is_estimated_from_its_passes(literal):
+def test_time_that_a_run_takes_is_estimated_from_its_passes(tmp_path, literal):
     e = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0]
     # 64 images forward and backward; a third of that for each of 2 * 32 in evaluations and 2 * 64 in tests; 16 a second
-    assert run.estimate_seconds(e, "cpu") == pytest.approx((64 + (2 * 32 + 2 * 64) / 3) / 16)
+    assert run.estimate_seconds(e, tmp_path, "cpu") == pytest.approx((64 + (2 * 32 + 2 * 64) / 3) / 16)
 
 
-@pytest.mark.parametrize(("deadline", "runs"), [(10.0, 0), (100.0, 1)])
-def test_no_run_starts_that_would_not_end_in_time(tmp_path, computed, literal, deadline, runs):
-    # estimated at 8 s, and 1.3 times that is kept
-    assert len(run.ensure("blocks", **SMALL, results=tmp_path, deadline=deadline)) == len(computed) == runs
+@pytest.mark.parametrize(("deadline", "rows"), [(14.0, [ROW]), (100.0, [ROW, "Seq-MT (L+ELT)"])])
+def test_no_run_starts_that_would_not_end_in_time(tmp_path, computed, literal, deadline, rows):
+    # estimated at 8 s and 13 s, and 1.3 times that is kept
+    wanted = {**SMALL, "methods": [ROW, "Seq-MT (L+ELT)"]}
+    assert len(run.ensure("blocks", **wanted, results=tmp_path, deadline=deadline)) == len(rows)
+    assert [e.row for e in computed] == rows
 
 
-def test_a_processor_trains_each_run_alone_and_a_gpu_as_many_of_a_kind_as_it_likes(monkeypatch):
+def test_a_processor_trains_each_run_alone_and_a_gpu_as_many_of_a_kind_as_it_likes(tmp_path, monkeypatch):
     table = tables.get("blocks")
     missing = table.experiments([0.1, 0.2, 1.0], [0, 1, 2], ["Seq-MT (L)", "Seq-MT (L+A)"], "paper")
-    assert run.packed(missing, "cpu") == [[e] for e in missing]
+    assert run.packed(missing, tmp_path, "cpu") == [[e] for e in missing]
     monkeypatch.setattr(compute, "pack_size", lambda *_: 4)
-    packs = run.packed(missing, "cuda")
+    packs = run.packed(missing, tmp_path, "cuda")
     assert sorted(len(pack) for pack in packs) == [
         3,
         3,
@@ -240,7 +246,6 @@ def hold(folder: Path, seed: int) -> FileLock:
 
 def test_a_run_that_another_process_holds_is_left_to_it(tmp_path, computed, literal):
     with hold(tmp_path, seed=0):
-        assert len(run.ensure("blocks", **SMALL, results=tmp_path, deadline=0.0)) == 0
         e = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")[0]
         assert run.attempt([e], tmp_path, "cpu", float("inf"), False, 0) == [run.BUSY]
     assert computed == []
@@ -344,7 +349,10 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     with subprocess.Popen(script(head + text, tmp_path), **pipes) as process:
         assert process.stdout.readline() == "started\n"
         process.kill()
-        assert process.communicate(timeout=60) == ("", None)  # the pipe ends when the worker, which holds it too, has ended
+        assert process.communicate(timeout=60) == (
+            "",
+            None,
+        )  # the pipe ends when the worker, which holds it too, has ended
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,7 @@ class HeatmapMT(nn.Module):
     def __init__(self, dataset, size, options, generator):
         super().__init__()
         n_points = len(dataset.landmarks)
-        self.localizer = Localizer(
-            n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER}
-        )
+        self.localizer = Localizer(n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER})
         self.head = MapClassifier(
             size, options["kernel"], options["width"], n_points, dataset.n_classes, options["dropout"], generator
         )

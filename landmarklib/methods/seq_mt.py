@@ -38,9 +38,7 @@ class SeqMT(nn.Module):
         n_points = len(dataset.landmarks)
         # DEVIATION: no ReLU after the last layer, although S10-S13 print one: a map that starts negative everywhere stays dead (15 of 120
         # starts of the Blocks network had one); `final_relu` restores it.
-        self.localizer = Localizer(
-            n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER}
-        )
+        self.localizer = Localizer(n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER})
         self.head = Perceptron([2 * n_points, *options["hidden"], dataset.n_classes], options["dropout"], generator)
 
 

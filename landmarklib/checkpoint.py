@@ -1,0 +1,70 @@
+"""The state of runs in the middle of training: one file each without pickle, of arrays and one JSON text for the rest.
+
+A run goes on from it on any device, alone or in another pack than before. A checkpoint of other code, of another experiment or a damaged one
+counts as none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landmarklib import record
+from landmarklib.experiment import Experiment
+
+
+def path_of(folder: Path, experiment: Experiment) -> Path:
+    """Where the state of an experiment is kept, beside the records."""
+    return folder / ".checkpoints" / experiment.table / f"{experiment.key}.npz"
+
+
+def save(folder: Path, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
+    """Write the state of each run in one step. NumPy arrays go as arrays, everything else as JSON."""
+    for experiment, state in zip(experiments, states, strict=True):
+        arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+        rest = {name: value for name, value in state.items() if name not in arrays} | _identity(experiment)
+        path = path_of(folder, experiment)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, suffix=".tmp", delete=False) as file:
+            try:
+                np.savez(file, json=np.array(json.dumps(rest)), **arrays)
+                file.flush()
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+
+
+def load(folder: Path, experiment: Experiment) -> dict[str, Any]:
+    """A run's state; empty where there is none that this code can go on from."""
+    return _read(folder, experiment, lambda file: {name: file[name] for name in file.files if name != "json"})
+
+
+def step(folder: Path, experiment: Experiment) -> int:
+    """Steps that are done already: 0 without a checkpoint."""
+    return _read(folder, experiment, lambda file: {}).get("step", 0)
+
+
+def delete(folder: Path, experiment: Experiment) -> None:
+    """Forget a run's state."""
+    path_of(folder, experiment).unlink(missing_ok=True)
+
+
+def _read(folder: Path, experiment: Experiment, arrays) -> dict[str, Any]:
+    try:
+        with path_of(folder, experiment).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            rest = json.loads(str(file["json"]))
+            return arrays(file) | rest if _identity(experiment).items() <= rest.items() else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def _identity(experiment: Experiment) -> dict[str, str]:
+    return {"key": experiment.key, "code": record.code_digest(experiment.method, experiment.dataset)}

@@ -1,0 +1,47 @@
+"""Records of another machine: checked as a whole, then taken home. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landmarklib import record, tables
+from landmarklib.types import UserError
+
+
+def import_records(source: Path, folder: Path) -> tuple[int, int]:
+    """Take over the records of another machine, TABLE/KEY.json in `source`; returns how many are new here, and how many were here.
+
+    Checked before anything is written: each can be read, is of a run that its table makes today, and of today's code. A record that
+    is here stays, unless it is stale. Raises UserError that names the first file that will not do and counts the others.
+    """
+    paths = sorted(source.glob("*/*.json"))
+    if not paths:
+        raise UserError(f"{source}: no records there; wanted is a folder that holds TABLE/KEY.json")
+    new, here, refused = [], 0, []
+    for path in paths:
+        try:
+            one = record.load(path)
+            check_of_today(one, path)
+            own = record.path_of(folder, one.experiment)
+            if own.exists() and record.standing(record.load(own)) != "stale":
+                here += 1
+            else:
+                new.append(one)
+        except UserError as error:
+            refused.append(str(error))
+    if refused:
+        others = f" (and {len(refused) - 1} more of {len(paths)} files)" if len(refused) > 1 else ""
+        raise UserError(f"nothing was imported: {refused[0]}{others}")
+    for one in new:
+        record.save(one, folder)
+    return len(new), here
+
+
+def check_of_today(one: record.Record, path: Path) -> None:
+    """Raise UserError unless the record is of a run that its table makes today, by code that computes what today's does."""
+    e, table = one.experiment, tables.get(one.experiment.table)
+    fractions = [e.fraction] if table.uses_labels else None
+    if table.experiments(fractions, [e.seed], [e.row], e.budget) != [e]:
+        raise UserError(f"{path}: table {table.name} makes this run with other settings today")
+    if record.standing(one) == "stale":
+        raise UserError(f"{path}: computed by other code ({one.provenance.get('code')}) than this library's")
