@@ -127,7 +127,9 @@ def build(live: bool = False) -> Path:
         for name in bar:
             bar.set_postfix_str(name)
             trained = {"refresh": True, "results": str(ROOT / "build" / "live")} if live and name == LIVE else {}
-            execute(name, trained)
+            path = execute(name, trained)
+            if trained:
+                hide_parameters(path)
     generate(BOOK / "_generated")
     for path in sorted((BOOK / "tables").glob("*.ipynb")):
         refuse_unfinished(path)
@@ -145,6 +147,17 @@ def build(live: bool = False) -> Path:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
         raise UserError(f"jupyter-book stopped with status {done.returncode}:\n{tail}")
     return BOOK / "_build" / "html" / "index.html"
+
+
+def hide_parameters(path: Path) -> None:
+    """Keep the cell with papermill's parameters off the page: those of the live run are folders of this machine."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata["tags"], "remove-cell"]
+    nbformat.write(notebook, path)
 
 
 def check_results() -> None:

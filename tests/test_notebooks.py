@@ -151,6 +151,15 @@ def test_a_finished_notebook_is_accepted(tmp_path):
     book.refuse_unfinished(tmp_path / "x.ipynb")
 
 
+def test_only_papermills_parameters_are_kept_off_the_page(tmp_path):
+    cells = [nbformat.v4.new_code_cell(text) for text in ("seeds = [0]", "seeds = [1]", "print(seeds)")]
+    cells[0].metadata["tags"], cells[1].metadata["tags"] = ["parameters"], ["injected-parameters"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "x.ipynb")
+    book.hide_parameters(tmp_path / "x.ipynb")
+    tags = [c.metadata.get("tags", []) for c in nbformat.read(tmp_path / "x.ipynb", as_version=4).cells]
+    assert tags == [["parameters"], ["injected-parameters", "remove-cell"], []]
+
+
 def test_an_unknown_parameter_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(UserError, match=r"fractons.*fractions"):
         book.execute("quickstart", {"fractons": [0.1]}, tmp_path)
