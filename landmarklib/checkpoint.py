@@ -18,6 +18,7 @@ import numpy as np
 
 from landmarklib import record
 from landmarklib.experiment import Experiment
+from landmarklib.types import UserError
 
 
 def path_of(folder: Path, experiment: Experiment) -> Path:
@@ -26,20 +27,23 @@ def path_of(folder: Path, experiment: Experiment) -> Path:
 
 
 def save(folder: Path, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
-    """Write the state of each run in one step. NumPy arrays go as arrays, everything else as JSON."""
+    """Write the state of each run in one step. NumPy arrays go as arrays, everything else as JSON. Raises UserError where it cannot be written."""
     for experiment, state in zip(experiments, states, strict=True):
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         rest = {name: value for name, value in state.items() if name not in arrays} | _identity(experiment)
-        path = path_of(folder, experiment)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, suffix=".tmp", delete=False) as file:
-            try:
-                np.savez(file, json=np.array(json.dumps(rest)), **arrays)
-                file.flush()
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+        text, path = json.dumps(rest), path_of(folder, experiment)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("wb", dir=path.parent, suffix=".tmp", delete=False) as file:
+                try:
+                    np.savez(file, json=np.array(text), **arrays)
+                    file.flush()
+                    os.replace(file.name, path)
+                except BaseException:
+                    os.unlink(file.name)
+                    raise
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}; choose another results folder") from None
 
 
 def load(folder: Path, experiment: Experiment) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import torch
 from landmarklib import checkpoint, compute, datasets, methods, record, run, tables, train
 from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
+from landmarklib.types import UserError
 
 ROW = "Seq-MT (L+ELT+A)"
 WANTED = {"fractions": [0.1], "seeds": [0], "methods": [ROW], "budget": "smoke", "workers": 1}
@@ -133,6 +134,23 @@ def test_writing_that_fails_leaves_the_state_that_was_there(tmp_path):
     checkpoint.save(tmp_path, [e], [{"step": 3}])
     with pytest.raises(TypeError):
         checkpoint.save(tmp_path, [e], [{"step": 4, "what": object()}])
+    assert checkpoint.step(tmp_path, e) == 3
+    assert [path.name for path in checkpoint.path_of(tmp_path, e).parent.iterdir()] == [f"{e.key}.npz"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full disk", "Ctrl-C"]
+)
+def test_a_disk_that_is_full_is_one_line_and_nothing_is_half_written(tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    (e,) = experiments()
+    checkpoint.save(tmp_path, [e], [{"step": 3}])
+    monkeypatch.setattr(checkpoint.os, "replace", fail)
+    expected = UserError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(expected, match="No space left" if isinstance(error, OSError) else None):
+        checkpoint.save(tmp_path, [e], [{"step": 4}])
     assert checkpoint.step(tmp_path, e) == 3
     assert [path.name for path in checkpoint.path_of(tmp_path, e).parent.iterdir()] == [f"{e.key}.npz"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from landmarklib import datasets, methods, pack, run, tables, train
+from landmarklib import compute, datasets, methods, pack, run, tables, train
 from landmarklib.datasets import blocks
 from landmarklib.nets import plain
 from landmarklib.noise import Noise
@@ -121,6 +121,17 @@ def test_runs_of_a_pack_equal_each_trained_alone_with_the_gpus_random_numbers(na
     for i in range(3):
         alone = losses_of(name, "cuda", [i], FORMS[-1], starts, dropout=0.25)
         assert [step[i] for step in packed] == [about(parts) for (parts,) in alone]
+
+
+@pytest.mark.parametrize("row", ["Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)"])
+def test_a_pack_goes_on_from_a_state_as_if_it_had_never_stopped(monkeypatch, row):
+    monkeypatch.setattr(train, "KEEP_EVERY", -1.0)
+    runs, kept = tables.get("blocks").experiments([0.1], [0, 1], [row], "smoke"), []
+    whole = compute.run(runs, device="cuda", form=plain.LITERAL, keep=kept.append)
+    rest = compute.run(runs, device="cuda", form=plain.LITERAL, states=kept[4])
+    for one, expected in zip(rest, whole, strict=True):
+        for entry, wanted in zip(one.curve, expected.curve, strict=True):
+            assert entry["step"] == wanted["step"] and entry["loss"] == pytest.approx(wanted["loss"], rel=1e-3)
 
 
 @pytest.mark.parametrize("table", ["blocks", "shapes"])
