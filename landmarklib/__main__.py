@@ -104,12 +104,12 @@ def parser() -> Parser:
 
 def list_tables(arguments: argparse.Namespace) -> None:
     """Print every table with its state."""
-    from landmarklib import record, report, tables
+    from landmarklib import report, tables
 
     lines = []
     for name in tables.names():
         table = tables.get(name)
-        runs = record.frame(record.load_all(record.results_folder(), name))
+        runs, _ = report.read(table)
         cells, of, done, failed = report.state(table, runs)
         lines.append(
             {"table": name, "title": table.title, "paper": table.paper, "where": table.where, "cells": cells, "of": of}
@@ -139,7 +139,10 @@ def run_table(arguments: argparse.Namespace) -> None:
     )
     if len(runs) < len(wanted):
         left = len(wanted) - len(runs)
-        print(f"{left} run{'s' * (left > 1)} did not fit before the deadline; the same command goes on from here")
+        print(
+            f"{left} run{'s' * (left > 1)} did not fit before the deadline; "
+            + ("they stay as they were" if parameters.get("refresh") else "the same command goes on from here")
+        )
 
 
 def run_parameters(words: list[str]) -> dict:
@@ -267,14 +270,13 @@ def show_claims(arguments: argparse.Namespace) -> None:
 
 
 def _runs(arguments: argparse.Namespace):
-    from landmarklib import record, tables
+    from landmarklib import report, tables
 
     table = tables.get(arguments.table)
     budget = arguments.budget or table.default_budget
     if budget not in table.budgets:
         raise UserError(f"table {table.name}: unknown budget {budget!r}; known: {', '.join(table.budgets)}")
-    records = [r for r in record.load_all(record.results_folder(), table.name) if r.experiment.budget == budget]
-    return table, record.frame(records)
+    return table, report.read(table, budget)[0]
 
 
 def _print(frame, csv: bool) -> None:
@@ -289,7 +291,7 @@ def import_results(arguments: argparse.Namespace) -> None:
 
     folder = record.results_folder()
     new, here = importing.import_records(Path(arguments.folder), folder)
-    print(f"{new} records imported into {folder}; {here} were there already")
+    print(f"{new} record{'s' * (new != 1)} imported into {folder}; {here} there already")
 
 
 def build_book(arguments: argparse.Namespace) -> None:

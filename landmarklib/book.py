@@ -150,13 +150,15 @@ def build(live: bool = False) -> Path:
 
 
 def hide_parameters(path: Path) -> None:
-    """Keep the cell with papermill's parameters off the page: those of the live run are folders of this machine."""
+    """Keep papermill's parameters off the page and out of its source: those of the live run are folders of this machine."""
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata["tags"] = [*cell.metadata["tags"], "remove-cell"]
+            cell.source = ""
+    notebook.metadata.pop("papermill", None)
     nbformat.write(notebook, path)
 
 
@@ -194,7 +196,7 @@ def _summary_line(paper: str, entry: dict) -> list[str]:
     if "run" not in entry:
         return [*line, "planned", "planned", entry["what"]]
     table = tables.get(entry["run"])
-    runs = record.frame(record.load_all(record.results_folder(), table.name))
+    runs, _ = report.read(table)
     cells, of, _, _ = report.state(table, runs)
     link = f'<a href="tables/{table.name}.html">{"done" if cells == of else "part"}: {cells} of {of} cells</a>'
     runs, _ = report.read(table, table.default_budget)
@@ -266,7 +268,7 @@ def status() -> pd.DataFrame:
     """A line per table and budget: runs, seeds, failures, flags, standing of the records, dates, hours."""
     lines = []
     for name in tables.names():
-        records = record.load_all(record.results_folder(), name)
+        _, records = report.read(tables.get(name))
         for budget in tables.get(name).budgets:
             part = [r for r in records if r.experiment.budget == budget]
             dates = sorted({r.provenance.get("date", "") for r in part})

@@ -1,7 +1,7 @@
 """The state of runs in the middle of training: one file each without pickle, of arrays and one JSON text for the rest.
 
-A run goes on from it on any device, alone or in another pack than before. A checkpoint of other code, of another experiment or a damaged one
-counts as none.
+A run goes on from it on the same kind of device, alone or in another pack than before. A checkpoint of other code, of another experiment or kind
+of device, or a damaged one counts as none.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,21 @@ from landmarklib import record
 from landmarklib.experiment import Experiment
 from landmarklib.types import UserError
 
+IDENTITY = "identity"  # key, code and kind of device
+
 
 def path_of(folder: Path, experiment: Experiment) -> Path:
     """Where the state of an experiment is kept, beside the records."""
     return folder / ".checkpoints" / experiment.table / f"{experiment.key}.npz"
 
 
-def save(folder: Path, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
+def save(folder: Path, device: str, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
     """Write the state of each run in one step. NumPy arrays go as arrays, everything else as JSON. Raises UserError where it cannot be written."""
     for experiment, state in zip(experiments, states, strict=True):
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
-        rest = {name: value for name, value in state.items() if name not in arrays} | _identity(experiment)
+        rest = {name: value for name, value in state.items() if name not in arrays} | {
+            IDENTITY: _identity(experiment, device)
+        }
         text, path = json.dumps(rest), path_of(folder, experiment)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,14 +51,14 @@ def save(folder: Path, experiments: Sequence[Experiment], states: Sequence[dict[
             raise UserError(f"cannot write {path}: {error.strerror}; choose another results folder") from None
 
 
-def load(folder: Path, experiment: Experiment) -> dict[str, Any]:
+def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:
     """A run's state; empty where there is none that this code can go on from."""
-    return _read(folder, experiment, lambda file: {name: file[name] for name in file.files if name != "json"})
+    return _read(folder, experiment, device, with_arrays=True)
 
 
-def step(folder: Path, experiment: Experiment) -> int:
-    """Steps that are done already: 0 without a checkpoint."""
-    return _read(folder, experiment, lambda file: {}).get("step", 0)
+def step(folder: Path, experiment: Experiment, device: str) -> int:
+    """Steps that are done already, 0 without a checkpoint; its arrays are not looked at."""
+    return _read(folder, experiment, device, with_arrays=False).get("step", 0)
 
 
 def delete(folder: Path, experiment: Experiment) -> None:
@@ -61,14 +66,18 @@ def delete(folder: Path, experiment: Experiment) -> None:
     path_of(folder, experiment).unlink(missing_ok=True)
 
 
-def _read(folder: Path, experiment: Experiment, arrays) -> dict[str, Any]:
+def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> dict[str, Any]:
+    identity = _identity(experiment, device)  # first of all: the digest has to be that of the code that is about to run
     try:
         with path_of(folder, experiment).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            rest = json.loads(str(file["json"]))
-            return arrays(file) | rest if _identity(experiment).items() <= rest.items() else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
+            state = json.loads(str(file["json"]))
+            if state.pop(IDENTITY) != identity:
+                return {}
+            return state | {name: file[name] for name in file.files if with_arrays and name != "json"}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
         return {}
 
 
-def _identity(experiment: Experiment) -> dict[str, str]:
-    return {"key": experiment.key, "code": record.code_digest(experiment.method, experiment.dataset)}
+def _identity(experiment: Experiment, device: str) -> list[str]:
+    """Random numbers of one kind of device are not those of another."""
+    return [experiment.key, record.code_digest(experiment.method, experiment.dataset), device.partition(":")[0]]

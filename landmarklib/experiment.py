@@ -54,11 +54,15 @@ class Experiment:
     @property
     def passes(self) -> float:
         """About how many images go forward and backward: what a run costs, in a unit that every machine can time."""
-        extra = 0.0
-        active = {t: 1 - self.starts.get(t, 0) for t, w in self.weights.items() if w}
-        if self.fraction < 1 and active.keys() & {"classes", "elt"}:
-            extra = max(active.get("classes", 0), active.get("elt", 0)) + active.get("elt", 0)
-        return float(self.steps * (self.batch + extra * self.batch_unlabelled))
+        return self.passes_after(0)
+
+    def passes_after(self, step: int) -> float:
+        """The same for the steps that are left after so many."""
+        n, extra = self.steps, 0.0
+        left = {t: n - max(step, self.starts.get(t, 0) * n) for t, w in self.weights.items() if w}
+        if self.fraction < 1 and left.keys() & {"classes", "elt"}:
+            extra = max(left.get("classes", 0), left.get("elt", 0)) + left.get("elt", 0)
+        return float((n - step) * self.batch + extra * self.batch_unlabelled)
 
     @property
     def key(self) -> str:

@@ -12,11 +12,11 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
     """Take over the records of another machine, TABLE/KEY.json in `source`; returns how many are new here, and how many were here.
 
     Checked before anything is written: each can be read, is of a run that its table makes today, and of today's code. A record that
-    is here stays, unless it is stale. Raises UserError that names the first file that will not do and counts the others.
+    is here stays, unless it is stale. Raises UserError that names the first file refused and counts the others.
     """
     paths = sorted(source.glob("*/*.json"))
     if not paths:
-        raise UserError(f"{source}: no records there; wanted is a folder that holds TABLE/KEY.json")
+        raise UserError(f"{source}: no records there; expected a folder with TABLE/KEY.json")
     new, here, refused = [], 0, []
     for path in paths:
         try:
@@ -28,7 +28,8 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
             else:
                 new.append(one)
         except UserError as error:
-            refused.append(str(error))
+            text = str(error)
+            refused.append(text if str(path) in text else f"{path}: {text}")
     if refused:
         others = f" (and {len(refused) - 1} more of {len(paths)} files)" if len(refused) > 1 else ""
         raise UserError(f"nothing was imported: {refused[0]}{others}")
@@ -39,9 +40,8 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
 
 def check_of_today(one: record.Record, path: Path) -> None:
     """Raise UserError unless the record is of a run that its table makes today, by code that computes what today's does."""
-    e, table = one.experiment, tables.get(one.experiment.table)
-    fractions = [e.fraction] if table.uses_labels else None
-    if table.experiments(fractions, [e.seed], [e.row], e.budget) != [e]:
+    table = tables.get(one.experiment.table)
+    if not table.makes(one.experiment):
         raise UserError(f"{path}: table {table.name} makes this run with other settings today")
     if record.standing(one) == "stale":
         raise UserError(f"{path}: computed by other code ({one.provenance.get('code')}) than this library's")

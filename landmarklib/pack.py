@@ -49,6 +49,7 @@ class Pack:
             for name, parameter in module.items():
                 parameter.data = self.parameters[name].detach()[i]
         self.optimizer = self._adam(runs[0].experiment)
+        self.clip = runs[0].experiment.clip
         self.weights = {
             term: torch.tensor([float(run.experiment.weights[term]) for run in runs], device=self.device)
             for term in runs[0].experiment.weights
@@ -72,7 +73,6 @@ class Pack:
             for parameters, factor in ((body, 1), (head, experiment.head_rate))
             if parameters
         ]
-        self.clip = experiment.clip
         return torch.optim.Adam(
             groups, betas=(0.9, experiment.beta2), fused=True, capturable=self.device.type == "cuda"
         )

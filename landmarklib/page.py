@@ -62,7 +62,7 @@ def _sentences(parts: list[str]) -> list[str]:
 
 
 def locked(runs: pd.DataFrame) -> list[str]:
-    """A warning for runs that ended with dead or saturated maps: a bad start, not the method, made their numbers."""
+    """A warning for runs that ended with dead or saturated maps: their numbers may tell of the start more than of the method."""
     done = runs[runs.status == "done"] if len(runs) else runs
     n = int((done.warnings > 0).sum()) if len(done) else 0
     if not n:

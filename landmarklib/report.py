@@ -281,10 +281,12 @@ def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "") -> Html:
     )
 
 
-def read(table: Table, budget: str, results: str | None = None) -> tuple[pd.DataFrame, list[record.Record]]:
-    """All records of a table at one budget, as a frame and as they are."""
+def read(
+    table: Table, budget: str | None = None, results: str | None = None
+) -> tuple[pd.DataFrame, list[record.Record]]:
+    """The records of a table, at one budget or all, as a frame and as they are. Runs with other settings than today's are left out."""
     records = record.load_all(record.results_folder(results), table.name)
-    records = [r for r in records if r.experiment.budget == budget]
+    records = [r for r in records if budget in (None, r.experiment.budget) and table.makes(r.experiment)]
     return record.frame(records), records
 
 

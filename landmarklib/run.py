@@ -50,8 +50,8 @@ def ensure(
 
     workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
     deadline: seconds from now; no run starts that would not end in time, so some may stay missing. refresh: compute all anew. A run that was
-    stopped goes on from where it was, about a minute of training apart.
-    Raises UserError for bad parameters, before anything is computed or written.
+    stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters and for a deadline too short for any
+    missing run, before anything is computed or written.
     """
     spec = tables.get(table)
     experiments = spec.experiments(fractions, seeds, methods, budget)
@@ -65,12 +65,15 @@ def ensure(
         if path.exists() and not refresh:
             record.load(path)
     missing = [e for e in experiments if refresh or not record.path_of(folder, e).exists()]
+    stop = float("inf") if deadline is None else time.time() + deadline
     if missing:
         check_device(device)
         check_labels(missing)
+        if deadline is not None:
+            check_time(missing, folder, device, deadline)
         check_writable(folder / table)
-        check_time(missing, folder, device, deadline)
-        stop = float("inf") if deadline is None else time.time() + deadline
+        for e in missing if refresh else []:
+            checkpoint.delete(folder, e)
         workers = workers or (available_cores() if device == "cpu" else 1)
         fill(missing, folder, device, workers, stop, refresh, spec.n_maps)
     return record.frame([record.load(path) for path in paths if path.exists()])
@@ -83,7 +86,7 @@ def fill(
     packs = packed(missing, folder, device)
     workers = min(len(packs), workers)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
-    total = round(sum(passes_left(e, folder) for e in missing))
+    total = round(sum(e.passes_after(checkpoint.step(folder, e, device)) for e in missing))
     with tqdm(total=total, desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
         if workers == 1:
             outcomes = [attempt(pack, folder, device, stop, refresh, n_maps, bar.update) for pack in packs]
@@ -103,7 +106,7 @@ def packed(missing: list[Experiment], folder: Path, device: str) -> list[list[Ex
     """
     kinds: dict[tuple, list[Experiment]] = {}
     for experiment in missing:
-        kind = compute.pack_key(experiment), checkpoint.step(folder, experiment)
+        kind = compute.pack_key(experiment), checkpoint.step(folder, experiment, device)
         kinds.setdefault(kind, []).append(experiment)
     packs = []
     for kind in kinds.values():
@@ -131,8 +134,9 @@ def share(packs, folder, device, workers, stop, refresh, n_maps, bar) -> list[li
                 "a worker process died (out of memory or killed); finished runs are kept, run again to go on"
             ) from None
         except BaseException:
+            processes = list(pool._processes.values())  # which a pool that is shut down no longer tells
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(pool._processes.values()):
+            for process in processes:
                 process.terminate()
             raise
         return [future.result() for future in futures]
@@ -188,35 +192,29 @@ def attempt(
                 continue
             if path.exists() and not refresh:
                 states[e.key] = DONE
-                continue
-            if refresh:
                 checkpoint.delete(folder, e)
-            free.append(e)
+            else:
+                free.append(e)
         chosen = free if stop == float("inf") else in_time(free, folder, device, stop - time.time())
         states |= dict.fromkeys((e.key for e in free), DEFERRED)
-        # Another process may have taken a run further since the pack was put together.
-        for _, equally_far in itertools.groupby(chosen, lambda e: checkpoint.step(folder, e)):
-            for made in train(list(equally_far), folder, device, n_maps, progress or _count):
+        for part, kept in equally_far([(e, checkpoint.load(folder, e, device)) for e in chosen]):
+            keep = partial(checkpoint.save, folder, device, part)
+            how = {"device": device, "n_maps": n_maps, "progress": progress or _count}
+            for made in compute.run(part, states=kept, keep=keep, **how):
+                record.save(made, folder)
+                checkpoint.delete(folder, made.experiment)
                 states[made.key] = DONE
     return [states[e.key] for e in pack]
 
 
-def train(
-    pack: list[Experiment], folder: Path, device: str, n_maps: int, progress: Callable[[int], None]
-) -> list[record.Record]:
-    """Compute and save the records of a pack, from where a process that was stopped has left it."""
-    made = compute.run(
-        pack,
-        device=device,
-        n_maps=n_maps,
-        progress=progress,
-        states=[checkpoint.load(folder, e) for e in pack],
-        keep=partial(checkpoint.save, folder, pack),
-    )
-    for one in made:
-        record.save(one, folder)
-        checkpoint.delete(folder, one.experiment)
-    return made
+def equally_far(pack: list[tuple[Experiment, dict]]) -> list[tuple[list[Experiment], list[dict]]]:
+    """The runs and their states, together where they have done as many steps: another process may have taken one further, or a state be damaged."""
+    parts: dict[int, tuple[list[Experiment], list[dict]]] = {}
+    for experiment, state in pack:
+        runs, states = parts.setdefault(state.get("step", 0), ([], []))
+        runs.append(experiment)
+        states.append(state)
+    return list(parts.values())
 
 
 def in_time(pack: list[Experiment], folder: Path, device: str, seconds: float) -> list[Experiment]:
@@ -230,13 +228,9 @@ def estimate_seconds(experiment: Experiment, folder: Path, device: str) -> float
     network = compute.network(experiment)
     _, rate = compute.measured_form(*network, device, compute.pack_size(*network, device))
     n_test = experiment.test_images or datasets.get(experiment.dataset).counts["test"]
-    forward = experiment.n_evaluations * experiment.evaluation_images + 2 * n_test
-    return (passes_left(experiment, folder) + forward / 3) / rate
-
-
-def passes_left(experiment: Experiment, folder: Path) -> float:
-    """Image passes that training still takes, about."""
-    return experiment.passes * (1 - checkpoint.step(folder, experiment) / experiment.steps)
+    done = checkpoint.step(folder, experiment, device)
+    evaluated = (1 - done / experiment.steps) * experiment.n_evaluations * experiment.evaluation_images
+    return (experiment.passes_after(done) + (evaluated + 2 * n_test) / 3) / rate
 
 
 def check_device(device: str) -> None:
@@ -264,14 +258,12 @@ def check_labels(experiments: list[Experiment]) -> None:
             )
 
 
-def check_time(missing: list[Experiment], folder: Path, device: str, deadline: float | None) -> None:
-    """Raise UserError if the deadline is too short for any of the missing runs."""
-    if deadline is None:
-        return
+def check_time(missing: list[Experiment], folder: Path, device: str, deadline: float) -> None:
+    """Raise UserError if the deadline, in seconds, is too short for any of the missing runs."""
     shortest = SAFETY * min(estimate_seconds(e, folder, device) for e in missing)
     if deadline < shortest:
         raise UserError(
-            f"deadline: {deadline:g} s is too short for any of the {len(missing)} missing runs; the shortest takes about {math.ceil(shortest)} s on {device}"
+            f"deadline: {deadline:g} s is too short for any of the {len(missing)} runs to compute; the shortest needs about {math.ceil(shortest)} s on {device}"
         )
 
 

@@ -79,30 +79,39 @@ def test_a_run_that_failed_stays_failed(always, monkeypatch):
 def test_a_state_survives_its_file(tmp_path, always):
     kept, (e,) = [], experiments()
     trained([e], keep=kept.append)
-    checkpoint.save(tmp_path, [e], kept[4])
-    state = checkpoint.load(tmp_path, e)
-    assert state.keys() - {"key", "code"} == kept[4][0].keys()
+    checkpoint.save(tmp_path, "cpu", [e], kept[4])
+    state = checkpoint.load(tmp_path, e, "cpu")
+    assert state.keys() == kept[4][0].keys()
     for name, value in kept[4][0].items():
         same = np.array_equal(state[name], value) if isinstance(value, np.ndarray) else state[name] == value
         assert same and type(state[name]) is type(value), name
-    assert checkpoint.step(tmp_path, e) == 5
-    assert checkpoint.load(tmp_path, replace(e, seed=1)) == {} and checkpoint.step(tmp_path, replace(e, seed=1)) == 0
+    assert checkpoint.step(tmp_path, e, "cpu") == 5
+    assert checkpoint.load(tmp_path, e, "cuda:1") == {}  # whose random numbers are others
+    assert (
+        checkpoint.load(tmp_path, replace(e, seed=1), "cpu") == {}
+        and checkpoint.step(tmp_path, replace(e, seed=1), "cpu") == 0
+    )
     checkpoint.delete(tmp_path, e)
     checkpoint.delete(tmp_path, e)
-    assert checkpoint.load(tmp_path, e) == {} and list(tmp_path.rglob("*.*z*")) == []
+    assert checkpoint.load(tmp_path, e, "cpu") == {} and list(tmp_path.rglob("*.*z*")) == []
 
 
 def pickled(path: Path, e: Experiment) -> None:
-    np.savez(path, json=np.array({"key": e.key, "step": 3}, dtype=object), allow_pickle=True)
+    np.savez(path, json=np.array({"identity": identity(e), "step": 3}, dtype=object), allow_pickle=True)
 
 
-def of_other_code(path: Path, e: Experiment) -> None:
-    np.savez(path, json=np.array(json.dumps({"key": e.key, "code": "0" * 12, "step": 3})))
-
-
-def of_another_run(path: Path, e: Experiment) -> None:
+def identity(e: Experiment, **changes: str) -> list[str]:
     code = record.code_digest(e.method, e.dataset)
-    np.savez(path, json=np.array(json.dumps({"key": "another", "code": code, "step": 3})))
+    return list(({"key": e.key, "code": code, "device": "cpu"} | changes).values())
+
+
+def of(**changes: str):
+    """Writes a state that names another key, code or device."""
+
+    def write(path: Path, e: Experiment) -> None:
+        np.savez(path, json=np.array(json.dumps({"identity": identity(e, **changes), "step": 3})))
+
+    return write
 
 
 @pytest.mark.parametrize(
@@ -115,43 +124,71 @@ def of_another_run(path: Path, e: Experiment) -> None:
         lambda path, e: np.savez(path, json=np.array("{")),
         lambda path, e: np.savez(path, json=np.array("[3]")),
         pickled,
-        of_other_code,
-        of_another_run,
+        of(key="another"),
+        of(code="0" * 12),
+        of(device="cuda"),
     ],
-    ids=["half", "empty", "text", "without JSON", "broken JSON", "a list", "pickle", "other code", "another run"],
+    ids="half,empty,text,without JSON,broken JSON,a list,pickle,another run,other code,another device".split(","),
 )
 def test_what_is_no_state_of_this_run_and_code_counts_as_none(tmp_path, spoil):
     (e,) = experiments()
     path = checkpoint.path_of(tmp_path, e)
-    checkpoint.save(tmp_path, [e], [{"step": 3, "array": np.arange(3)}])
-    assert checkpoint.step(tmp_path, e) == 3
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3, "array": np.arange(3)}])
+    assert checkpoint.step(tmp_path, e, "cpu") == 3
     spoil(path, e)
-    assert checkpoint.load(tmp_path, e) == {} and checkpoint.step(tmp_path, e) == 0
+    assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+
+
+def test_a_state_that_names_this_run_and_code_is_one(tmp_path):
+    (e,) = experiments()
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 9}])
+    of()(checkpoint.path_of(tmp_path, e), e)
+    assert checkpoint.load(tmp_path, e, "cpu") == {"step": 3}
+
+
+def test_a_damaged_array_is_no_state_for_the_run_that_needs_it(tmp_path, monkeypatch):
+    pack, parts = experiments(2, "Seq-MT (L)"), []
+    checkpoint.save(tmp_path, "cpu", pack, [{"step": 3, "array": np.arange(1000)}] * 2)
+    path = checkpoint.path_of(tmp_path, pack[1])
+    content = bytearray(path.read_bytes())
+    content[content.index(np.arange(1000).tobytes()) + 100] ^= 1
+    path.write_bytes(content)
+    assert [checkpoint.step(tmp_path, e, "cpu") for e in pack] == [3, 3]  # the arrays are not looked at
+
+    def noting(pack, *, states, **_):
+        parts.append(([e.seed for e in pack], [state.get("step", 0) for state in states]))
+        return []
+
+    monkeypatch.setattr(compute, "run", noting)
+    run.attempt(pack, tmp_path, "cpu", float("inf"), False, 0)
+    assert parts == [([0], [3]), ([1], [0])]
 
 
 def test_writing_that_fails_leaves_the_state_that_was_there(tmp_path):
     (e,) = experiments()
-    checkpoint.save(tmp_path, [e], [{"step": 3}])
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
     with pytest.raises(TypeError):
-        checkpoint.save(tmp_path, [e], [{"step": 4, "what": object()}])
-    assert checkpoint.step(tmp_path, e) == 3
+        checkpoint.save(tmp_path, "cpu", [e], [{"step": 4, "what": object()}])
+    assert checkpoint.step(tmp_path, e, "cpu") == 3
     assert [path.name for path in checkpoint.path_of(tmp_path, e).parent.iterdir()] == [f"{e.key}.npz"]
 
 
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full disk", "Ctrl-C"]
 )
-def test_a_disk_that_is_full_is_one_line_and_nothing_is_half_written(tmp_path, monkeypatch, error):
+def test_writing_that_is_cut_short_leaves_the_state_that_was_there(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
     (e,) = experiments()
-    checkpoint.save(tmp_path, [e], [{"step": 3}])
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
     monkeypatch.setattr(checkpoint.os, "replace", fail)
     expected = UserError if isinstance(error, OSError) else KeyboardInterrupt
-    with pytest.raises(expected, match="No space left" if isinstance(error, OSError) else None):
-        checkpoint.save(tmp_path, [e], [{"step": 4}])
-    assert checkpoint.step(tmp_path, e) == 3
+    with pytest.raises(
+        expected, match=r"^cannot write [^\n]*: No space left on device; [^\n]*$" if error.args else None
+    ):
+        checkpoint.save(tmp_path, "cpu", [e], [{"step": 4}])
+    assert checkpoint.step(tmp_path, e, "cpu") == 3
     assert [path.name for path in checkpoint.path_of(tmp_path, e).parent.iterdir()] == [f"{e.key}.npz"]
 
 
@@ -163,8 +200,8 @@ def stop_after(monkeypatch, n: int) -> list[int]:
     """The next run is stopped when its nth state has been kept. Gives the steps of every state that is kept."""
     save, steps = checkpoint.save, []
 
-    def stopping(folder, pack, states):
-        save(folder, pack, states)
+    def stopping(folder, device, pack, states):
+        save(folder, device, pack, states)
         steps.append(states[0]["step"])
         if len(steps) == n:
             raise Stopped
@@ -179,8 +216,7 @@ def test_a_table_goes_on_inside_a_run_that_was_stopped(tmp_path, monkeypatch, al
     with pytest.raises(Stopped):
         run.ensure("blocks", **WANTED, results=tmp_path)
     (e,) = experiments()
-    assert record.load_all(tmp_path, "blocks") == [] and checkpoint.step(tmp_path, e) == 5
-    assert run.passes_left(e, tmp_path) == pytest.approx(e.passes * 3 / 8)
+    assert record.load_all(tmp_path, "blocks") == [] and checkpoint.step(tmp_path, e, "cpu") == 5
     frame = run.ensure("blocks", **WANTED, results=tmp_path)
     assert steps == list(range(1, 9))
     assert frame.error_px.tolist() == whole.error_px.tolist()
@@ -192,20 +228,29 @@ def test_computing_anew_does_not_go_on_from_a_state(tmp_path, monkeypatch, alway
     steps = stop_after(monkeypatch, 5)
     with pytest.raises(Stopped):
         run.ensure("blocks", **WANTED, results=tmp_path)
-    run.ensure("blocks", **WANTED, results=tmp_path, refresh=True)
-    assert steps == [*range(1, 6), *range(1, 9)]
+    for _ in range(2):  # without a record, and with one
+        run.ensure("blocks", **WANTED, results=tmp_path, refresh=True)
+    assert steps == [*range(1, 6), *range(1, 9), *range(1, 9)]
+
+
+def test_a_state_whose_record_is_there_is_forgotten(tmp_path):
+    run.ensure("blocks", **WANTED, results=tmp_path)
+    (e,) = experiments()
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    assert run.attempt([e], tmp_path, "cpu", float("inf"), False, 0) == [run.DONE]
+    assert not checkpoint.path_of(tmp_path, e).exists()
 
 
 def test_runs_that_have_come_equally_far_are_packed(tmp_path, monkeypatch):
     pack = experiments(4, "Seq-MT (L)")
-    checkpoint.save(tmp_path, pack[2:], [{"step": 3}] * 2)
+    checkpoint.save(tmp_path, "cuda", pack[2:], [{"step": 3}] * 2)
     monkeypatch.setattr(compute, "pack_size", lambda *_: 4)
     assert [[e.seed for e in p] for p in run.packed(pack, tmp_path, "cuda")] == [[0, 1], [2, 3]]
 
 
 def test_a_pack_whose_runs_another_process_took_further_is_trained_in_parts(tmp_path, monkeypatch):
     pack, parts = experiments(4, "Seq-MT (L)"), []
-    checkpoint.save(tmp_path, pack[2:], [{"step": 3}] * 2)
+    checkpoint.save(tmp_path, "cpu", pack[2:], [{"step": 3}] * 2)
 
     def noting(pack, *, states, **_):
         parts.append(([e.seed for e in pack], [state.get("step", 0) for state in states]))
@@ -224,5 +269,6 @@ def test_networks_of_every_method_are_kept_whole(always):
         module = methods.get(name).build(
             datasets.get("blocks"), e.size, compute.complete_options(e), torch.Generator().manual_seed(0)
         )
-        names = {n.removeprefix("parameter module.") for n in kept[0][0] if n.startswith("parameter ")}
-        assert names == dict(module.named_parameters()).keys()
+        for kind in ("parameter module.", "best "):
+            names = {n.removeprefix(kind) for n in kept[0][0] if n.startswith(kind)}
+            assert names == module.state_dict().keys()

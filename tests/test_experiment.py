@@ -161,3 +161,14 @@ def test_steps_count_labelled_images_or_else_unlabelled_ones(changes, steps):
 )
 def test_passes_count_images_forward_and_backward(changes, passes):
     assert replace(FIXED, **changes).passes == pytest.approx(passes)
+
+
+def test_passes_that_are_left_follow_the_terms_that_have_started():
+    """32 steps of 8 and 4 images; ELT, which counts its images twice and draws them, joins after 8 steps."""
+    e = replace(
+        FIXED, images=256, batch=8, batch_unlabelled=4, weights={"landmarks": 1.0, "elt": 1.0}, starts={"elt": 0.25}
+    )
+    assert e.passes == e.passes_after(0) == 32 * 8 + 24 * 2 * 4
+    assert e.passes_after(4) == 28 * 8 + 24 * 2 * 4
+    assert e.passes_after(16) == 16 * 8 + 16 * 2 * 4
+    assert e.passes_after(32) == 0

@@ -83,7 +83,7 @@ def of_no_table(path: Path) -> None:
 def test_one_file_that_will_not_do_stops_all(tmp_path, spoil, words):
     home, source = tmp_path / "home", folder_of(tmp_path / "gpu", made(0), made(1), made(2))
     spoil(record.path_of(source, made(1).experiment))
-    with pytest.raises(UserError, match=f"^nothing was imported: .*{words}") as refused:
+    with pytest.raises(UserError, match=f"^nothing was imported: [^ ]*json: .*{words}") as refused:
         importing.import_records(source, home)
     assert not home.exists() and "more of" not in str(refused.value)
     record.path_of(source, made(2).experiment).write_text("")
@@ -94,7 +94,7 @@ def test_one_file_that_will_not_do_stops_all(tmp_path, spoil, words):
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, Path.touch])
 def test_a_folder_without_records_is_refused(tmp_path, make):
     make(tmp_path / "gpu")
-    with pytest.raises(UserError, match=r"gpu: no records there; wanted is a folder that holds TABLE/KEY.json"):
+    with pytest.raises(UserError, match=r"gpu: no records there; expected a folder with TABLE/KEY.json"):
         importing.import_records(tmp_path / "gpu", tmp_path / "home")
 
 
@@ -102,6 +102,6 @@ def test_the_command_says_what_came_home(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("LANDMARKLIB_RESULTS", str(tmp_path / "home"))
     source = folder_of(tmp_path / "gpu", made(0), made(1))
     assert main(["results", "import", str(source)]) == 0
-    assert capsys.readouterr().out == f"2 records imported into {tmp_path / 'home'}; 0 were there already\n"
+    assert capsys.readouterr().out == f"2 records imported into {tmp_path / 'home'}; 0 there already\n"
     assert main(["results", "import", str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err.startswith("landmarklib: ") and len(devices(tmp_path / "home")) == 2

@@ -154,10 +154,16 @@ def test_a_finished_notebook_is_accepted(tmp_path):
 def test_only_papermills_parameters_are_kept_off_the_page(tmp_path):
     cells = [nbformat.v4.new_code_cell(text) for text in ("seeds = [0]", "seeds = [1]", "print(seeds)")]
     cells[0].metadata["tags"], cells[1].metadata["tags"] = ["parameters"], ["injected-parameters"]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "x.ipynb")
+    metadata = {"papermill": {"parameters": {"results": "a folder"}}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "x.ipynb")
     book.hide_parameters(tmp_path / "x.ipynb")
-    tags = [c.metadata.get("tags", []) for c in nbformat.read(tmp_path / "x.ipynb", as_version=4).cells]
-    assert tags == [["parameters"], ["injected-parameters", "remove-cell"], []]
+    found = nbformat.read(tmp_path / "x.ipynb", as_version=4)
+    assert [c.metadata.get("tags", []) for c in found.cells] == [
+        ["parameters"],
+        ["injected-parameters", "remove-cell"],
+        [],
+    ]
+    assert [c.source for c in found.cells] == ["seeds = [0]", "", "print(seeds)"] and "papermill" not in found.metadata
 
 
 def test_an_unknown_parameter_is_refused_before_anything_runs(tmp_path):

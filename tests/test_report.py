@@ -347,3 +347,14 @@ def test_importing_loads_no_heavy_library(module, absent):
     words = [sys.executable, "-c", script]
     done = subprocess.run(words, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_records_of_other_settings_than_todays_are_in_no_table(tmp_path):
+    (today,) = BLOCKS.experiments([0.1], [0], ["Seq-MT (L)"], "cpu")
+    for e in (today, replace(today, rate=0.5)):
+        record.save(replace(some(8.0)[0], experiment=e), tmp_path)
+    assert len(record.load_all(tmp_path, "blocks")) == 2
+    for budget in ("cpu", None):
+        runs, records = report.read(BLOCKS, budget, tmp_path)
+        assert [r.experiment for r in records] == [today] and len(runs) == 1
+    assert report.read(BLOCKS, "paper", tmp_path)[1] == []

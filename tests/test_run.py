@@ -171,7 +171,7 @@ def test_a_deadline_too_short_for_any_missing_run_is_refused_and_leaves_what_is_
     run.ensure("blocks", **SMALL, results=tmp_path)
     before = files(tmp_path)
     # estimated at 8 s, and 1.3 times that is kept
-    words = r"deadline: 10 s is too short for any of the 2 missing runs; the shortest takes about 11 s on cpu"
+    words = r"deadline: 10 s is too short for any of the 2 runs to compute; the shortest needs about 11 s on cpu"
     with pytest.raises(UserError, match=words):
         run.ensure("blocks", **{**SMALL, "seeds": [0, 1, 2]}, results=tmp_path, deadline=10.0)
     assert len(computed) == 1 and files(tmp_path) == before

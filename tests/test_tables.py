@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pandas as pd
+from dataclasses import replace
+
 import pytest
 
 from landmarklib import claims, tables
@@ -210,3 +212,10 @@ def test_claims_of_blocks_have_their_inequalities_and_hold_in_the_paper(blocks):
         "H7": 4,
     }
     assert {v.claim.id for v in verdicts if v.paper_holds} == {"H1", "H2", "H3", "H4", "H5", "H6", "H7"}
+
+
+def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
+    (e,) = blocks.experiments([0.1], [3], ["Seq-MT (L+ELT)"], "cpu")
+    assert blocks.makes(e) and blocks.makes(replace(e, fraction=0.37, seed=99))
+    for change in ({"rate": 0.1}, {"row": "another"}, {"budget": "huge"}, {"table": "shapes"}, {"clip": 5.0}):
+        assert not blocks.makes(replace(e, **change)), change

@@ -22,13 +22,12 @@ OPTIONS = {
     "decoder": "softmax",
     "beta": 1.0,
     "final_relu": False,
-    "centred": False,
     "dropout": 0.25,
     "rotation_degrees": 180.0,
     "scale": 0.1,
     "shift": 1 / 6,
 }
-LOCALIZER = ("kernel", "depth", "width", "final_relu", "centred")
+LOCALIZER = ("kernel", "depth", "width", "final_relu")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
 TERMS = {"landmarks": False, "classes": True, "elt": True}
 

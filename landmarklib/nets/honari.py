@@ -73,8 +73,6 @@ class Localizer(nn.Module):
         self.out = he_normal((n_maps, width, 1, 1), generator)
         self.out_bias = nn.Parameter(torch.zeros(n_maps))
         self.final_relu, self.centred = final_relu, centred
-        # DEVIATION: on Blocks, Seq-MT starts with flatter maps than He's, sees images in [-1, 1] and has its gradients clipped. As the paper
-        # says it, soft-argmax saturated within a few hundred steps in most starts, and the points stayed 6 to 9 px off.
         with torch.no_grad():
             self.out *= out_gain
 

@@ -126,6 +126,12 @@ class Table:
             if not (row.needs_unlabelled and fraction == 1)
         ]
 
+    def makes(self, experiment: Experiment) -> bool:
+        """Whether this is a run of the table with today's settings, whatever its fraction and seed."""
+        e = experiment
+        rows = [row for row in self.rows if row.name == e.row and e.budget in self.budgets]
+        return any(self._experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
+
     def _experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
         values = {**asdict(self.budgets[budget]), **row.training}
         values.pop("note")
