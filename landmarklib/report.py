@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -282,7 +283,7 @@ def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "") -> Html:
 
 
 def read(
-    table: Table, budget: str | None = None, results: str | None = None
+    table: Table, budget: str | None = None, results: str | Path | None = None
 ) -> tuple[pd.DataFrame, list[record.Record]]:
     """The records of a table, at one budget or all, as a frame and as they are. Runs with other settings than today's are left out."""
     records = record.load_all(record.results_folder(results), table.name)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-
-import pandas as pd
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from landmarklib import claims, tables
