@@ -43,7 +43,7 @@ def test_the_text_as_it_stands_is_read(edited):
         ("n_maps = 0", "n_maps = 0\nn_mpas = 4", ["unknown key 'n_mpas'", "known: budgets, citation"]),
         ("[budgets.cpu]", "[budgets.cpu]\nepochs = 3", ["budget cpu", "unknown key 'epochs'", "evaluation_images"]),
         ("[[rows]]", "[[rows]]\nweigths = {}", ["row Seq-MT (L)", "unknown key 'weigths'", "weights"]),
-        ("rate = 0.002 }", "rat = 0.002 }", ["row Comm-MT (L), training", "unknown key 'rat'", "rate"]),
+        ("rate = 0.002, w", "rat = 0.002, w", ["row Comm-MT (L), training", "unknown key 'rat'", "rate"]),
         ("[[claims]]", '[[claims]]\nname = "x"', ["claim H1", "unknown key 'name'", "comparisons, id, text"]),
         (
             "fractions = [0.01, 0.05] }",
