@@ -136,6 +136,9 @@ class Table:
         values = {**asdict(self.budgets[budget]), **row.training}
         values.pop("note")
         values["size"] = values["size"] or self.size
+        # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
+        steps = values["images"] // (values["batch"] or values["batch_unlabelled"])
+        values["warmup"] = min(values["warmup"], max(1, steps // 4))
         return Experiment(
             table=self.name,
             row=row.name,
