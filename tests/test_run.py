@@ -336,6 +336,17 @@ def test_a_process_killed_in_the_middle_of_a_run_leaves_whole_records_and_the_ne
     assert files(tmp_path).items() >= before.items() and len(files(tmp_path)) == 3
 
 
+def failing_attempt(*_, **__) -> list[str]:
+    """What a worker meets on a full disk."""
+    raise UserError("cannot write the record")
+
+
+def test_a_workers_mistake_is_told_as_it_is(tmp_path, monkeypatch, literal):
+    monkeypatch.setattr(run, "attempt", failing_attempt)
+    with pytest.raises(UserError, match=r"^cannot write the record$"):
+        run.ensure("blocks", **{**SMALL, "seeds": [0, 1], "workers": 2}, results=tmp_path)
+
+
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     text = (
         "context = multiprocessing.get_context('spawn')\n"
