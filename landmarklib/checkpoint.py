@@ -7,11 +7,10 @@ of device, or a damaged one counts as none.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import numpy as np
 
 from landmarklib import record
 from landmarklib.experiment import Experiment
-from landmarklib.types import UserError
 
 IDENTITY = "identity"  # key, code and kind of device
 
@@ -33,22 +31,9 @@ def save(folder: Path, device: str, experiments: Sequence[Experiment], states: S
     """Write the state of each run in one step. NumPy arrays go as arrays, everything else as JSON. Raises UserError where it cannot be written."""
     for experiment, state in zip(experiments, states, strict=True):
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
-        rest = {name: value for name, value in state.items() if name not in arrays} | {
-            IDENTITY: _identity(experiment, device)
-        }
-        text, path = json.dumps(rest), path_of(folder, experiment)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("wb", dir=path.parent, suffix=".tmp", delete=False) as file:
-                try:
-                    np.savez(file, json=np.array(text), **arrays)
-                    file.flush()
-                    os.replace(file.name, path)
-                except BaseException:
-                    os.unlink(file.name)
-                    raise
-        except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror}; choose another results folder") from None
+        rest = {name: value for name, value in state.items() if name not in arrays}
+        text = json.dumps(rest | {IDENTITY: _identity(experiment, device)})
+        record.write_in_one_step(path_of(folder, experiment), partial(np.savez, json=np.array(text), **arrays))
 
 
 def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:

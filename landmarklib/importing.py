@@ -21,7 +21,7 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
     for path in paths:
         try:
             one = record.load(path)
-            check_of_today(one, path)
+            check_of_today(one)
             own = record.path_of(folder, one.experiment)
             if own.exists() and record.standing(record.load(own)) != "stale":
                 here += 1
@@ -38,10 +38,10 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
     return len(new), here
 
 
-def check_of_today(one: record.Record, path: Path) -> None:
+def check_of_today(one: record.Record) -> None:
     """Raise UserError unless the record is of a run that its table makes today, by code that computes what today's does."""
     table = tables.get(one.experiment.table)
     if not table.makes(one.experiment):
-        raise UserError(f"{path}: table {table.name} makes this run with other settings today")
+        raise UserError(f"table {table.name} makes this run with other settings today")
     if record.standing(one) == "stale":
-        raise UserError(f"{path}: computed by other code ({one.provenance.get('code')}) than this library's")
+        raise UserError(f"computed by other code ({one.provenance.get('code')}) than this library's")

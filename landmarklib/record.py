@@ -15,13 +15,13 @@ import subprocess
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 
@@ -82,11 +82,17 @@ def save(record: Record, folder: Path) -> Path:
     """Write the record in one step: a reader sees the old file, the new one, or none; never a part of one."""
     path = path_of(folder, record.experiment)
     text = json.dumps({"key": record.key, **asdict(record)}, indent=1, default=_refuse)
+    write_in_one_step(path, lambda file: file.write(f"{_compact(text)}\n".encode()))
+    return path
+
+
+def write_in_one_step(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Make or replace a file by what `write` puts into it. Raises UserError where it cannot be written; nothing is left half-written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, suffix=".tmp", delete=False) as file:
             try:
-                file.write(_compact(text) + "\n")
+                write(file)
                 file.flush()
                 os.replace(file.name, path)
             except BaseException:
@@ -94,7 +100,6 @@ def save(record: Record, folder: Path) -> Path:
                 raise
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another results folder") from None
-    return path
 
 
 def load(path: Path) -> Record:

@@ -68,7 +68,7 @@ def test_runs_of_a_pack_go_on_together_or_in_another_pack(always):
         assert one.metrics["error_px"]["mean"] == pytest.approx(expected.metrics["error_px"]["mean"], abs=0.01)
 
 
-def test_a_run_that_failed_stays_failed(always, monkeypatch):
+def test_a_run_that_failed_stays_failed(always):
     kept = []
     trained(experiments(), keep=kept.append)
     (state,) = kept[5]
@@ -182,7 +182,7 @@ def test_writing_that_is_cut_short_leaves_the_state_that_was_there(tmp_path, mon
 
     (e,) = experiments()
     checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
-    monkeypatch.setattr(checkpoint.os, "replace", fail)
+    monkeypatch.setattr(record.os, "replace", fail)
     expected = UserError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(
         expected, match=r"^cannot write [^\n]*: No space left on device; [^\n]*$" if error.args else None
