@@ -30,7 +30,7 @@ def pixel_centres(n: int, *, dtype=None, device=None):
 
 
 def apply_affine(points, affine):
-    """Move points by an affine map. points: B x K x 2, affine: B x 2 x 3, both in [-1, 1] coordinates."""
+    """Move points by an affine map, both in [-1, 1] coordinates. points: B x K x 2; affine: B x R x 3, R = 2 but for homogeneous results."""
     return points @ affine[:, :, :2].swapaxes(-1, -2) + affine[:, None, :, 2]
 
 

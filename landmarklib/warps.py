@@ -1,12 +1,15 @@
-"""Random affine maps, drawn once and applied to images and points alike.
+"""Random maps (affine, perspective, thin-plate), drawn once and applied to images and points alike.
 
-An affine map is B x 2 x 3 in [-1, 1] coordinates and says where a point GOES: p' = A p + t. `warp_images` inverts it,
-because sampling asks where a pixel COMES FROM.
+All are in [-1, 1] coordinates. An affine map is B x 2 x 3 and a perspective one B x 3 x 3; both say where a point GOES: p' = A p + t, and for a perspective
+one divided by the third coordinate. A `ThinPlate` has no inverse in closed form, so it says where a point COMES FROM, which is what an image asks;
+`move` solves it for points.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +18,22 @@ from torch import Tensor
 
 from landmarklib import coords
 from landmarklib.noise import Noise
+
+NEWTON_STEPS = 10
+SOLVED = 1e-3  # largest distance, in [-1, 1] coordinates, at which a thin plate counts as solved for a point
+
+
+class ThinPlate(NamedTuple):
+    """Where the points p of a warped image come from: A p + t + sum_i w_i U(|p - c_i|), U(r) = r^2 log r.
+
+    The controls c_i are an n x n grid from edge to edge of the image, row by row, the same for every plate of the batch.
+    """
+
+    affine: Float[Tensor, "B 2 3"]
+    weights: Float[Tensor, "B N 2"]
+
+
+Warp = Float[Tensor, "B 2 3"] | Float[Tensor, "B 3 3"] | ThinPlate
 
 
 def random_affine(
@@ -28,33 +47,151 @@ def random_affine(
     if shift <= 0:
         raise ValueError(f"shift must be positive, not {shift}: without it the image centre is equivariant")
     u = 2 * noise.uniform(n, 4) - 1
-    angle = u[:, 0] * math.radians(rotation_degrees)
-    factor = 1 + scale * u[:, 1]
+    return similarity(math.radians(rotation_degrees) * u[:, 0], 1 + scale * u[:, 1], shift * u[:, 2:])
+
+
+def random_perspective(n: int, noise: Noise, *, perspective: float, **ranges: float) -> Float[Tensor, "n 3 3"]:
+    """n perspective maps: `random_affine` with those ranges, and a third row (a, b, 1) with a and b from U(+-perspective).
+
+    Below 0.5 no point of the image goes through infinity, so that is required.
+    """
+    if not 0 <= perspective < 0.5:
+        raise ValueError(f"perspective must be in [0, 0.5), not {perspective}")
+    affine = random_affine(n, noise, **ranges)
+    third = F.pad(perspective * (2 * noise.uniform(n, 1, 2) - 1), (0, 1), value=1.0)
+    return torch.cat([affine, third], 1)
+
+
+def random_thin_plate(
+    n: int,
+    noise: Noise,
+    *,
+    controls: int,
+    bend: float,
+    strong_bend: float,
+    rotation_degrees: float,
+    scale: float,
+    shift: float,
+) -> ThinPlate:
+    """n thin plates on controls x controls points (supplement of thewlis2017, Table 1). All ranges are standard deviations of normals.
+
+    bend: of every weight; strong_bend: of what is added to half of them, drawn one by one; the others: of the similarity, its factor around 1.
+    """
+    u = noise.normal(n, 4)
+    angle = math.radians(rotation_degrees) * u[:, 0]
+    affine = similarity(angle, 1 + scale * u[:, 1], shift * u[:, 2:])
+    shape = n, controls**2, 2
+    weights = bend * noise.normal(*shape) + strong_bend * noise.normal(*shape) * (noise.uniform(*shape) < 0.5)
+    return ThinPlate(affine, weights)
+
+
+def similarity(
+    angle: Float[Tensor, " n"], factor: Float[Tensor, " n"], shift: Float[Tensor, "n 2"]
+) -> Float[Tensor, "n 2 3"]:
+    """Affine maps that turn by an angle (radians, x towards y), scale and then shift."""
     cos, sin = factor * angle.cos(), factor * angle.sin()
-    return torch.stack([cos, -sin, shift * u[:, 2], sin, cos, shift * u[:, 3]], -1).view(n, 2, 3)
+    return torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], -1).view(-1, 2, 3)
 
 
-def invert(affine: Float[Tensor, "B 2 3"]) -> Float[Tensor, "B 2 3"]:
-    """The affine map that undoes the given one."""
-    a, b, c, d = affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1]
+def invert(matrix: Float[Tensor, "B R 3"]) -> Float[Tensor, "B R 3"]:
+    """The affine or perspective map that undoes the given one."""
+    if matrix.shape[1] == 3:
+        a, b, c = matrix.unbind(-1)
+        adjugate = torch.stack([b.cross(c, dim=-1), c.cross(a, dim=-1), a.cross(b, dim=-1)], 1)
+        return adjugate / (a * adjugate[:, 0]).sum(-1)[:, None, None]
+    a, b, c, d = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0], matrix[:, 1, 1]
     linear = torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
-    return torch.cat([linear, -linear @ affine[:, :, 2:]], -1)
+    return torch.cat([linear, -linear @ matrix[:, :, 2:]], -1)
 
 
-def warp_images(images: Float[Tensor, "B C H W"], affine: Float[Tensor, "B 2 3"]) -> Float[Tensor, "B C H W"]:
+def move(points: Float[Tensor, "B K 2"], warp: Warp) -> Float[Tensor, "B K 2"]:
+    """Where points go. A thin plate is solved by Newton's method; where it has folded and finds nothing, a point is NaN.
+
+    Gradient flows through the points, for a thin plate by the implicit function theorem; not to a plate.
+    """
+    if isinstance(warp, ThinPlate):
+        return _solve(points, warp)
+    moved = coords.apply_affine(points, warp)
+    return moved[..., :2] / moved[..., 2:] if warp.shape[1] == 3 else moved
+
+
+def origins(points: Float[Tensor, "B K 2"], warp: Warp) -> Float[Tensor, "B K 2"]:
+    """Where points of the warped image come from: the inverse of `move`."""
+    if not isinstance(warp, ThinPlate):
+        return move(points, invert(warp))
+    _, squared = _to_controls(points, math.isqrt(warp.weights.shape[1]))
+    return coords.apply_affine(points, warp.affine) + _bending(squared) @ warp.weights
+
+
+def warp_images(images: Float[Tensor, "B C H W"], warp: Warp) -> Float[Tensor, "B C H W"]:
     """Move image content by the map: bilinear, black outside. Square images only: [-1, 1] must be isotropic."""
     if images.shape[-1] != images.shape[-2]:
-        raise ValueError(f"affine warps need square images, not {images.shape[-1]} x {images.shape[-2]}")
-    n, side = len(images), images.shape[-1]
-    centres = coords.pixel_centres(side, dtype=images.dtype, device=images.device)
-    pixels = torch.stack([centres.expand(side, side), centres[:, None].expand(side, side)], -1).view(1, -1, 2)
-    grid = coords.apply_affine(pixels, invert(affine)).view(n, side, side, 2)
+        raise ValueError(f"warps need square images, not {images.shape[-1]} x {images.shape[-2]}")
+    planes = _pixel_origins(warp, images.shape[-1], images.dtype, images.device)
+    grid = planes.permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def warp_jointly(
     images: Float[Tensor, "B C H W"], points: Float[Tensor, "B K 2"], noise: Noise, **ranges: float
 ) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K 2"]]:
-    """T I and T L(I) for one random map per image; ranges: those of `random_affine`. Gradient flows through the points."""
+    """T I and T L(I) for one random affine map per image; ranges: those of `random_affine`. Gradient flows through the points."""
     affine = random_affine(len(images), noise, **ranges)
-    return warp_images(images, affine), coords.apply_affine(points, affine)
+    return warp_images(images, affine), move(points, affine)
+
+
+def _pixel_origins(warp: Warp, side: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "B 2 H W"]:
+    """Where every pixel comes from, x and y apart. A matrix needs one sum a pixel and row of it: what x and what y contribute is known
+    by column and by row; a thin plate needs one product with what its controls contribute, which is the same for all plates."""
+    axis = coords.pixel_centres(side, dtype=dtype, device=device)
+    matrix = warp.affine if isinstance(warp, ThinPlate) else invert(warp)
+    of_x = matrix[:, :, :1] * axis
+    of_y = matrix[:, :, 1:2] * axis + matrix[:, :, 2:]
+    planes = of_x[:, :, None] + of_y[..., None]
+    if isinstance(warp, ThinPlate):
+        bending = _pixel_bending(side, math.isqrt(warp.weights.shape[1]), dtype, device)
+        return planes + (warp.weights.mT.flatten(0, 1) @ bending).view_as(planes)
+    return planes[:, :2] / planes[:, 2:] if matrix.shape[1] == 3 else planes
+
+
+@cache
+def _pixel_bending(side: int, n: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "N P"]:
+    """U between n x n controls and side x side pixels."""
+    axis = coords.pixel_centres(side, dtype=dtype, device=device)
+    pixels = torch.stack([axis.repeat(side), axis.repeat_interleave(side)], -1)
+    return _bending(_to_controls(pixels, n)[1]).T.contiguous()
+
+
+def _to_controls(points: Float[Tensor, "*B K 2"], n: int) -> tuple[Float[Tensor, "*B K N 2"], Float[Tensor, "*B K N"]]:
+    """From each of n x n controls to each point: the vector, and its length squared."""
+    axis = torch.linspace(-1, 1, n, dtype=points.dtype, device=points.device)
+    offset = points[..., None, :] - torch.stack([axis.repeat(n), axis.repeat_interleave(n)], -1)
+    return offset, offset.square().sum(-1)
+
+
+def _bending(squared: Tensor) -> Tensor:
+    """U(r) = r^2 log r of squared distances; the tiny number keeps its slope at a control finite."""
+    return 0.5 * squared * (squared + 1e-12).log()
+
+
+def _solve(points: Float[Tensor, "B K 2"], plate: ThinPlate) -> Float[Tensor, "B K 2"]:
+    """Points of the warped image that come from the given ones."""
+    with torch.no_grad():
+        found = move(points, invert(plate.affine))
+        for _ in range(NEWTON_STEPS):
+            found = found - _newton_step(found, plate, origins(found, plate) - points)
+        missed = origins(found, plate) - points
+        solved = missed.norm(dim=-1, keepdim=True) < SOLVED
+    # One more step, whose slope by the points is the implicit function's.
+    refined = found - _newton_step(found, plate, missed + points.detach() - points)
+    return refined.where(solved, torch.nan)
+
+
+def _newton_step(points: Tensor, plate: ThinPlate, residual: Tensor) -> Float[Tensor, "B K 2"]:
+    """The step in the warped image that changes where points come from by the residual: J^-1 residual, J the slope of `origins`."""
+    offset, squared = _to_controls(points.detach(), math.isqrt(plate.weights.shape[1]))
+    slope = offset * (1 + (squared + 1e-12).log())[..., None]  # of U at each control: K x N x 2
+    jacobian = plate.affine[:, None, :, :2] + torch.einsum("bni,bknj->bkij", plate.weights, slope)
+    (a, b), (c, d) = (row.unbind(-1) for row in jacobian.unbind(-2))
+    x, y = residual.unbind(-1)
+    return torch.stack([d * x - b * y, a * y - c * x], -1) / (a * d - b * c)[..., None]

@@ -12,6 +12,12 @@ from landmarklib import coords, warps
 from landmarklib.noise import Drawn, Noise
 
 RANGES = {"rotation_degrees": 180.0, "scale": 0.1, "shift": 1 / 6}
+KINDS = {
+    "affine": lambda n, noise: warps.random_affine(n, noise, **RANGES),
+    "perspective": lambda n, noise: warps.random_perspective(n, noise, perspective=0.2, **RANGES),
+    "thin plate": lambda n, noise: warps.random_thin_plate(n, noise, **PLATE),
+}
+PLATE = {"controls": 5, "bend": 0.005, "strong_bend": 0.02, "rotation_degrees": 20.0, "scale": 0.05, "shift": 0.1}
 IDENTITY = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
 
 
@@ -75,14 +81,40 @@ def test_pixels_are_sampled_where_torchs_own_affine_grid_puts_them(generator):
     assert close(warps.warp_images(images, affine), F.grid_sample(images, grid, align_corners=False))
 
 
-def test_a_blob_moves_with_its_point(generator):
-    size = 41
+@pytest.mark.parametrize("draw", KINDS.values(), ids=KINDS)
+def test_a_blob_moves_with_its_point(draw, generator):
+    size = 81
     points = 0.8 * torch.rand(24, 1, 2, generator=generator) - 0.4
     images = blob_images(coords.to_pixels(points, (size, size))[:, 0], size)
-    warped, moved = warps.warp_jointly(images, points, Noise(generator), **RANGES)
-    expected = coords.to_pixels(moved, (size, size))[:, 0]
-    assert (centroid_px(warped) - expected).norm(dim=-1).max() < 0.1
+    warp = draw(24, Noise(generator))
+    expected = coords.to_pixels(warps.move(points, warp), (size, size))[:, 0]
+    assert (centroid_px(warps.warp_images(images, warp)) - expected).norm(dim=-1).max() < 0.1
     assert (centroid_px(images) - expected).norm(dim=-1).mean() > 3
+
+
+@pytest.mark.parametrize("draw", KINDS.values(), ids=KINDS)
+def test_moving_undoes_where_points_come_from(draw, generator):
+    warp, points = draw(20, Noise(generator)), 1.6 * torch.rand(20, 3, 2, generator=generator) - 0.8
+    came = warps.origins(points, warp)
+    assert (came - points).norm(dim=-1).mean() > 0.05
+    assert close(warps.move(came, warp), points)
+
+
+@pytest.mark.parametrize("draw", KINDS.values(), ids=KINDS)
+def test_images_are_sampled_where_their_pixels_come_from(draw, generator):
+    images, warp = torch.rand(3, 2, 7, 7, generator=generator), draw(3, Noise(generator))
+    axis = coords.pixel_centres(7)
+    pixels = torch.cartesian_prod(axis, axis).flip(-1).expand(3, -1, -1)  # rows of pixels, x first
+    expected = F.grid_sample(images, warps.origins(pixels, warp).view(3, 7, 7, 2), align_corners=False)
+    assert close(warps.warp_images(images, warp), expected)
+
+
+@pytest.mark.parametrize("draw", KINDS.values(), ids=KINDS)
+def test_the_slope_of_a_moved_point(draw, generator):
+    warp = draw(2, Noise(generator))
+    warp = warps.ThinPlate(*(part.double() for part in warp)) if isinstance(warp, tuple) else warp.double()
+    points = (torch.rand(2, 3, 2, generator=generator).double() - 0.5).requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: warps.move(p, warp), points)
 
 
 def test_images_and_points_move_by_the_same_drawn_map(generator):
@@ -135,6 +167,72 @@ def test_maps_are_decided_by_the_generator():
 def test_maps_without_a_shift_are_refused(generator, shift):
     with pytest.raises(ValueError, match="shift must be positive"):
         warps.random_affine(1, Noise(generator), rotation_degrees=180.0, scale=0.1, shift=shift)
+
+
+@pytest.mark.parametrize("perspective", [-0.1, 0.5])
+def test_perspective_that_reaches_infinity_is_refused(generator, perspective):
+    with pytest.raises(ValueError, match=r"perspective must be in \[0, 0.5\)"):
+        warps.random_perspective(1, Noise(generator), perspective=perspective, **RANGES)
+
+
+def test_perspective_by_hand():
+    matrix = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 2.0, 0.5], [0.5, 0.0, 1.0]]])
+    assert close(warps.move(torch.tensor([[[1.0, 0.5], [-1.0, 0.0]]]), matrix), [[[2 / 3, 1.0], [-2.0, 1.0]]])
+
+
+def test_drawn_perspective_maps_are_an_affine_one_and_a_third_row_within_its_range():
+    matrix = warps.random_perspective(500, seeded(3), perspective=0.2, **RANGES)
+    assert torch.equal(matrix[:, :2], warps.random_affine(500, seeded(3), **RANGES))
+    assert 0.19 < matrix[:, 2, :2].abs().max() <= 0.2 and abs(matrix[:, 2, :2].mean()) < 0.01
+    assert torch.equal(matrix[:, 2, 2], torch.ones(500))
+
+
+def test_a_thin_plate_against_a_loop(generator):
+    plate, points = warps.random_thin_plate(2, Noise(generator), **PLATE), torch.rand(2, 3, 2, generator=generator)
+    expected = torch.empty(2, 3, 2)
+    for b in range(2):
+        for k in range(3):
+            x, y = points[b, k].tolist()
+            found = plate.affine[b] @ torch.tensor([x, y, 1.0])
+            for i, weight in enumerate(plate.weights[b]):
+                control = -1 + 0.5 * (i % 5), -1 + 0.5 * (i // 5)
+                r = math.dist((x, y), control)
+                found = found + weight * (r**2 * math.log(r) if r else 0.0)
+            expected[b, k] = found
+    assert close(warps.origins(points, plate), expected)
+
+
+def test_a_plate_does_not_bend_at_a_lone_control_and_bends_its_neighbour_by_hand():
+    weights = torch.zeros(1, 9, 2)
+    weights[0, 4] = torch.tensor([0.25, -0.5])  # the control at the centre of the image
+    plate = warps.ThinPlate(IDENTITY, weights)
+    bending = 0.5**2 * math.log(0.5)
+    expected = [[[0.0, 0.0], [0.5 + 0.25 * bending, -0.5 * bending]]]
+    assert close(warps.origins(torch.tensor([[[0.0, 0.0], [0.5, 0.0]]]), plate), expected)
+
+
+def test_a_point_that_a_folded_plate_sends_nowhere_is_nan():
+    weights = torch.zeros(1, 9, 2)
+    weights[0, 4, 0] = 1.0
+    plate = warps.ThinPlate(
+        torch.tensor([[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), weights
+    )  # x = r^2 log r is never below -1 / (2 e)
+    points = torch.tensor([[[-0.5, 0.0]]], requires_grad=True)
+    moved = warps.move(points, plate)
+    assert moved.isnan().all()
+
+
+def test_drawn_plates_have_the_spread_that_was_asked_for(generator):
+    plate = warps.random_thin_plate(400, Noise(generator), **PLATE)
+    calm, strong = 0.005, math.hypot(0.005, 0.02)
+    assert abs(plate.weights.std() - math.sqrt((calm**2 + strong**2) / 2)) < 5e-4
+    a, b, shift = plate.affine[:, 0, 0], plate.affine[:, 1, 0], plate.affine[:, :, 2]
+    for values, mean, sd in (
+        (torch.atan2(b, a), 0, math.radians(20)),
+        (torch.hypot(a, b), 1, 0.05),
+        (shift, 0, 0.1),
+    ):
+        assert abs(values.mean() - mean) < 0.2 * sd and abs(values.std() - sd) < 0.1 * sd
 
 
 def test_images_that_are_not_square_are_refused():
