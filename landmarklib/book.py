@@ -174,7 +174,7 @@ def generate(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "summary.md").write_text(summary(), encoding="utf-8")
     (folder / "deviations.md").write_text(deviations_page(), encoding="utf-8")
-    (folder / "status.md").write_text(report.to_html(status()) + "\n", encoding="utf-8")
+    (folder / "status.md").write_text(status_page(), encoding="utf-8")
     (folder / "data.md").write_text(data_page(), encoding="utf-8")
     for name in datasets.names():
         figures.examples(datasets.get(name)).savefig(folder / f"{name}.png")
@@ -194,7 +194,7 @@ def summary() -> str:
 def _summary_line(paper: str, entry: dict) -> list[str]:
     line = [paper, entry["table"], entry["dataset"]]
     if "run" not in entry:
-        return [*line, "planned", "planned", entry["what"]]
+        return [*line, "planned", "–", entry["what"]]
     table = tables.get(entry["run"])
     runs, _ = report.read(table)
     cells, of, _, _ = report.state(table, runs)
@@ -231,6 +231,8 @@ def deviations_page() -> str:
     lines = [f"- {text[0].upper()}{text[1:]} (`{path}`)" for path, text in deviations()]
     for name in tables.names():
         table = tables.get(name)
+        if not table.protocol:
+            continue
         lines += ["", f"**{table.title}** ({table.paper}, {table.where})", ""] + [
             f"- {text}" for text in table.protocol
         ]
@@ -276,12 +278,19 @@ def status() -> pd.DataFrame:
                 {"table": name, "budget": budget, "runs": len(part), "seeds": len({r.experiment.seed for r in part})}
                 | {"failed": sum(r.status == "failed" for r in part), "flagged": sum(bool(r.warnings) for r in part)}
                 | {
-                    "code since": record.standings(part),
+                    "code since then": record.standings(part),
                     "hours": round(sum(r.seconds for r in part) / 3600, 2),
                 }
                 | {"computed": " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "never"}
             )
     return pd.DataFrame(lines)
+
+
+def status_page() -> str:
+    """The status table without the lines that have no run, and a sentence that names those."""
+    frame = status()
+    empty = [f"{line.table} at {line.budget}" for line in frame[frame.runs == 0].itertuples()]
+    return f"{report.to_html(frame[frame.runs > 0], kind='status')}\n\nNo run is recorded yet: {', '.join(empty) or 'none is missing'}.\n"
 
 
 def remote_references(folder: Path) -> list[str]:

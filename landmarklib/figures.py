@@ -17,7 +17,7 @@ from landmarklib import claims, datasets, metrics, report
 from landmarklib.record import Record
 from landmarklib.tables import Table
 
-WIDTH = 5.4  # inches; with fonts of 10 pt still readable on a page 390 px wide
+WIDTH = 4.4  # inches; with it, fonts of 10 pt are 11 px high on a page 390 px wide
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "osD^vP"
 TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
@@ -33,18 +33,20 @@ def curve(table: Table, runs: pd.DataFrame):
     )
     for axis, family in zip(axes[:, 0], families, strict=True):
         rows = [name for name in dict.fromkeys(frame.method) if name.split(" (")[0] == family]
-        for name, colour, marker in zip(rows, COLOURS, MARKERS, strict=False):
+        for i, (name, colour, marker) in enumerate(zip(rows, COLOURS, MARKERS, strict=False)):
             part = frame[frame.method == name].sort_values("fraction")
             ours, paper = part[part.n_seeds > 0], part[part.paper.notna()]
+            beside = 1.04 ** (i - (len(rows) - 1) / 2)  # else spreads hide each other
+            spread = ours.sd.fillna(0) if ours.sd.notna().any() else None
             axis.errorbar(
-                ours.fraction, ours["mean"], ours.sd.fillna(0), color=colour, marker=marker, capsize=3, label=name
+                ours.fraction * beside, ours["mean"], spread, color=colour, marker=marker, capsize=3, label=name
             )
-            axis.plot(paper.fraction, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
+            axis.plot(paper.fraction * beside, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
         if table.rows[0].published:
             axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
         axis.set(xscale="log", yscale="log", ylabel=report.LABELS[table.metrics[0]], title=family)
         _plain_ticks(axis, sorted(frame.fraction.unique()))
-        axis.legend(fontsize=9, frameon=False)
+        axis.legend(fontsize=8, frameon=False)
         axis.grid(alpha=0.3)
     axes[-1, 0].set_xlabel("training images with landmarks [%]")
     return figure
@@ -57,7 +59,9 @@ def _plain_ticks(axis, fractions: Sequence[float]) -> None:
     axis.xaxis.set_major_locator(FixedLocator(fractions))
     axis.set_xticks(fractions, [report.percent(f).rstrip("%") for f in fractions])
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_locator(FixedLocator([0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15]))
+    low, high = axis.get_ylim()
+    fine = [0.1 * i for i in range(1, 31)] if high < 3 * low else [0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15]
+    axis.yaxis.set_major_locator(FixedLocator(fine))
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_locator(NullLocator())
 
@@ -69,11 +73,10 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
     for y, v in enumerate(verdicts):
         if np.isfinite(v.effect):
             spread = [[v.effect - v.low], [v.high - v.effect]] if np.isfinite(v.low) else None
-            axis.errorbar(
-                v.effect, y, xerr=spread, color=COLOURS[0], marker="o", capsize=4, label="ours" if y == 0 else None
-            )
-        paper = np.nanmean([c.paper for c in v.comparisons])
-        axis.plot(paper, y, color=COLOURS[1], marker="D", mfc="white", ls="", label="paper" if y == 0 else None)
+            label = None if y else "ours"
+            axis.errorbar(v.effect, y - 0.13, xerr=spread, color=COLOURS[0], marker="o", capsize=4, label=label)
+        paper, label = np.nanmean([c.paper for c in v.comparisons]), None if y else "paper"
+        axis.plot(paper, y + 0.13, color=COLOURS[1], marker="D", mfc="white", ls="", label=label)
     axis.axvline(0, color="0.4", lw=1)
     axis.set_yticks(range(len(verdicts)), [f"{v.claim.id}: {v.verdict}" for v in verdicts])
     axis.invert_yaxis()
@@ -83,84 +86,99 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
     return figure
 
 
-def gallery(
-    table: Table, records: Sequence[Record], rows: Sequence[str], fraction: float, kind: str = "fixed", seed: int = 0
-):
-    """Test images with truth, prediction and the line between them; a line of images per method. Returns a Figure.
+def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
+    """Test images with truth, prediction and the line between them; a line of images per run. Returns a Figure.
 
-    kind: `fixed` shows the same images for every method, `worst` each method's own worst ones, `best`, `median` likewise.
+    kind: `fixed` shows the same images for every run, `worst` each run's own worst ones, `best`, `median` likewise. Images are cut to where the points are.
     """
-    shown = [(row, _find(records, row, fraction, seed)) for row in rows]
-    shown = [(row, r) for row, r in shown if r is not None and r.gallery]
-    if not shown:
-        return report.Html(f"<p>No run of {', '.join(rows)} at {report.percent(fraction)} with seed {seed} yet.</p>")
+    runs = [r for r in shown if r is not None and r.gallery]
+    if not runs:
+        return report.Html("<p>The runs of this picture are not computed yet.</p>")
     plt = _pyplot()
-    entries = [[g for g in r.gallery if g["kind"] == kind][:4] for _, r in shown]
+    entries = [[g for g in r.gallery if g["kind"] == kind][:4] for r in runs]
     columns = max(len(e) for e in entries)
+    side = WIDTH / columns * 1.3
     figure, axes = plt.subplots(
-        len(shown), columns, figsize=(WIDTH, WIDTH / columns * len(shown) * 1.2), squeeze=False, layout="constrained"
+        len(runs), columns, figsize=(WIDTH, side * len(runs)), squeeze=False, layout="constrained"
     )
-    for line, (row, r), chosen in zip(axes, shown, entries, strict=True):
+    for line, r, chosen in zip(axes, runs, entries, strict=True):
         test = datasets.split(table.dataset, "test", r.experiment.size)
         for axis, g in zip(line, chosen, strict=True):
             _draw(axis, test, g)
-        line[0].set_ylabel(row, fontsize=9)
+        line[0].set_ylabel(r.experiment.row.replace(" (", "\n("), fontsize=9)
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
     return figure
 
 
+def of(records: Sequence[Record], rows: Sequence[str], fraction: float, seed: int = 0) -> list[Record]:
+    """The run of each of these rows at that label fraction with that seed, where there is one."""
+    done = {(r.experiment.row, r.experiment.fraction, r.experiment.seed): r for r in records if r.status == "done"}
+    return [done[row, fraction, seed] for row in rows if (row, fraction, seed) in done]
+
+
 def best(records: Sequence[Record], row: str) -> Record | None:
     """The run of that row with the best validation value: what one would keep. None if there is none."""
-    done = [r for r in records if r.experiment.row == row and r.status == "done" and r.curve]
-    if not done:
-        return None
-    select = done[0].experiment.select
-    sign = 1 if metrics.LOWER_IS_BETTER[select] else -1
-    return min(done, key=lambda r: min(sign * point["validation"][select] for point in r.curve))
+    return min(_of_row(records, row), key=_validation, default=None)
+
+
+def worst(records: Sequence[Record], row: str) -> Record | None:
+    """The run of that row with the worst validation value. None if there is none."""
+    return max(_of_row(records, row), key=_validation, default=None)
+
+
+def _of_row(records: Sequence[Record], row: str) -> list[Record]:
+    return [r for r in records if r.experiment.row == row and r.status == "done" and r.curve]
+
+
+def _validation(r: Record) -> float:
+    """What the kept weights reached on validation images, as a number of which less is better."""
+    sign = 1 if metrics.LOWER_IS_BETTER[r.experiment.select] else -1
+    return min(sign * point["validation"][r.experiment.select] for point in r.curve)
 
 
 def starts(table: Table, runs: pd.DataFrame):
     """Accuracy against the share of points on their own shape, a mark per start. Returns a Figure."""
     plt = _pyplot()
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
+    axis.axhline(99, color="0.4", lw=1, ls="--", label="accuracy in the paper")
     for row, colour, marker in zip(table.rows, COLOURS[1::-1], MARKERS, strict=False):
         part = runs[(runs.row == row.name) & (runs.status == "done")] if len(runs) else runs
         if len(part):
-            axis.scatter(
-                part.own_percent, part.accuracy_percent, color=colour, marker=marker, s=60, alpha=0.7, label=row.name
-            )
-    axis.axhline(99, color="0.4", lw=1, ls="--", label="accuracy in the paper")
-    axis.set(
-        xlabel=report.LABELS["own_percent"], ylabel=report.LABELS["accuracy_percent"], xlim=(45, 102), ylim=(48, 102)
-    )
-    axis.legend(frameon=False, loc="lower right")
+            style = {"facecolor": "none", "edgecolor": colour, "marker": marker, "s": 50, "lw": 1.5}
+            label = f"{row.name}, {len(part)} starts"
+            axis.scatter(part.own_percent, part.accuracy_percent, **style, label=label)
+            for (x, y), n in part.groupby([part.own_percent.round(), part.accuracy_percent.round()]).size().items():
+                if 1 < n and x < 90:  # starts that lock alike hide each other
+                    axis.annotate(f"{n} starts", (x, y), (8, 0), textcoords="offset points", va="center", fontsize=9)
+    low = runs.accuracy_percent.min() if len(runs) else 80
+    axis.set(xlabel=report.LABELS["own_percent"], ylabel=report.LABELS["accuracy_percent"])
+    axis.set(xlim=(45, 103), ylim=(min(80, low - 2), 101))
+    axis.legend(loc="center left", fontsize=8)
     axis.grid(alpha=0.3)
     return figure
 
 
-def _find(records: Sequence[Record], row: str, fraction: float, seed: int) -> Record | None:
-    for r in records:
-        if (r.experiment.row, r.experiment.fraction, r.experiment.seed, r.status) == (row, fraction, seed, "done"):
-            return r
-    return None
-
-
 def _draw(axis, test, g: dict) -> None:
+    """One image, cut to a square around truth and prediction."""
     found, truth = np.array(g["points"]), test.points[g["index"]]
+    both, side = np.concatenate([truth, found]), test.images.shape[-1]
+    low, high = both.min(0), both.max(0)
+    half = max(0.17 * side, (high - low).max() / 2 + 0.09 * side)
+    (x, y) = (low + high) / 2
     axis.imshow(test.images[g["index"], 0], cmap="gray", vmin=0, vmax=255)
     for a, b in zip(truth, found, strict=True):
         axis.plot(*zip(a, b, strict=True), color=ERROR, lw=1.5, zorder=2)
-    axis.scatter(*truth.T, color=TRUTH, marker="o", s=18, label="truth", zorder=3)
-    axis.scatter(*found.T, color=FOUND, marker="x", s=24, label="prediction", zorder=4)
+    axis.scatter(*truth.T, facecolor="none", edgecolor=TRUTH, lw=1.5, marker="o", s=30, label="truth", zorder=3)
+    axis.scatter(*found.T, color=FOUND, marker="x", lw=1.2, s=18, label="prediction", zorder=4)
     axis.plot([], [], color=ERROR, lw=1.5, label="error")
     axis.set_title(f"{g['error_px']:.1f} px", fontsize=9)
-    axis.set(xticks=[], yticks=[])
+    axis.set(xticks=[], yticks=[], xlim=(x - half, x + half), ylim=(y + half, y - half), facecolor="black")
 
 
 def probability_maps(table: Table, r: Record | None, n_images: int = 4):
-    """Images on top, below them the softmax of each landmark's map (brightest pixel white), predicted point as a cross. Returns a Figure."""
+    """Images on top, below them the softmax of each landmark's map (bright where it is high), predicted point as a ring. Returns a Figure."""
     plt = _pyplot()
     entries = [g for g in r.gallery if "maps" in g][:n_images] if r else []
     if not entries:
@@ -183,12 +201,18 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
             # Probabilities of a peaked softmax span many decades: the square root shows the tails.
             column[k + 1].imshow(np.sqrt(probability / 255), cmap="cividis", vmin=0, vmax=1)
             for axis in (column[0], column[k + 1]):
-                axis.scatter(*g["points"][k], color=(FOUND, COLOURS[5], *COLOURS)[k], marker="x", s=28)
+                _ring(axis, g["points"][k], COLOURS[k])
     for axis, name in zip(axes[:, 0], ["image", *names], strict=True):
         axis.set_ylabel(name, fontsize=9)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     return figure
+
+
+def _ring(axis, point: Sequence[float], colour: str) -> None:
+    """A ring that shows what is under it, in a colour with a white edge, so that it stands out on black and on white."""
+    for edge, width in (("white", 3.5), (colour, 2)):
+        axis.scatter(*point, facecolor="none", edgecolor=edge, lw=width, s=45)
 
 
 def examples(dataset: datasets.Dataset, n: int = 8):
@@ -217,6 +241,7 @@ def _pyplot():
         style="ticks",
         rc={
             "figure.dpi": 150,
+            "savefig.pad_inches": 0.08,
             "figure.facecolor": "white",
             "font.size": 10,
             "axes.titlesize": 10,

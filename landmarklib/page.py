@@ -11,15 +11,26 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from landmarklib import claims, record, report
+from landmarklib import claims, datasets, record, report
 from landmarklib.tables import Table
+
+BIN = ".venv/bin/"  # where `make` puts the commands
 
 
 def overview(
     table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
 ) -> report.Html:
-    """The page's result at one glance: the headline and the table beside the paper's."""
-    return report.Html(headline(table, runs, records, verdicts) + report.beside_paper(table, runs))
+    """The page's result at one glance: the headline and the table beside the paper's, with how to read it."""
+    return report.Html(headline(table, runs, records, verdicts) + key(table) + report.beside_paper(table, runs))
+
+
+def key(table: Table) -> report.Html:
+    """How to read the table beside the paper's."""
+    which = "lower" if report.better(table) > 0 else "higher"
+    text = f"{report.LABELS[table.metrics[0]]}, mean ± standard deviation over seeds; {which} is better. ✓: the mean is as good as the paper's or better, whatever the spread."
+    if any(row.needs_unlabelled for row in table.rows):
+        text += " Not defined: with all images labelled there is none for ELT."
+    return report.Html(f'<p class="key">{text[0].upper()}{text[1:]}</p>')
 
 
 def headline(
@@ -33,8 +44,9 @@ def headline(
     done, of, n_runs, failed = report.state(table, runs)
     text = []
     if of:
-        text.append(f"<b>{done} of the paper's {of} cells</b> are measured here, in {n_runs} runs")
-        text.append(f"{good} of {len(compared)} are as good as the paper's or better.")
+        cells = f"{done} of the paper's {of} cells" if of > 1 else f"{done} of the paper's 1 cell"
+        text.append(f"<b>{cells}</b> measured here, in {n_runs} runs")
+        text.append(f"{good} of {len(compared)} as good as the paper's or better.")
     else:
         text.append(f"{len(shown)} cells in {n_runs} runs.")
     if verdicts:
@@ -68,7 +80,8 @@ def locked(runs: pd.DataFrame) -> list[str]:
     if not n:
         return []
     return [
-        f"<b>Beware:</b> {n} of {len(done)} runs ended with dead or saturated maps. They are in the means; “Flagged runs” below names them."
+        f"<b>Beware:</b> {n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
+        "the means; “Flagged runs” below names them."
     ]
 
 
@@ -81,8 +94,8 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
     if not low:
         return []
     return [
-        f"<b>Beware:</b> the class head has not learnt at this budget in {', '.join(low)} (mean accuracy over all fractions), "
-        "so these rows cannot show what the class label is worth."
+        f"<b>Beware:</b> the class head has learnt little at this budget in {', '.join(low)} (mean accuracy over all fractions; chance is "
+        f"{100 / datasets.get(table.dataset).n_classes:.0f}%), so these rows cannot show what the class label is worth."
     ]
 
 
@@ -97,9 +110,10 @@ def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0
         for row, g in done.groupby("row", sort=False)
     ]
     rule = f"A start succeeds if accuracy reaches {enough[0]:g}% and {enough[1]:g}% of the points lie nearer to their own shape."
-    out = done[["row", "seed", "accuracy_percent", "own_percent", "error_px"]].round(2)
-    out = out.assign(succeeds=done.succeeds.map({True: "yes", False: "no"}))
-    out.columns = ["form", "start", "accuracy [%]", "own shape [%]", "distance to centre [px]", "succeeds"]
+    out = done[["row", "seed", "succeeds", "accuracy_percent", "own_percent", "error_px"]].round(2)
+    out["row"] = out.row.str.removeprefix("Seq-MT (A) ")
+    out["succeeds"] = out.succeeds.map({True: "yes", False: "no"})
+    out.columns = ["form", "start", "succeeds", "accuracy [%]", "own shape [%]", "distance to centre [px]"]
     return report.Html(f"<p>{rule} {'; '.join(counts)}.</p>{report.to_html(out)}")
 
 
@@ -131,19 +145,22 @@ def again(table: Table) -> report.Html:
     fractions = "fractions=0.02,0.3 " if table.uses_labels else ""
     lines = [
         (
-            f"landmarklib run {table.name} budget={table.default_budget}",
+            f"{BIN}landmarklib run {table.name} budget={table.default_budget}",
             "computes what is missing; stop and resume at will",
         ),
         (
-            f"landmarklib notebook {table.name} {fractions}seeds=0",
+            f"{BIN}landmarklib notebook {table.name} {fractions}seeds=0",
             "this page with other values; trains only the new cells",
         ),
     ]
     if table.uses_labels:
         lines.append(
-            (f"papermill notebooks/{table.name}.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'", "the same with papermill")
+            (
+                f"{BIN}papermill notebooks/{table.name}.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'",
+                "the same with papermill",
+            )
         )
     if "paper" in table.budgets:
-        lines.append((f"landmarklib run {table.name} budget=paper device=cuda", "the protocol in full, on a GPU"))
+        lines.append((f"{BIN}landmarklib run {table.name} budget=paper device=cuda", "our longest budget, on a GPU"))
     body = "".join(f"<dt><code>{html.escape(command)}</code></dt><dd>{text}</dd>" for command, text in lines)
     return report.Html(f"<dl>{body}</dl>")

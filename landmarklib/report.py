@@ -128,12 +128,21 @@ def beside_paper(table: Table, runs: pd.DataFrame) -> Html:
 
 def _cell(line: pd.Series, sign: int) -> str:
     good = ' <span class="good" title="as good as the paper or better">✓</span>' if sign * line.difference <= 0 else ""
-    paper = f'<br><span class="paper">paper {line.paper:g}</span>{good}' if pd.notna(line.paper) else ""
+    paper = (
+        f'<br><span class="paper">paper {_published(line.paper, line.unit)}</span>{good}'
+        if pd.notna(line.paper)
+        else ""
+    )
     if line.n_seeds == 0:
         return f'<span class="missing">{"failed" if line.failed else "not run"}</span>{paper}'
     spread = f'<span class="spread"> ± {line.sd:.2f}</span>' if line.n_seeds > 1 else ""
     note = f' <span class="failed">({line.failed} failed)</span>' if line.failed else ""
     return f"<b>{line['mean']:.2f}</b>{spread}{note}{paper}"
+
+
+def _published(value: float, unit: str) -> str:
+    """Pixels with two decimals, as the papers print them; percent as given."""
+    return f"{value:.2f}" if unit == "px" else f"{value:g}"
 
 
 def long_table(table: Table, runs: pd.DataFrame) -> Html:
@@ -150,11 +159,11 @@ def long_table(table: Table, runs: pd.DataFrame) -> Html:
     out["seeds"] = frame.n_seeds
     if frame.paper.isna().all():
         return to_html(out.assign(budget=frame.budget, tier=frame.tier.replace("", "none")))
-    out[f"paper [{table.unit}]"] = [f"{v:g}" if pd.notna(v) else "none" for v in frame.paper]
+    out[f"paper [{table.unit}]"] = [_published(v, table.unit) if pd.notna(v) else "none" for v in frame.paper]
     out["difference"] = [f"{v:+.2f}" if pd.notna(v) else "none" for v in frame.difference]
     out["same or better?"] = ["none" if pd.isna(v) else "yes" if sign * v <= 0 else "no" for v in frame.difference]
     out["budget"], out["data tier"] = frame.budget, frame.tier.replace("", "none")
-    out["failed, warned"] = [f"{f}, {w}" for f, w in zip(frame.failed, frame.warned, strict=True)]
+    out["failed, flagged"] = [f"{f}, {w}" for f, w in zip(frame.failed, frame.warned, strict=True)]
     return to_html(out)
 
 
@@ -191,12 +200,12 @@ def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
             "claim": [v.claim.id for v in verdicts],
             "in words": [v.claim.text for v in verdicts],
             "here": [v.verdict for v in verdicts],
-            f"mean effect [{table.unit}], 95% interval": [_effect(v.effect, v.low, v.high) for v in verdicts],
-            "inequalities: hold / fail / open / not run": [
+            f"mean effect [{table.unit}]": [_effect(v.effect, v.low, v.high) for v in verdicts],
+            "hold / fail / not decided / not run": [
                 " / ".join(str(v.count(x)) for x in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING))
                 for v in verdicts
             ],
-            "in the paper": ["holds" if v.paper_holds else "does not hold" for v in verdicts],
+            "by the paper's numbers": ["holds" if v.paper_holds else "does not hold" for v in verdicts],
         }
     )
     return to_html(out, kind="claims")

@@ -193,8 +193,8 @@ def test_beside_paper_where_larger_is_better():
     runs = record.frame([made(e) for e in SHAPES.experiments(seeds=[0])])
     low = rows_of(report.beside_paper(SHAPES, runs))
     high = rows_of(report.beside_paper(SHAPES, runs.assign(accuracy_percent=99.5)))
-    assert [texts[0] for texts in list(low.values())[1:]] == ["90.00 paper 99"] * 2
-    assert [texts[0] for texts in list(high.values())[1:]] == ["99.50 paper 99 ✓"] * 2
+    assert [texts[0] for texts in list(low.values())[1:]] == ["90.00 paper 99", "90.00"]
+    assert [texts[0] for texts in list(high.values())[1:]] == ["99.50 paper 99 ✓", "99.50"]
 
 
 def test_long_table_says_in_words_what_is_missing():
@@ -249,8 +249,8 @@ def test_headline_counts_cells_claims_seeds_and_failures():
     records = [*some(8.0, 9.0), *some(0.4, fraction=1.0), *[failed(r.experiment) for r in some(0.0, fraction=0.5)]]
     runs = record.frame(records)
     text = re.sub(r"<[^>]*>", "", page.headline(BLOCKS, runs, records, claims.evaluate(BLOCKS, runs)))
-    assert "2 of the paper's 46 cells are measured here, in 3 runs" in text
-    assert "1 of 2 are as good as the paper's or better" in text
+    assert "2 of the paper's 46 cells measured here, in 3 runs" in text
+    assert "1 of 2 as good as the paper's or better" in text
     assert "Of its 7 claims 7 not run." in text
     assert "Seeds per cell: 1 to 2. Budget cpu: " in text and "Data tier: paper." in text
     assert "1 runs failed and are in no mean" in text
