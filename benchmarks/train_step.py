@@ -1,17 +1,15 @@
 """What one training step costs, side by side in one run: our form against what a user would write, and against the machine's peak.
 
-Seq-MT's localiser on Blocks (60 x 60, batch 64 by default): forward, soft-argmax, landmark loss, backward, Adam. Contenders take turns, round by round, so that a
-disturbance of the machine hits all of them; the ratio is taken within each round. Useful FLOP count the literal network's multiplications and additions, whatever form
-computes them. With --processes 2 --threads 1 the cores are used as a table uses them, one process each: all processes do the same step at the same time, and their rates add
-up. Run on an idle machine:
+Seq-MT's localiser on Blocks (60 x 60, batch 64 by default): forward, soft-argmax, landmark loss, backward, Adam. Useful FLOP count the literal network's multiplications
+and additions, whatever form computes them. With --processes 2 --threads 1 the cores are used as a table uses them, one process each: all processes do the same step at the
+same time, and their rates add up. Run on an idle machine:
 
-    python benchmarks/train_step.py [--threads 2] [--processes 1] [--batch 64] [--rounds 7] [--json FILE]
+    python benchmarks/train_step.py [--threads 2] [--processes 1] [--batch 64] [--rounds 7] [--results FOLDER]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -20,12 +18,31 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
-from landmarklib import datasets, heatmaps, losses, methods
+from landmarklib import datasets, heatmaps, losses, methods, record, speed
 from landmarklib.compute import device_name
 from landmarklib.nets import plain
 
 SIZE = 60
+KINDS = {  # of an operation, by what its name contains; the first that fits counts
+    "convolutions and matrix products": ("convolution", "conv2d", "mm", "gemm", "matmul", "dot"),
+    "softmax": ("softmax",),
+    "Adam": ("adam",),
+    "copies, conversions and layouts": (
+        "copy",
+        "clone",
+        "cat",
+        "contiguous",
+        "to_",
+        "reorder",
+        "transpose",
+        "permute",
+        "fill",
+        "zero",
+    ),
+}
+REST = "element by element"
 
 
 def flops_per_image(kernel: int = 9, depth: int = 6, width: int = 8, n_maps: int = 5, size: int = SIZE) -> float:
@@ -94,8 +111,44 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) 
     return best
 
 
+def bytes_per_image(kernel: int = 9, depth: int = 6, width: int = 8, size: int = SIZE) -> float:
+    """Least traffic of one image through the large convolutions in bfloat16: each map once in and out forward; its gradient in and out, and
+    the input again, backward."""
+    return 5 * depth * width * size * size * 2
+
+
+def bandwidth(device: torch.device, seconds: float = 1.0) -> float:
+    """Best bytes a second, read and written, of copying 256 MiB."""
+    source = torch.empty(2**26, device=device)
+    target, best = torch.empty_like(source), 0.0
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        target.copy_(source)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = max(best, 2 * source.nbytes / (time.perf_counter() - start))
+    return best
+
+
+def shares(run: Callable[[], None], device: torch.device, steps: int = 5) -> dict[str, float]:
+    """Where a step's time goes: share of each kind of operation in the time that all of them take on the device."""
+    activity = ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU
+    with profile(activities=[activity]) as found:
+        for _ in range(steps):
+            run()
+    spent: dict[str, float] = {}
+    for event in found.key_averages():
+        took = event.self_device_time_total if device.type == "cuda" else event.self_cpu_time_total
+        fits = (kind for kind, words in KINDS.items() if any(word in event.key.lower() for word in words))
+        kind = next(fits, REST)
+        spent[kind] = spent.get(kind, 0.0) + took
+    total = sum(spent.values()) or 1.0
+    return {kind: took / total for kind, took in sorted(spent.items(), key=lambda item: -item[1])}
+
+
 def measure(barrier, arguments: argparse.Namespace) -> dict:
-    """Seconds of every contender's steps, round by round, and the matmul peaks, in this process."""
+    """Seconds of every contender's steps, round by round, and this process's ceilings: matrix products, memory."""
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     method = methods.get("seq_mt")
@@ -112,18 +165,11 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
         contenders["torch.compile fp32"] = (None, torch.contiguous_format, False, True)
         contenders["torch.compile bf16 channels_last"] = (None, torch.channels_last, True, True)
     steps = {name: step(*spec, arguments.batch, device) for name, spec in contenders.items()}
-    for run in steps.values():
-        run()
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(arguments.rounds):
-        for name, run in steps.items():
-            barrier.wait()
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
+    taken = speed.seconds(steps, arguments.rounds, wait=barrier.wait)
     barrier.wait()
     peak = {str(t).removeprefix("torch."): matmul_peak(t, device) for t in (torch.float32, torch.bfloat16)}
-    return {"device": device_name(device), "form": str(form), "seconds": seconds, "peak": peak}
+    ceilings = {"peak": peak, "bandwidth": bandwidth(device), "shares": shares(steps["ours"], device)}
+    return {"device": device_name(device), "form": str(form), "seconds": taken, **ceilings}
 
 
 def main() -> None:
@@ -136,7 +182,7 @@ def main() -> None:
     parser.add_argument(
         "--no-compile", dest="compile", action="store_false", help="leave torch.compile out (it needs a C++ compiler)"
     )
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--results", type=Path, default=record.results_folder() / speed.FOLDER)
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, context.Pool(arguments.processes) as pool:
@@ -144,35 +190,42 @@ def main() -> None:
         parts = pool.starmap(measure, [(barrier, arguments)] * arguments.processes, chunksize=1)
         pool.close()
         pool.join()
-    report(parts, arguments)
+    benchmark = summary(parts, arguments)
+    print(speed.show(benchmark))
+    print(speed.save(benchmark, arguments.results))
 
 
-def report(parts: list[dict], arguments: argparse.Namespace) -> None:
-    """Rates of all processes together, and how many times as fast ours is, with its 10% and 90% quantiles over rounds."""
+def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark:
+    """Rates of all processes together, and what share of the machine's ceilings ours reaches."""
     rates = {name: sum(arguments.batch / np.array(p["seconds"][name]) for p in parts) for name in parts[0]["seconds"]}
     peak = {name: sum(p["peak"][name] for p in parts) for name in parts[0]["peak"]}
-    useful = flops_per_image() * float(np.median(rates["ours"]))
-    forms = sorted({p["form"] for p in parts})
-    print(
-        f"{arguments.processes} x {parts[0]['device']}, torch {torch.__version__}, batch {arguments.batch}, {arguments.rounds} rounds"
-    )
-    print("matmul peak: " + ", ".join(f"{name} {value / 1e9:.0f} GFLOP/s" for name, value in peak.items()))
-    print(
-        f"ours ({', '.join(forms)}): {useful / 1e9:.0f} useful GFLOP/s, {useful / peak['bfloat16']:.0%} of the bf16 peak"
-    )
-    result = {
-        "device": parts[0]["device"],
-        "processes": arguments.processes,
-        "torch": torch.__version__,
-        "batch": arguments.batch,
+    memory = sum(p["bandwidth"] for p in parts)
+    rate = float(np.median(rates["ours"]))
+    useful, moved = flops_per_image() * rate, bytes_per_image() * rate
+    facts = {
+        "matrix products, measured peak": ", ".join(f"{name} {v / 1e9:,.0f} GFLOP/s" for name, v in peak.items()),
+        "ours": f"{useful / 1e9:,.0f} useful GFLOP/s, {useful / peak['bfloat16']:.0%} of the bfloat16 peak",
+        "memory": f"at least {moved / 1e9:,.1f} GB/s of the {memory / 1e9:,.0f} GB/s that a copy moves",
+        "form of the convolutions": ", ".join(sorted({p["form"] for p in parts})),
+        "where a step of ours spends its time": ", ".join(
+            f"{kind} {share:.0%}" for kind, share in parts[0]["shares"].items()
+        ),
     }
-    result |= {"form": forms, "peak_flops": peak, "useful_flops": useful, "contenders": {}}
-    for name, rate in rates.items():
-        low, middle, high = np.quantile(rates["ours"] / rate, [0.1, 0.5, 0.9]).tolist()
-        print(f"{name:<30} {np.median(rate):6.0f} images/s   ours is {middle:5.2f}x as fast ({low:.2f} to {high:.2f})")
-        result["contenders"][name] = {"images_per_second": float(np.median(rate)), "ratio": [low, middle, high]}
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    together = arguments.processes > 1
+    return speed.Benchmark(
+        name="train_step_per_core" if together else "train_step",
+        title="Training step" + ", one process a core" * together,
+        text="Seq-MT's localiser on Blocks, 60 x 60: forward, soft-argmax, landmark loss, backward, Adam. The contenders are the printed network in plain layers"
+        + (", in as many processes at the same time." if together else "."),
+        unit="images/s",
+        device=torch.device(arguments.device).type,
+        timings=tuple(speed.timings("Seq-MT", rates)),
+        facts=facts,
+        settings={n: getattr(arguments, n) for n in ("processes", "threads", "batch", "rounds")},
+        provenance=record.circumstances(
+            [Path(__file__), Path(plain.__file__), Path(heatmaps.__file__)], parts[0]["device"]
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import claims, datasets, figures, record, report, tables
+from landmarklib import claims, datasets, figures, record, report, speed, tables
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -163,19 +163,24 @@ def hide_parameters(path: Path) -> None:
 
 
 def check_results() -> None:
-    """Raise UserError for the first record that cannot be read, before any work is done."""
+    """Raise UserError for the first record or benchmark that cannot be read, before any work is done."""
     for name in tables.names():
         record.load_all(record.results_folder(), name)
+    speed.load_all(record.results_folder())
 
 
 def generate(folder: Path) -> None:
-    """Write every included part: summary of all tables, deviations, data sets with example images, status."""
+    """Write every included part: summary of all tables, deviations, data sets with example images, status, benchmarks."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "summary.md").write_text(summary(), encoding="utf-8")
     (folder / "deviations.md").write_text(deviations_page(), encoding="utf-8")
     (folder / "status.md").write_text(status_page(), encoding="utf-8")
     (folder / "data.md").write_text(data_page(), encoding="utf-8")
+    measured = speed.load_all(record.results_folder())
+    (folder / "speed.md").write_text(speed.page(measured), encoding="utf-8")
+    for b in measured:
+        figures.ratios(b).savefig(folder / f"{b.name}-{b.device}.png")
     for name in datasets.names():
         figures.examples(datasets.get(name)).savefig(folder / f"{name}.png")
 

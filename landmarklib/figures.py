@@ -1,4 +1,4 @@
-"""The pictures: label-efficiency curves, effects of the claims, galleries of predictions, probability maps. No torch.
+"""The pictures: label-efficiency curves, effects of the claims, galleries of predictions, probability maps, speeds. No torch.
 
 Galleries redraw test images from the data set's generator, so they need no picture files. Colours are Okabe and Ito's, which readers who do not
 see red and green apart can tell; markers and dashes say the same again.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from landmarklib import claims, datasets, metrics, report
+from landmarklib import claims, datasets, metrics, report, speed
 from landmarklib.record import Record
 from landmarklib.tables import Table
 
@@ -229,6 +229,40 @@ def examples(dataset: datasets.Dataset, n: int = 8):
         axis.set_title(f"class {test.attributes['class'][i] + 1}", fontsize=9)
         axis.set(xticks=[], yticks=[])
     return figure
+
+
+def ratios(benchmark: speed.Benchmark):
+    """How many times as fast ours is as each contender, on a log axis; a dot with its 10% and 90% quantiles. Returns a Figure."""
+    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+
+    plt = _pyplot()
+
+    firsts = {t.group: t for t in reversed(benchmark.timings)}
+    shown = [t for t in benchmark.timings if t is not firsts[t.group]]
+    groups = list(firsts)
+    drawn, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.34 * (len(shown) + len(groups))), layout="constrained")
+    labels, y = {}, 0.0
+    for group in groups:
+        if len(groups) > 1:
+            labels[y] = group
+            y += 1
+        for t in (t for t in shown if t.group == group):
+            low, middle, high = t.ours
+            axis.errorbar(middle, y, xerr=[[middle - low], [high - middle]], color=COLOURS[0], marker="o", capsize=3)
+            labels[y] = t.contender
+            y += 1
+    axis.axvline(1, color="0.4", lw=1)
+    axis.set(xscale="log", xlabel="ours is so many times as fast")
+    axis.xaxis.set_major_locator(FixedLocator([0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100]))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_yticks(list(labels), list(labels.values()))
+    for text in axis.get_yticklabels():
+        if len(groups) > 1 and text.get_text() in groups:
+            text.set_fontweight("bold")
+    axis.invert_yaxis()
+    axis.grid(alpha=0.3, axis="x")
+    return drawn
 
 
 def _pyplot():

@@ -82,7 +82,7 @@ def save(record: Record, folder: Path) -> Path:
     """Write the record in one step: a reader sees the old file, the new one, or none; never a part of one."""
     path = path_of(folder, record.experiment)
     text = json.dumps({"key": record.key, **asdict(record)}, indent=1, default=_refuse)
-    write_in_one_step(path, lambda file: file.write(f"{_compact(text)}\n".encode()))
+    write_in_one_step(path, lambda file: file.write(f"{compact(text)}\n".encode()))
     return path
 
 
@@ -152,22 +152,27 @@ def frame(records: list[Record]) -> pd.DataFrame:
 
 
 def provenance(experiment: Experiment, device: str, form: str) -> dict[str, Any]:
-    """Commit, state of the work tree, code digest, versions, device, form of the convolutions, date."""
+    """The circumstances of a run, and its code digest and form of the convolutions."""
+    sources = [_source(name) for name in _closure(experiment.method, experiment.dataset)]
+    code = code_digest(experiment.method, experiment.dataset)
+    return {**circumstances(sources, device), "code": code, "form": form}
+
+
+def circumstances(sources: Sequence[Path | None], device: str) -> dict[str, Any]:
+    """Commit, whether these files differ from it, versions, device, date."""
     versions = {}
     for name in ("torch", "numpy", "scipy", "pandas"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    commit, dirty = _commit([_source(name) for name in _closure(experiment.method, experiment.dataset)])
+    commit, dirty = _commit(sources)
     return {
         "commit": commit,
         "dirty": dirty,
-        "code": code_digest(experiment.method, experiment.dataset),
         "python": platform.python_version(),
         "versions": versions,
         "device": device,
-        "form": form,
         "date": datetime.now(UTC).date().isoformat(),
     }
 
@@ -249,7 +254,7 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
     return tree
 
 
-def _commit(sources: list[Path | None]) -> tuple[str, bool]:
+def _commit(sources: Sequence[Path | None]) -> tuple[str, bool]:
     """Short commit of the library's own checkout and whether these files differ from it; "" outside a checkout."""
 
     def git(*words: str) -> str:
@@ -262,7 +267,7 @@ def _commit(sources: list[Path | None]) -> tuple[str, bool]:
         return "", False
 
 
-def _compact(text: str) -> str:
+def compact(text: str) -> str:
     """Indented JSON with every list of plain values on one line: short, and still a readable diff.
 
     Only line breaks are touched: inside a JSON string there is none.

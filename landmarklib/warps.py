@@ -119,8 +119,8 @@ def origins(points: Float[Tensor, "B K 2"], warp: Warp) -> Float[Tensor, "B K 2"
     """Where points of the warped image come from: the inverse of `move`."""
     if not isinstance(warp, ThinPlate):
         return move(points, invert(warp))
-    _, squared = _to_controls(points, math.isqrt(warp.weights.shape[1]))
-    return coords.apply_affine(points, warp.affine) + _bending(squared) @ warp.weights
+    bending = _bending(_squared(*_offsets(points, math.isqrt(warp.weights.shape[1]))))
+    return coords.apply_affine(points, warp.affine) + bending @ warp.weights
 
 
 def warp_images(images: Float[Tensor, "B C H W"], warp: Warp) -> Float[Tensor, "B C H W"]:
@@ -141,8 +141,11 @@ def warp_jointly(
 
 
 def _pixel_origins(warp: Warp, side: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "B 2 H W"]:
-    """Where every pixel comes from, x and y apart. A matrix needs one sum a pixel and row of it: what x and what y contribute is known
-    by column and by row; a thin plate needs one product with what its controls contribute, which is the same for all plates."""
+    """Where every pixel comes from, x and y apart.
+
+    What x and what y contribute to a matrix's result is known by column and by row, so a pixel costs one sum. What the controls of a thin plate
+    contribute at each pixel is the same for all plates, so the batch costs one matrix product.
+    """
     axis = coords.pixel_centres(side, dtype=dtype, device=device)
     matrix = warp.affine if isinstance(warp, ThinPlate) else invert(warp)
     of_x = matrix[:, :, :1] * axis
@@ -159,14 +162,18 @@ def _pixel_bending(side: int, n: int, dtype: torch.dtype, device: torch.device) 
     """U between n x n controls and side x side pixels."""
     axis = coords.pixel_centres(side, dtype=dtype, device=device)
     pixels = torch.stack([axis.repeat(side), axis.repeat_interleave(side)], -1)
-    return _bending(_to_controls(pixels, n)[1]).T.contiguous()
+    return _bending(_squared(*_offsets(pixels, n))).T.contiguous()
 
 
-def _to_controls(points: Float[Tensor, "*B K 2"], n: int) -> tuple[Float[Tensor, "*B K N 2"], Float[Tensor, "*B K N"]]:
-    """From each of n x n controls to each point: the vector, and its length squared."""
+def _offsets(points: Float[Tensor, "*B K 2"], n: int) -> tuple[Float[Tensor, "*B K n"], Float[Tensor, "*B K n"]]:
+    """From each column of n x n controls to each point along x, and from each row along y."""
     axis = torch.linspace(-1, 1, n, dtype=points.dtype, device=points.device)
-    offset = points[..., None, :] - torch.stack([axis.repeat(n), axis.repeat_interleave(n)], -1)
-    return offset, offset.square().sum(-1)
+    return points[..., :1] - axis, points[..., 1:] - axis
+
+
+def _squared(x: Float[Tensor, "*B K n"], y: Float[Tensor, "*B K n"]) -> Float[Tensor, "*B K N"]:
+    """Squared distance to each control, row by row."""
+    return (y.square()[..., :, None] + x.square()[..., None, :]).flatten(-2)
 
 
 def _bending(squared: Tensor) -> Tensor:
@@ -189,9 +196,12 @@ def _solve(points: Float[Tensor, "B K 2"], plate: ThinPlate) -> Float[Tensor, "B
 
 def _newton_step(points: Tensor, plate: ThinPlate, residual: Tensor) -> Float[Tensor, "B K 2"]:
     """The step in the warped image that changes where points come from by the residual: J^-1 residual, J the slope of `origins`."""
-    offset, squared = _to_controls(points.detach(), math.isqrt(plate.weights.shape[1]))
-    slope = offset * (1 + (squared + 1e-12).log())[..., None]  # of U at each control: K x N x 2
-    jacobian = plate.affine[:, None, :, :2] + torch.einsum("bni,bknj->bkij", plate.weights, slope)
-    (a, b), (c, d) = (row.unbind(-1) for row in jacobian.unbind(-2))
-    x, y = residual.unbind(-1)
-    return torch.stack([d * x - b * y, a * y - c * x], -1) / (a * d - b * c)[..., None]
+    n = math.isqrt(plate.weights.shape[1])
+    x, y = _offsets(points.detach(), n)
+    slope = (1 + (_squared(x, y) + 1e-12).log()).unflatten(-1, (n, n))  # of U at each control, as a share of the offset
+    weights = plate.weights.unflatten(1, (n, n))
+    by_x = plate.affine[:, None, :, 0] + torch.einsum("bkyx,bkx,byxi->bki", slope, x, weights)
+    by_y = plate.affine[:, None, :, 1] + torch.einsum("bkyx,bky,byxi->bki", slope, y, weights)
+    (a, c), (b, d) = by_x.unbind(-1), by_y.unbind(-1)
+    right, down = residual.unbind(-1)
+    return torch.stack([d * right - b * down, a * down - c * right], -1) / (a * d - b * c)[..., None]

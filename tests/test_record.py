@@ -111,7 +111,7 @@ def test_a_disk_that_fails_leaves_the_old_file_and_no_part(saved, monkeypatch, s
     if step == "replace":
         monkeypatch.setattr(record.os, "replace", full)
     else:
-        monkeypatch.setattr(record, "_compact", full)
+        monkeypatch.setattr(record, "compact", full)
     with pytest.raises(UserError, match=r"^cannot write .*: No space left on device; choose another results folder$"):
         record.save(made(), saved.parent.parent)
     assert saved.read_bytes() == before
