@@ -1,7 +1,11 @@
 # Everything that this project does, on a machine with Python 3.11, pip and make. `make help` lists the targets.
 PYTHON ?= python3
 .DEFAULT_GOAL := help
-.PHONY: help setup book read test lab lint lock clean
+.PHONY: help setup book read test lab bench gpu lint lock clean
+# A rented GPU has no .venv: there, PYTHON itself has torch.
+RUN = PYTHONPATH=. $(if $(wildcard .venv/ok),.venv/bin/python,$(PYTHON))
+DEVICE ?= cpu
+DEADLINE ?= 360
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -34,6 +38,20 @@ test: .venv/ok  ## all tests, then the regression checks of the notebooks
 
 lab: .venv/ok  ## JupyterLab on the notebooks
 	.venv/bin/jupyter lab --notebook-dir notebooks
+
+bench:  ## every benchmark that keeps its times, on DEVICE=cpu or cuda; the machine should be idle
+	$(RUN) benchmarks/train_step.py --device $(DEVICE)
+	$(RUN) benchmarks/evaluation.py --device $(DEVICE) $(if $(filter cuda,$(DEVICE)),--images 3200)
+	$(RUN) benchmarks/table.py --device $(DEVICE) $(if $(filter cuda,$(DEVICE)),--images 3200 --seeds 5)
+	$(RUN) benchmarks/against_kornia.py --device $(DEVICE)
+	$(if $(filter cpu,$(DEVICE)),$(RUN) benchmarks/train_step.py --processes 2 --threads 1)
+
+gpu: build/gpu/tested  ## on a machine with a GPU: its tests, then DEADLINE seconds of Blocks in full; again to go on
+	$(RUN) -m landmarklib run blocks budget=paper device=cuda deadline=$(DEADLINE) results=build/gpu
+
+build/gpu/tested:
+	$(RUN) -m pytest -q -o addopts= -p no:cacheprovider tests/test_gpu.py
+	mkdir -p $(@D) && touch $@
 
 lint: .venv/ok  ## style
 	.venv/bin/ruff check .
