@@ -6,6 +6,8 @@ PYTHON ?= python3
 RUN = PYTHONPATH=. $(if $(wildcard .venv/ok),.venv/bin/python,$(PYTHON))
 DEVICE ?= cpu
 DEADLINE ?= 360
+GPU = $(findstring cuda,$(DEVICE))
+KEEP = --device $(DEVICE) --results $(if $(GPU),gpu-results,results)/benchmarks
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -40,16 +42,17 @@ lab: .venv/ok  ## JupyterLab on the notebooks
 	.venv/bin/jupyter lab --notebook-dir notebooks
 
 bench:  ## every benchmark that keeps its times, on DEVICE=cpu or cuda; the machine should be idle
-	$(RUN) benchmarks/train_step.py --device $(DEVICE)
-	$(RUN) benchmarks/evaluation.py --device $(DEVICE) $(if $(filter cuda,$(DEVICE)),--images 3200)
-	$(RUN) benchmarks/table.py --device $(DEVICE) $(if $(filter cuda,$(DEVICE)),--images 3200 --seeds 5)
-	$(RUN) benchmarks/against_kornia.py --device $(DEVICE)
-	$(if $(filter cpu,$(DEVICE)),$(RUN) benchmarks/train_step.py --processes 2 --threads 1)
+	$(RUN) benchmarks/train_step.py $(KEEP) $(if $(GPU),--no-compile)
+	$(RUN) benchmarks/evaluation.py $(KEEP) $(if $(GPU),--images 3200)
+	$(RUN) benchmarks/table.py $(KEEP) $(if $(GPU),--images 3200 --seeds 5)
+	$(RUN) benchmarks/against_kornia.py $(KEEP)
+	$(if $(GPU),,$(RUN) benchmarks/train_step.py $(KEEP) --processes 2 --threads 1)
 
-gpu: build/gpu/tested  ## on a machine with a GPU: its tests, then DEADLINE seconds of Blocks in full; again to go on
-	$(RUN) -m landmarklib run blocks budget=paper device=cuda deadline=$(DEADLINE) results=build/gpu
+gpu: build/tested-on-gpu  ## on a machine with a GPU: its tests, then DEADLINE seconds of Blocks in full; again to go on
+	$(RUN) -m landmarklib run blocks budget=paper device=cuda deadline=$(DEADLINE) results=gpu-results
 
-build/gpu/tested:
+build/tested-on-gpu: tests/test_gpu.py $(shell find landmarklib -name '*.py')
+	$(RUN) -c "import sys, torch; sys.exit(0 if torch.cuda.is_available() else 'torch sees no GPU here')"
 	$(RUN) -m pytest -q -o addopts= -p no:cacheprovider tests/test_gpu.py
 	mkdir -p $(@D) && touch $@
 

@@ -1,30 +1,34 @@
-"""Soft-argmax and warps against kornia's, side by side: the same numbers (tests/test_against_kornia.py), how much faster?
+"""Soft-argmax and warps against kornia's, side by side: the same functions (tests/test_against_kornia.py), how much faster?
 
-64 maps or one-channel images of 80 x 80 and of 128 x 128, and points on them. Run on an idle machine:
+64 maps or one-channel images of 80 x 80 and of 128 x 128, and points on them. On an idle machine:
 
     python benchmarks/against_kornia.py [--device cpu] [--threads 2] [--sides 80,128] [--rounds 15] [--results FOLDER]
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 
 import kornia.geometry.transform as theirs
 import torch
+from contenders import synchronize
 from kornia.geometry.linalg import transform_points
 from kornia.geometry.subpix import spatial_soft_argmax2d
 
-from landmarklib import heatmaps, record, speed, warps
+from landmarklib import heatmaps, speed, warps
 from landmarklib.compute import device_name
 from landmarklib.noise import Noise
 
 BATCH, POINTS, CONTROLS = 64, 68, 10
 RANGES = {"rotation_degrees": 30.0, "scale": 0.1, "shift": 0.1}
 PLATE = {"controls": CONTROLS, "bend": 0.001, "strong_bend": 0.01, **RANGES}
+TEXT = (
+    f"{BATCH} maps, one-channel images or sets of {POINTS} points at a time; a thin plate has {CONTROLS} x {CONTROLS} controls. Both compute the same function, as "
+    "`tests/test_against_kornia.py` shows; only soft-argmax counts from other ends: kornia's outermost pixel centres are at -1 and 1. What the controls of a thin plate do at "
+    "each pixel is kept from call to call here; kornia computes it for each image and call, since its controls may differ."
+)
 
 
 def forward_and_backward(read: Callable[[torch.Tensor], torch.Tensor], maps: torch.Tensor) -> None:
@@ -82,39 +86,31 @@ def pairs(side: int, device: torch.device) -> dict[str, tuple[Callable[[], objec
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--device", default="cpu")
+    parser = speed.parser(__doc__, rounds=15)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sides", type=lambda text: [int(s) for s in text.split(",")], default=[80, 128])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--results", type=Path, default=record.results_folder() / speed.FOLDER)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
-    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     found: list[speed.Timing] = []
     for side in arguments.sides:
         for what, (ours, other) in pairs(side, device).items():
             if "points" in what and side != arguments.sides[0]:
                 continue  # points know nothing of the image's size
-            taken = speed.seconds({"ours": ours, "kornia": other}, arguments.rounds, synchronize)
+            taken = speed.seconds({"ours": ours, "kornia": other}, arguments.rounds, synchronize(device))
             group = what if "points" in what else f"{what}, {side} x {side}"
             found += speed.timings(group, {name: [BATCH / s for s in values] for name, values in taken.items()})
     benchmark = speed.Benchmark(
         name="kornia",
         title="Soft-argmax and warps against kornia",
-        text=f"{BATCH} maps, one-channel images or sets of {POINTS} points at a time; a thin plate has {CONTROLS} x {CONTROLS} controls. "
-        "Both sides give the same numbers; `tests/test_against_kornia.py` compares them.",
-        unit="images/s",
+        text=TEXT,
+        unit="items/s",
         device=device.type,
         timings=tuple(found),
         settings={"kornia": metadata.version("kornia"), "rounds": arguments.rounds},
-        provenance=record.circumstances(
-            [Path(__file__), Path(warps.__file__), Path(heatmaps.__file__)], device_name(device)
-        ),
+        provenance=speed.origin(__file__, device_name(device)),
     )
-    print(speed.show(benchmark))
-    print(speed.save(benchmark, arguments.results))
+    speed.finish(benchmark, arguments.results)
 
 
 if __name__ == "__main__":

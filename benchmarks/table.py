@@ -1,34 +1,44 @@
-"""Filling a table: image passes a second over whole runs of every row of Blocks, with evaluations, one after the other and as `landmarklib run` shares them.
+"""Filling a table: image passes a second over whole runs of every row of Blocks, with evaluations, as `landmarklib run` makes them and otherwise.
 
-On a CPU: one process a core with one thread each, against one core, one process with all threads, and plain PyTorch (the printed network in float32). On a GPU: packs against
-the same runs one after the other. Runs are shortened, which counts against ours: what a run costs once is spread over fewer images. Run on an idle machine:
+On a CPU: one process a core with one thread each, against one core, one process with all threads, and plain PyTorch: the same trainer with the printed network in torch's own
+layers. On a GPU: packs against the same runs one after the other. Runs are shortened, so what a run costs once weighs more than in a table. On an idle machine:
 
-    python benchmarks/table.py [--device cpu] [--processes 2] [--images 400] [--seeds 1] [--rounds 3] [--results FOLDER]
+    python benchmarks/table.py [--device cpu] [--processes 2] [--images 400] [--seeds 1] [--methods ROW ...] [--rounds 3] [--results FOLDER]
 """
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from unittest import mock
 
 import torch
-import torch.nn.functional as F
+from contenders import printed_layers
 
-from landmarklib import compute, record, run, speed, tables
+from landmarklib import compute, run, speed, tables
 from landmarklib.experiment import Experiment
-from landmarklib.nets import honari, plain
+from landmarklib.nets import plain
+
+TEXT = (
+    "Runs of Blocks at 20% labelled, shortened, from data to record: forward and backward passes of an image a second. Plain PyTorch is the same trainer with the printed network in "
+    "torch's own layers and float32; ours computes the large convolutions in the form that is fastest, in bfloat16 where that is faster."
+)
 
 
 def runs(images: int, seeds: int, methods: list[str] | None) -> list[Experiment]:
-    """Rows of Blocks at 20% labelled, shortened, the long ones first so that processes end together."""
+    """Rows of Blocks at 20% labelled, shortened, in the table's order."""
     found = tables.get("blocks").experiments([0.2], list(range(seeds)), methods, "cpu")
     short = {"images": images, "warmup": images // 80, "n_evaluations": 1, "evaluation_images": 64, "test_images": 128}
-    return sorted((replace(e, **short) for e in found), key=lambda e: -e.passes)
+    return [replace(e, **short) for e in found]
+
+
+def start(threads: int, experiments: list[Experiment], device: str) -> None:
+    """Prepare a process: its threads, and the forms, so that no timed run has to measure them."""
+    torch.set_num_threads(threads)
+    for network in {compute.network(e) for e in experiments}:
+        compute.measured_form(*network, device)
 
 
 def ours(pack: list[Experiment], device: str) -> None:
@@ -38,7 +48,7 @@ def ours(pack: list[Experiment], device: str) -> None:
 
 def as_printed(pack: list[Experiment], device: str) -> None:
     """Train a pack with the printed network in plain layers."""
-    with mock.patch.object(honari, "pointwise", F.conv2d):
+    with printed_layers():
         compute.run(pack, device=device, form=plain.LITERAL)
 
 
@@ -53,14 +63,11 @@ def fill(pool, train: Callable, packs: list[list[Experiment]], device: str) -> N
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--device", default="cpu")
+    parser = speed.parser(__doc__, rounds=3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--methods", nargs="+", help="rows of Blocks; all without it")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=record.results_folder() / speed.FOLDER)
     arguments = parser.parse_args()
     device, experiments = arguments.device, runs(arguments.images, arguments.seeds, arguments.methods)
     single = [[e] for e in experiments]
@@ -70,7 +77,7 @@ def main() -> None:
     try:
         if device == "cpu":
             for processes, threads in ((n, 1), (1, 1), (1, n)):
-                pools.append(context.Pool(processes, torch.set_num_threads, (threads,)))
+                pools.append(context.Pool(processes, start, (threads, experiments, device)))
             many, one, threaded = pools
             contenders = {
                 f"{n} processes of one thread": partial(fill, many, ours, single, device),
@@ -80,9 +87,8 @@ def main() -> None:
                 f"plain PyTorch, one process of {n} threads": partial(fill, threaded, as_printed, single, device),
             }
         else:
-            folder = Path("no state of a run is kept here")
             contenders = {
-                "packs": partial(fill, None, ours, run.packed(experiments, folder, device), device),
+                "packs": partial(fill, None, ours, run.packed(experiments, Path("/nonexistent"), device), device),
                 "one run after the other": partial(fill, None, ours, single, device),
             }
         taken = speed.seconds(contenders, arguments.rounds)
@@ -90,20 +96,18 @@ def main() -> None:
         for pool in pools:
             pool.terminate()
     rates = {name: [passes / s for s in values] for name, values in taken.items()}
+    settings = {name: getattr(arguments, name) for name in ("processes", "images", "seeds", "rounds")}
     benchmark = speed.Benchmark(
         name="table",
         title="A whole table",
-        text="Runs of every row of Blocks at 20% labelled, shortened, from data to record: forward and backward passes of an image a second.",
+        text=TEXT,
         unit="passes/s",
         device=torch.device(device).type,
         timings=tuple(speed.timings("Blocks", rates)),
-        settings={"runs": len(experiments), "images a run": arguments.images, "rounds": arguments.rounds},
-        provenance=record.circumstances(
-            [Path(__file__), *Path(compute.__file__).parent.rglob("*.py")], compute.device_name(torch.device(device))
-        ),
+        settings={"runs": len(experiments), **settings},
+        provenance=speed.origin(__file__, compute.device_name(torch.device(device)).split(",")[0]),
     )
-    print(speed.show(benchmark))
-    print(speed.save(benchmark, arguments.results))
+    speed.finish(benchmark, arguments.results)
 
 
 if __name__ == "__main__":

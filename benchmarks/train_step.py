@@ -13,14 +13,13 @@ import argparse
 import multiprocessing
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from landmarklib import datasets, heatmaps, losses, methods, record, speed
+from landmarklib import datasets, heatmaps, losses, methods, speed
 from landmarklib.compute import device_name
 from landmarklib.nets import plain
 
@@ -42,7 +41,7 @@ KINDS = {  # of an operation, by what its name contains; the first that fits cou
         "zero",
     ),
 }
-REST = "element by element"
+REST = "everything else"
 
 
 def flops_per_image(kernel: int = 9, depth: int = 6, width: int = 8, n_maps: int = 5, size: int = SIZE) -> float:
@@ -111,10 +110,12 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) 
     return best
 
 
-def bytes_per_image(kernel: int = 9, depth: int = 6, width: int = 8, size: int = SIZE) -> float:
-    """Least traffic of one image through the large convolutions in bfloat16: each map once in and out forward; its gradient in and out, and
-    the input again, backward."""
-    return 5 * depth * width * size * size * 2
+def bytes_per_image(itemsize: int, kernel: int = 9, depth: int = 6, width: int = 8, size: int = SIZE) -> float:
+    """Least traffic of one image through the large convolutions: forward each map in and out; backward its gradient in, its input in, and the
+    input's gradient out, which the first layer does not need."""
+    layers = [(1, width)] + [(width, width)] * (depth - 1)
+    maps = sum(2 * a + 2 * b + a * (i > 0) for i, (a, b) in enumerate(layers))
+    return maps * size * size * itemsize
 
 
 def bandwidth(device: torch.device, seconds: float = 1.0) -> float:
@@ -165,24 +166,31 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
         contenders["torch.compile fp32"] = (None, torch.contiguous_format, False, True)
         contenders["torch.compile bf16 channels_last"] = (None, torch.channels_last, True, True)
     steps = {name: step(*spec, arguments.batch, device) for name, spec in contenders.items()}
-    taken = speed.seconds(steps, arguments.rounds, wait=barrier.wait)
-    barrier.wait()
+    try:
+        taken = speed.seconds(steps, arguments.rounds, wait=barrier.wait if arguments.processes > 1 else None)
+        barrier.wait()
+    except BaseException:
+        barrier.abort()  # else the other processes wait for this one
+        raise
     peak = {str(t).removeprefix("torch."): matmul_peak(t, device) for t in (torch.float32, torch.bfloat16)}
     ceilings = {"peak": peak, "bandwidth": bandwidth(device), "shares": shares(steps["ours"], device)}
-    return {"device": device_name(device), "form": str(form), "seconds": taken, **ceilings}
+    return {
+        "device": device_name(device),
+        "form": str(form),
+        "itemsize": form.dtype.itemsize,
+        "seconds": taken,
+        **ceilings,
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = speed.parser(__doc__, rounds=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--no-compile", dest="compile", action="store_false", help="leave torch.compile out (it needs a C++ compiler)"
     )
-    parser.add_argument("--results", type=Path, default=record.results_folder() / speed.FOLDER)
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, context.Pool(arguments.processes) as pool:
@@ -191,8 +199,7 @@ def main() -> None:
         pool.close()
         pool.join()
     benchmark = summary(parts, arguments)
-    print(speed.show(benchmark))
-    print(speed.save(benchmark, arguments.results))
+    speed.finish(benchmark, arguments.results)
 
 
 def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark:
@@ -201,7 +208,7 @@ def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark
     peak = {name: sum(p["peak"][name] for p in parts) for name in parts[0]["peak"]}
     memory = sum(p["bandwidth"] for p in parts)
     rate = float(np.median(rates["ours"]))
-    useful, moved = flops_per_image() * rate, bytes_per_image() * rate
+    useful, moved = flops_per_image() * rate, bytes_per_image(parts[0]["itemsize"]) * rate
     facts = {
         "matrix products, measured peak": ", ".join(f"{name} {v / 1e9:,.0f} GFLOP/s" for name, v in peak.items()),
         "ours": f"{useful / 1e9:,.0f} useful GFLOP/s, {useful / peak['bfloat16']:.0%} of the bfloat16 peak",
@@ -213,8 +220,8 @@ def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark
     }
     together = arguments.processes > 1
     return speed.Benchmark(
-        name="train_step_per_core" if together else "train_step",
-        title="Training step" + ", one process a core" * together,
+        name="train_step_processes" if together else "train_step",
+        title="Training step" + f", {arguments.processes} processes" * together,
         text="Seq-MT's localiser on Blocks, 60 x 60: forward, soft-argmax, landmark loss, backward, Adam. The contenders are the printed network in plain layers"
         + (", in as many processes at the same time." if together else "."),
         unit="images/s",
@@ -222,9 +229,7 @@ def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark
         timings=tuple(speed.timings("Seq-MT", rates)),
         facts=facts,
         settings={n: getattr(arguments, n) for n in ("processes", "threads", "batch", "rounds")},
-        provenance=record.circumstances(
-            [Path(__file__), Path(plain.__file__), Path(heatmaps.__file__)], parts[0]["device"]
-        ),
+        provenance=speed.origin(__file__, parts[0]["device"]),
     )
 
 

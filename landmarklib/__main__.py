@@ -91,6 +91,22 @@ def parser() -> Parser:
         action="store_true",
         help="train the quickstart on this machine instead of showing its committed records",
     )
+    data = commands.add_parser("data", help="The data sets on this machine.").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    for name, command, text in (
+        ("list", list_data, "The data sets: which are here, their licence, how to get the rest."),
+        ("check", check_data, "Read a whole archive: lists, counts, every image, every point."),
+    ):
+        sub = data.add_parser(name, help=text, description=text)
+        sub.add_argument(
+            "--data", help="folder of the archives; else LANDMARKLIB_DATA, else ~/.local/share/landmarklib"
+        )
+        sub.set_defaults(command=command)
+        if name == "list":
+            sub.add_argument("--json", action="store_true", help="for programs")
+        else:
+            sub.add_argument("name")
     sub = commands.add_parser("results", help="Take records of another machine home.").add_subparsers(
         metavar="COMMAND", required=True
     )
@@ -292,6 +308,27 @@ def import_results(arguments: argparse.Namespace) -> None:
     folder = record.results_folder()
     new, here = importing.import_records(Path(arguments.folder), folder)
     print(f"{new} record{'s' * (new != 1)} imported into {folder}; {here} there already")
+
+
+def list_data(arguments: argparse.Namespace) -> None:
+    """Print every data set, where it is, and how to get it."""
+    from landmarklib import data
+
+    frame = data.overview(arguments.data)
+    if arguments.json:
+        print(json.dumps(frame.to_dict("records"), indent=1))
+        return
+    for line in frame.itertuples():
+        print(f"{line.name:<12} {line.tier:<9} {line.here}\n{'':<12} licence: {line.licence}")
+        if line.here == "missing":
+            print(f"{'':<12} to get it: {line.obtain}")
+
+
+def check_data(arguments: argparse.Namespace) -> None:
+    """Check one archive."""
+    from landmarklib import data
+
+    print(data.check(arguments.name, arguments.data))
 
 
 def build_book(arguments: argparse.Namespace) -> None:

@@ -182,7 +182,8 @@ def generate(folder: Path) -> None:
     for b in measured:
         figures.ratios(b).savefig(folder / f"{b.name}-{b.device}.png")
     for name in datasets.names():
-        figures.examples(datasets.get(name)).savefig(folder / f"{name}.png")
+        if datasets.get(name).load:
+            figures.examples(datasets.get(name)).savefig(folder / f"{name}.png")
 
 
 def summary() -> str:
@@ -250,24 +251,24 @@ def data_page() -> str:
     for name in datasets.names():
         d = datasets.get(name)
         counts = ", ".join(f"{n:,} {split}" for split, n in d.counts.items())
-        facts = {
-            "images": f"{counts}, {d.size} x {d.size} px",
-            "landmarks": "; ".join(d.landmarks),
-            "classes": d.n_classes,
-        }
-        facts |= {"tier": d.tier, "licence": d.licence, "how to get it": d.obtain, "source": d.citation}
-        picture = [
-            f"```{{image}} _generated/{name}.png",
-            f":alt: Eight test images of {d.title} with true landmarks.",
-            "```",
-        ]
-        parts += [f"## {d.title}", "", *picture, ""]
-        parts += [report.to_html(pd.DataFrame(facts.items(), columns=["what", d.title]), sortable=False), ""]
-        parts += (
-            ["What the paper leaves open, and what is assumed here:", ""]
-            + [f"- {text}" for text in d.assumptions]
-            + [""]
+        facts = {"images": f"{counts}, used at {d.size} x {d.size} px", "landmarks": "; ".join(d.landmarks)}
+        classes = ({"class": d.n_classes} if d.n_classes else {}) | dict(d.attributes)
+        facts["attributes"] = (
+            ", ".join(f"{attribute} ({n or 'a real number'})" for attribute, n in classes.items()) or "none"
         )
+        facts |= {"tier": d.tier, "licence": d.licence, "how to get it": d.obtain, "source": d.citation}
+        if d.read:
+            facts["layout"] = f"{d.folder}/: {d.layout}"
+        parts += [f"## {d.title}", ""]
+        if d.load:  # pictures of other sets may not be passed on
+            alt = f":alt: Eight test images of {d.title} with true landmarks."
+            parts += [f"```{{image}} _generated/{name}.png", alt, "```", ""]
+        parts += [report.to_html(pd.DataFrame(facts.items(), columns=["what", d.title]), sortable=False), ""]
+        for title, texts in (
+            ("What the paper leaves open, and what is assumed here:", d.assumptions),
+            ("Traps:", d.traps),
+        ):
+            parts += [title, "", *(f"- {text}" for text in texts), ""] if texts else []
     return "\n".join(parts)
 
 
@@ -295,7 +296,8 @@ def status_page() -> str:
     """The status table without the lines that have no run, and a sentence that names those."""
     frame = status()
     empty = [f"{line.table} at {line.budget}" for line in frame[frame.runs == 0].itertuples()]
-    return f"{report.to_html(frame[frame.runs > 0], kind='status')}\n\nNo run is recorded yet: {', '.join(empty) or 'none is missing'}.\n"
+    missing = f"\nNo run is recorded yet of {', '.join(empty)}.\n" if empty else ""
+    return f"{report.to_html(frame[frame.runs > 0], kind='status')}\n{missing}"
 
 
 def remote_references(folder: Path) -> list[str]:

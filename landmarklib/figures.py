@@ -54,14 +54,14 @@ def curve(table: Table, runs: pd.DataFrame):
 
 def _plain_ticks(axis, fractions: Sequence[float]) -> None:
     """Ticks at the label fractions, and error ticks as plain numbers: the defaults of a log axis print powers of ten over each other."""
-    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+    from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
     axis.xaxis.set_major_locator(FixedLocator(fractions))
     axis.set_xticks(fractions, [report.percent(f).rstrip("%") for f in fractions])
     axis.xaxis.set_minor_locator(NullLocator())
     low, high = axis.get_ylim()
-    fine = [0.1 * i for i in range(1, 31)] if high < 3 * low else [0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15]
-    axis.yaxis.set_major_locator(FixedLocator(fine))
+    coarse = FixedLocator([0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30])
+    axis.yaxis.set_major_locator(MaxNLocator(6) if high < 3 * low else coarse)
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_locator(NullLocator())
 
@@ -70,10 +70,12 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
     """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure."""
     plt = _pyplot()
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.5 * len(verdicts)), layout="constrained")
+    labelled: set[str] = set()
     for y, v in enumerate(verdicts):
         if np.isfinite(v.effect):
             spread = [[v.effect - v.low], [v.high - v.effect]] if np.isfinite(v.low) else None
-            label = None if y else "ours"
+            label = None if "ours" in labelled else "ours"
+            labelled.add("ours")
             axis.errorbar(v.effect, y - 0.13, xerr=spread, color=COLOURS[0], marker="o", capsize=4, label=label)
         paper, label = np.nanmean([c.paper for c in v.comparisons]), None if y else "paper"
         axis.plot(paper, y + 0.13, color=COLOURS[1], marker="D", mfc="white", ls="", label=label)
@@ -93,7 +95,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
     """
     runs = [r for r in shown if r is not None and r.gallery]
     if not runs:
-        return report.Html("<p>The runs of this picture are not computed yet.</p>")
+        return _message("The runs of this picture are not computed yet.")
     plt = _pyplot()
     entries = [[g for g in r.gallery if g["kind"] == kind][:4] for r in runs]
     columns = max(len(e) for e in entries)
@@ -112,7 +114,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
     return figure
 
 
-def of(records: Sequence[Record], rows: Sequence[str], fraction: float, seed: int = 0) -> list[Record]:
+def runs_of(records: Sequence[Record], rows: Sequence[str], fraction: float, seed: int = 0) -> list[Record]:
     """The run of each of these rows at that label fraction with that seed, where there is one."""
     done = {(r.experiment.row, r.experiment.fraction, r.experiment.seed): r for r in records if r.status == "done"}
     return [done[row, fraction, seed] for row in rows if (row, fraction, seed) in done]
@@ -152,7 +154,7 @@ def starts(table: Table, runs: pd.DataFrame):
             for (x, y), n in part.groupby([part.own_percent.round(), part.accuracy_percent.round()]).size().items():
                 if 1 < n and x < 90:  # starts that lock alike hide each other
                     axis.annotate(f"{n} starts", (x, y), (8, 0), textcoords="offset points", va="center", fontsize=9)
-    low = runs.accuracy_percent.min() if len(runs) else 80
+    low = runs.accuracy_percent.min() if "accuracy_percent" in runs else 80
     axis.set(xlabel=report.LABELS["own_percent"], ylabel=report.LABELS["accuracy_percent"])
     axis.set(xlim=(45, 103), ylim=(min(80, low - 2), 101))
     axis.legend(loc="center left", fontsize=8)
@@ -182,7 +184,7 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     plt = _pyplot()
     entries = [g for g in r.gallery if "maps" in g][:n_images] if r else []
     if not entries:
-        return report.Html("<p>This record keeps no probability maps.</p>")
+        return _message("There is no run here that keeps its probability maps.")
     dataset = datasets.get(table.dataset)
     test, size = datasets.split(table.dataset, "test", r.experiment.size), r.experiment.size
     names = [name.split(" (")[0] for name in dataset.landmarks]
@@ -206,6 +208,14 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
         axis.set_ylabel(name, fontsize=9)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
+    return figure
+
+
+def _message(text: str):
+    """A picture that says why there is none. Returns a Figure."""
+    plt = _pyplot()
+    figure = plt.figure(figsize=(WIDTH, 0.6))
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=9)
     return figure
 
 
@@ -237,7 +247,9 @@ def ratios(benchmark: speed.Benchmark):
 
     plt = _pyplot()
 
-    firsts = {t.group: t for t in reversed(benchmark.timings)}
+    firsts: dict[str, speed.Timing] = {}
+    for t in benchmark.timings:
+        firsts.setdefault(t.group, t)
     shown = [t for t in benchmark.timings if t is not firsts[t.group]]
     groups = list(firsts)
     drawn, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.34 * (len(shown) + len(groups))), layout="constrained")

@@ -1,10 +1,10 @@
-"""Records of another machine: checked as a whole, then taken home. No torch."""
+"""Records and benchmarks of another machine: checked as a whole, then taken home. No torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from landmarklib import record, tables
+from landmarklib import record, speed, tables
 from landmarklib.types import UserError
 
 
@@ -12,10 +12,12 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
     """Take over the records of another machine, TABLE/KEY.json in `source`; returns how many are new here, and how many were here.
 
     Checked before anything is written: each can be read, is of a run that its table makes today, and of today's code. A record that
-    is here stays, unless it is stale. Raises UserError that names the first file refused and counts the others.
+    is here stays, unless it is stale; a benchmark replaces the one that is here. Raises UserError that names the first file refused and
+    counts the others.
     """
-    paths = sorted(source.glob("*/*.json"))
-    if not paths:
+    measured = speed.load_all(source)
+    paths = sorted(path for path in source.glob("*/*.json") if path.parent.name != speed.FOLDER)
+    if not paths and not measured:
         raise UserError(f"{source}: no records there; expected a folder with TABLE/KEY.json")
     new, here, refused = [], 0, []
     for path in paths:
@@ -35,7 +37,9 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
         raise UserError(f"nothing was imported: {refused[0]}{others}")
     for one in new:
         record.save(one, folder)
-    return len(new), here
+    for benchmark in measured:
+        speed.save(benchmark, folder / speed.FOLDER)
+    return len(new) + len(measured), here
 
 
 def check_of_today(one: record.Record) -> None:

@@ -27,8 +27,10 @@ def overview(
 def key(table: Table) -> report.Html:
     """How to read the table beside the paper's."""
     which = "lower" if report.better(table) > 0 else "higher"
-    text = f"{report.LABELS[table.metrics[0]]}, mean ± standard deviation over seeds; {which} is better. ✓: the mean is as good as the paper's or better, whatever the spread."
-    if any(row.needs_unlabelled for row in table.rows):
+    text = f"{report.LABELS[table.metrics[0]]}, mean ± standard deviation over seeds; {which} is better."
+    if any(row.published for row in table.rows):
+        text += " ✓: the mean is as good as the paper's or better, whatever the spread."
+    if any(row.needs_unlabelled for row in table.rows) and 1 in table.fractions:
         text += " Not defined: with all images labelled there is none for ELT."
     return report.Html(f'<p class="key">{text[0].upper()}{text[1:]}</p>')
 
@@ -111,7 +113,7 @@ def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0
     ]
     rule = f"A start succeeds if accuracy reaches {enough[0]:g}% and {enough[1]:g}% of the points lie nearer to their own shape."
     out = done[["row", "seed", "succeeds", "accuracy_percent", "own_percent", "error_px"]].round(2)
-    out["row"] = out.row.str.removeprefix("Seq-MT (A) ")
+    out["row"] = [name.split(") ")[-1] for name in out.row]  # without the method, where a name says more
     out["succeeds"] = out.succeeds.map({True: "yes", False: "no"})
     out.columns = ["form", "start", "succeeds", "accuracy [%]", "own shape [%]", "distance to centre [px]"]
     return report.Html(f"<p>{rule} {'; '.join(counts)}.</p>{report.to_html(out)}")

@@ -6,6 +6,7 @@ within each round. Its file holds what was timed on which machine with which cod
 
 from __future__ import annotations
 
+import argparse
 import html
 import json
 import math
@@ -24,10 +25,8 @@ from landmarklib.types import UserError
 SCHEMA = 1
 FOLDER = "benchmarks"  # in the results folder
 QUANTILES = (0.1, 0.5, 0.9)
-LEAST, LONG = (
-    0.02,
-    3.0,
-)  # seconds that one time takes at least: a short action is repeated, how often is measured unless it is long
+LEAST = 0.02  # seconds that a time is taken over at least: a short action is repeated
+LONG = 20.0  # seconds beyond which an action is not short, whatever its first turn had to prepare
 
 
 @dataclass(frozen=True)
@@ -60,27 +59,38 @@ def seconds(
     contenders: Mapping[str, Callable[[], object]],
     rounds: int,
     synchronize: Callable[[], object] = lambda: None,
-    wait: Callable[[], object] = lambda: None,
+    wait: Callable[[], object] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds of each contender in each round, after one turn to warm up. synchronize: waits for the device; wait: for other processes."""
-    repeats = {}
+    """Seconds of each contender in each round, after turns to warm up. synchronize: waits for the device.
+
+    wait: a barrier with other processes that do the same; each time is then of one action, so that all of them overlap. Else a short action is
+    repeated.
+    """
+
+    def once(action: Callable[[], object], repeats: int = 1) -> float:
+        start = clock()
+        for _ in range(repeats):
+            action()
+        synchronize()
+        return (clock() - start) / repeats
+
+    repeats = dict.fromkeys(contenders, 1)
     for name, action in contenders.items():
-        long = _once(action, 1, synchronize) > LONG
-        repeats[name] = 1 if long else max(1, math.ceil(LEAST / _once(action, 1, synchronize)))
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, action in contenders.items():
+        if wait:
             wait()
-            taken[name].append(_once(action, repeats[name], synchronize))
+        first = once(action)  # may compile, or choose algorithms
+        if not wait and first < LONG:
+            repeats[name] = max(1, math.ceil(LEAST / min(once(action) for _ in range(3))))
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    for _ in range(rounds):
+        for name in order:
+            if wait:
+                wait()
+            taken[name].append(once(contenders[name], repeats[name]))
+        order = [*order[1:], order[0]]  # no contender always follows the same one
     return taken
-
-
-def _once(action: Callable[[], object], repeats: int, synchronize: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    for _ in range(repeats):
-        action()
-    synchronize()
-    return (time.perf_counter() - start) / repeats
 
 
 def timings(group: str, rates: Mapping[str, Sequence[float]]) -> Iterator[Timing]:
@@ -94,9 +104,32 @@ def timings(group: str, rates: Mapping[str, Sequence[float]]) -> Iterator[Timing
         )
 
 
-def save(benchmark: Benchmark, folder: Path | None = None) -> Path:
-    """Write its file, in one step, into the folder or into that of the benchmarks beside the records."""
-    path = (folder or record.results_folder() / FOLDER) / f"{benchmark.name}-{benchmark.device}.json"
+def parser(description: str, rounds: int) -> argparse.ArgumentParser:
+    """What every benchmark's command line has."""
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument(
+        "--results", type=Path, help="keep what was measured in this folder; without it, it is printed only"
+    )
+    return parser
+
+
+def finish(benchmark: Benchmark, results: Path | None) -> None:
+    """Print a benchmark, and keep it if a folder is given."""
+    print(show(benchmark))
+    if results:
+        print(save(benchmark, results))
+
+
+def origin(script: str, device: str) -> dict[str, Any]:
+    """Provenance of a benchmark: any file of the library may change a speed."""
+    return record.circumstances([Path(script), *record.PACKAGE.rglob("*.py")], device)
+
+
+def save(benchmark: Benchmark, folder: Path) -> Path:
+    """Write its file into the folder, in one step."""
+    path = folder / f"{benchmark.name}-{benchmark.device}.json"
     text = json.dumps(asdict(benchmark), indent=1)
     record.write_in_one_step(path, lambda file: file.write(f"{record.compact(text)}\n".encode()))
     return path
@@ -108,13 +141,21 @@ def load(path: Path) -> Benchmark:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["schema"] > SCHEMA:
             raise UserError(f"{path}: schema {raw['schema']}; this library reads benchmarks up to schema {SCHEMA}")
-        lines = [Timing(**{k: tuple(v) if isinstance(v, list) else v for k, v in t.items()}) for t in raw["timings"]]
+        lines = [Timing(**{**t, "rate": _quantiles(t["rate"]), "ours": _quantiles(t["ours"])}) for t in raw["timings"]]
         benchmark = Benchmark(**{**raw, "timings": tuple(lines)})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        to_html(benchmark)  # what every reader asks for
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not a benchmark of schema {SCHEMA} ({error}); delete it or measure again") from None
     if path.stem != f"{benchmark.name}-{benchmark.device}":
         raise UserError(f"{path}: is the benchmark {benchmark.name} on {benchmark.device}, and not named so")
     return benchmark
+
+
+def _quantiles(values: object) -> tuple[float, float, float]:
+    low, middle, high = (float(v) for v in values)
+    if not 0 < low <= middle <= high < math.inf:
+        raise ValueError(f"{values} are not three quantiles")
+    return low, middle, high
 
 
 def load_all(folder: Path) -> list[Benchmark]:
@@ -150,7 +191,8 @@ def to_html(benchmark: Benchmark) -> report.Html:
     p = benchmark.provenance
     versions = ", ".join(f"{name} {version}" for name, version in p.get("versions", {}).items())
     settings = ", ".join(f"{name} {value}" for name, value in benchmark.settings.items())
-    where = f"{p.get('device')}; {settings}; {versions}; commit {p.get('commit')}{' with changes' * bool(p.get('dirty'))}; {p.get('date')}"
+    commit = f"commit {p['commit']}{' with changes' * bool(p.get('dirty'))}" if p.get("commit") else ""
+    where = "; ".join(part for part in (settings, versions, commit, p.get("date", "")) if part)
     return report.Html(
         f"{report.to_html(pd.DataFrame(lines), sortable=False, kind='speed')}"
         f"{f'<ul>{facts}</ul>' if facts else ''}<p class='key'>{html.escape(where)}</p>"
@@ -166,6 +208,7 @@ def page(benchmarks: Sequence[Benchmark]) -> str:
         same = [b for b in benchmarks if b.name == name]
         parts += [f"## {same[0].title}", "", same[0].text, ""]
         for b in same:
+            parts += [f"### {b.provenance.get('device', b.device)}", ""]
             parts += [f"```{{image}} _generated/{b.name}-{b.device}.png", f":alt: {alt(b)}", "```", ""]
             parts += [to_html(b), ""]
     return "\n".join(parts)

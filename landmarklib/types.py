@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,34 @@ class Annotations:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One split of a data set as its publisher ships it: everything but the pixels.
+
+    files: path of each image below the data set's folder, with "/"; none where one file holds many images (`Dataset.images`). points: N x K x 2, xy in pixels of that file, pixel centres at integers from
+    0, wherever the publisher counts from; NaN where there is none. visible: N x K, the points that count. ids: N different strings.
+    attributes: name -> N values, classes from 0. boxes: N x 4, left, top, right, bottom in pixels, where the publisher gives one.
+    """
+
+    files: tuple[str, ...]
+    points: Float[np.ndarray, "N K 2"]
+    visible: Bool[np.ndarray, "N K"]
+    ids: tuple[str, ...]
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    boxes: Float[np.ndarray, "N 4"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: Int[np.ndarray, " n"]) -> Listing:
+        """The images at these places, in this order."""
+        index = np.asarray(index)
+        attributes = {name: values[index] for name, values in self.attributes.items()}
+        boxes = None if self.boxes is None else self.boxes[index]
+        files, ids = (tuple(names[i] for i in index) for names in (self.files, self.ids))
+        return Listing(files, self.points[index], self.visible[index], ids, attributes, boxes)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ one divided by the third coordinate. A `ThinPlate` has no inverse in closed form
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -20,7 +20,11 @@ from landmarklib import coords
 from landmarklib.noise import Noise
 
 NEWTON_STEPS = 10
-SOLVED = 1e-3  # largest distance, in [-1, 1] coordinates, at which a thin plate counts as solved for a point
+START = (
+    1.4,
+    29,
+)  # the search for a thin plate's inverse starts from a grid: how far it reaches in [-1, 1] coordinates, and its points a side
+SOLVED = 1e-4  # largest distance, in [-1, 1] coordinates, at which it counts as found
 
 
 class ThinPlate(NamedTuple):
@@ -105,9 +109,9 @@ def invert(matrix: Float[Tensor, "B R 3"]) -> Float[Tensor, "B R 3"]:
 
 
 def move(points: Float[Tensor, "B K 2"], warp: Warp) -> Float[Tensor, "B K 2"]:
-    """Where points go. A thin plate is solved by Newton's method; where it has folded and finds nothing, a point is NaN.
+    """Where points go. A thin plate is solved by Newton's method; a point that comes from nowhere near the image is NaN.
 
-    Gradient flows through the points, for a thin plate by the implicit function theorem; not to a plate.
+    Gradient flows through the points, for a thin plate by the implicit function theorem; a plate itself gets none.
     """
     if isinstance(warp, ThinPlate):
         return _solve(points, warp)
@@ -157,7 +161,8 @@ def _pixel_origins(warp: Warp, side: int, dtype: torch.dtype, device: torch.devi
     return planes[:, :2] / planes[:, 2:] if matrix.shape[1] == 3 else planes
 
 
-@cache
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # else a first use in evaluation would leave a tensor that training cannot use
 def _pixel_bending(side: int, n: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "N P"]:
     """U between n x n controls and side x side pixels."""
     axis = coords.pixel_centres(side, dtype=dtype, device=device)
@@ -183,15 +188,22 @@ def _bending(squared: Tensor) -> Tensor:
 
 def _solve(points: Float[Tensor, "B K 2"], plate: ThinPlate) -> Float[Tensor, "B K 2"]:
     """Points of the warped image that come from the given ones."""
-    with torch.no_grad():
-        found = move(points, invert(plate.affine))
-        for _ in range(NEWTON_STEPS):
-            found = found - _newton_step(found, plate, origins(found, plate) - points)
-        missed = origins(found, plate) - points
-        solved = missed.norm(dim=-1, keepdim=True) < SOLVED
-    # One more step, whose slope by the points is the implicit function's.
-    refined = found - _newton_step(found, plate, missed + points.detach() - points)
-    return refined.where(solved, torch.nan)
+    plate, target = ThinPlate(*(part.detach() for part in plate)), points.detach()
+    # The affine part alone can be far off, so the search starts from the nearest of a coarse grid over the image and its surroundings; where a
+    # plate has folded outside, a place in the image is preferred.
+    axis = torch.linspace(-START[0], START[0], START[1], dtype=points.dtype, device=points.device)
+    grid = torch.cartesian_prod(axis, axis)
+    outside = (grid.abs().amax(-1) - 1).clamp(min=0)
+    came = origins(grid.expand(len(points), -1, -1), plate)
+    found = grid[(torch.cdist(target, came) + 0.3 * outside).argmin(-1)]
+    for _ in range(NEWTON_STEPS):
+        found = found - _newton_step(found, plate, origins(found, plate) - target)
+    missed = origins(found, plate) - target
+    solved = missed.norm(dim=-1, keepdim=True) < SOLVED
+    found = found.where(solved, 0)
+    # No change in value; its slope by the points is the implicit function's.
+    found = found - _newton_step(found, plate, target - points)
+    return found.where(solved, torch.nan)
 
 
 def _newton_step(points: Tensor, plate: ThinPlate, residual: Tensor) -> Float[Tensor, "B K 2"]:

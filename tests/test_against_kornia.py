@@ -1,4 +1,4 @@
-"""The same numbers as kornia, where it has the same function; benchmarks/kornia.py compares the speed."""
+"""The same numbers as kornia, where it has the same function; benchmarks/against_kornia.py compares the speed."""
 
 from __future__ import annotations
 

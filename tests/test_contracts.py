@@ -12,13 +12,14 @@ import torch
 from landmarklib import compute, coords, datasets, evaluate, heatmaps, methods, metrics, tables
 from landmarklib.methods import Prediction
 from landmarklib.noise import Noise
-from landmarklib.types import Annotations, Batch, DataMissing, UserError
+from landmarklib.types import Batch, UserError
 
 SIZE = 16
 SMALL = {"kernel": 5, "depth": 2}
 B, N_LABELLED = 6, 4
 
 every_dataset = pytest.mark.parametrize("name", datasets.names())
+every_generated = pytest.mark.parametrize("name", [n for n in datasets.names() if datasets.get(n).load])
 every_method = pytest.mark.parametrize("name", methods.names())
 every_table = pytest.mark.parametrize("name", tables.names())
 every_term = pytest.mark.parametrize(
@@ -33,13 +34,6 @@ def seeded(seed: int = 0) -> torch.Generator:
 def small_options(name: str) -> dict:
     options = methods.get(name).OPTIONS
     return {**options, **{key: value for key, value in SMALL.items() if key in options}}
-
-
-def load(name: str, split: str, size: int) -> Annotations:
-    try:
-        return datasets.get(name).load(None, split, size)
-    except DataMissing as reason:
-        pytest.skip(str(reason))
 
 
 def build(name: str, seed: int = 0, size: int = SIZE) -> torch.nn.Module:
@@ -90,18 +84,23 @@ def test_dataset_description_is_consistent(name):
     assert [d.mirror[k] for k in d.mirror] == list(range(len(d.landmarks)))
     assert all(0 <= k < len(d.landmarks) for edge in d.skeleton for k in edge)
     assert all(a != b for a, b in d.skeleton)
-    assert {"train", "val", "test"} <= set(d.counts) and min(d.counts.values()) > 0
+    assert d.counts and min(d.counts.values()) > 0
     assert d.tier in ("paper", "open", "stand-in")
-    assert d.n_classes >= 2 and d.size > 0
-    assert all((d.title, d.unit, d.licence, d.obtain, d.citation, d.assumptions))
+    assert d.n_classes != 1 and 1 not in d.attributes.values() and d.size > 0
+    assert all((d.title, d.unit, d.licence, d.obtain, d.citation))
+    assert (d.load is None) != (d.read is None)
+    if d.read:
+        assert d.folder and d.layout
+    else:
+        assert {"train", "val", "test"} <= set(d.counts) and d.assumptions
 
 
-@every_dataset
+@every_generated
 def test_every_split_loads_with_the_shapes_it_promises(name):
     d = datasets.get(name)
     ids = set()
     for split, n in d.counts.items():
-        a = load(name, split, SIZE)
+        a = d.load(None, split, SIZE)
         assert len(a) == n and a.images.shape[1] in (1, 3) and a.images.dtype == np.uint8
         assert (len(a.images), *a.images.shape[2:]) == (n, SIZE, SIZE)
         assert a.points.shape == (n, len(d.landmarks), 2) and a.visible.shape == a.points.shape[:2]
@@ -113,7 +112,7 @@ def test_every_split_loads_with_the_shapes_it_promises(name):
         ids |= set(a.ids)
 
 
-@every_dataset
+@every_generated
 def test_splits_share_no_image(name):
     d = datasets.get(name)
     train, val, test = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from landmarklib import importing, record, tables
+from landmarklib import importing, record, speed, tables
 from landmarklib.__main__ import main
 from landmarklib.types import UserError
 
@@ -105,3 +105,19 @@ def test_the_command_says_what_came_home(capsys, monkeypatch, tmp_path):
     assert capsys.readouterr().out == f"2 records imported into {tmp_path / 'home'}; 0 there already\n"
     assert main(["results", "import", str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err.startswith("landmarklib: ") and len(devices(tmp_path / "home")) == 2
+
+
+def test_benchmarks_come_home_too_and_replace_older_ones(tmp_path):
+    def measured(rate: float) -> speed.Benchmark:
+        (timing,) = speed.timings("step", {"ours": [rate]})
+        return speed.Benchmark("step", "Step", "What.", "images/s", "cuda", (timing,))
+
+    home, source = tmp_path / "home", folder_of(tmp_path / "gpu", made(0))
+    speed.save(measured(1.0), home / speed.FOLDER)
+    speed.save(measured(2.0), source / speed.FOLDER)
+    assert importing.import_records(source, home) == (2, 0)
+    assert speed.load_all(home) == [measured(2.0)]
+    (source / speed.FOLDER / "step-cuda.json").write_text("{")
+    with pytest.raises(UserError, match=r"step-cuda.json: not a benchmark"):
+        importing.import_records(source, tmp_path / "other")
+    assert not (tmp_path / "other").exists()

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,13 +37,34 @@ def test_ratios_are_taken_round_by_round():
     assert other.rate[1] == 10.0 and other.ours == pytest.approx((1.2, 2.0, 2.8))
 
 
-def test_contenders_take_turns_and_short_ones_are_repeated():
-    calls: list[str] = []
-    taken = speed.seconds({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=2)
-    assert {name: len(values) for name, values in taken.items()} == {"a": 2, "b": 2}
-    turns = [name for i, name in enumerate(calls) if i == 0 or calls[i - 1] != name]
-    assert turns == ["a", "b"] * 3
-    assert calls.count("a") > 100
+def taken(costs: dict[str, float], rounds: int = 2, **options) -> tuple[dict[str, list[float]], list[str]]:
+    """Times and calls of contenders that cost so many seconds on a clock of their own."""
+    now, calls = [0.0], []
+
+    def act(name: str) -> None:
+        calls.append(name)
+        now[0] += costs[name]
+
+    actions = {name: partial(act, name) for name in costs}
+    return speed.seconds(actions, rounds, clock=lambda: now[0], **options), calls
+
+
+def test_contenders_take_turns_and_none_always_follows_the_same():
+    times, calls = taken({"a": 1.0, "b": 2.0})
+    assert times == {"a": [1.0, 1.0], "b": [2.0, 2.0]}
+    assert calls == [*"aaaa", *"bbbb", "a", "b", "b", "a"]  # a turn to prepare and three to judge the length
+
+
+def test_a_short_action_is_repeated_and_a_long_one_is_not_even_judged():
+    times, calls = taken({"short": 0.006, "long": 30.0}, rounds=1)
+    assert times == {"short": [pytest.approx(0.006)], "long": [30.0]}
+    assert calls.count("short") == 4 + 4 and calls.count("long") == 1 + 1
+
+
+def test_processes_that_wait_for_each_other_make_as_many_calls():
+    waits = []
+    _, calls = taken({"a": 0.001, "b": 1.0}, rounds=3, wait=lambda: waits.append(1))
+    assert calls.count("a") == calls.count("b") == 4 and len(waits) == 8
 
 
 def test_a_benchmark_survives_its_file(tmp_path):
@@ -55,6 +77,14 @@ def test_a_benchmark_survives_its_file(tmp_path):
     [
         ({"schema": 2}, "schema 2; this library reads benchmarks up to schema 1"),
         ({"timings": [{"group": "x"}]}, "not a benchmark of schema 1"),
+        ({"timings": ["x"]}, "not a benchmark of schema 1"),
+        ({"timings": [{"group": "x", "contender": "y", "rate": 3, "ours": [1, 1, 1]}]}, "not a benchmark of schema 1"),
+        (
+            {"timings": [{"group": "x", "contender": "y", "rate": [1, 1, 1], "ours": [2, 1, 1]}]},
+            "are not three quantiles",
+        ),
+        ({"facts": ["x"]}, "not a benchmark of schema 1"),
+        ({"provenance": None}, "not a benchmark of schema 1"),
         ({"name": "other"}, "is the benchmark other on cpu"),
     ],
 )
@@ -66,19 +96,28 @@ def test_a_file_that_is_no_such_benchmark_is_refused(tmp_path, change, message):
 
 
 def test_the_page_shows_ratio_spread_facts_and_origin():
-    page = speed.page([made(provenance={"device": "CPU x", "commit": "abc", "dirty": True, "date": "2026-01-01"})])
-    assert "## A thing" in page and "2.00" not in page and "4.00 (2.40 to 5.60)" in page
+    first = made(provenance={"device": "CPU x", "commit": "abc", "dirty": True, "date": "2026-01-01"})
+    page = speed.page([first, made(device="cuda")])
+    assert page.count("## A thing") == 1 and "4.00 (2.40 to 5.60)" in page
+    assert "### CPU x" in page and "### cuda" in page and "None" not in page
     assert "peak &lt;1&gt;: 7 GFLOP/s" in page and "commit abc with changes" in page
     assert speed.page([]) == "No benchmark is recorded yet.\n"
 
 
-def test_the_figure_has_a_mark_for_every_contender_but_ours():
-    figure = figures.ratios(made())
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["other"]
+def test_the_figure_has_a_mark_for_every_contender_but_ours_in_the_order_of_the_groups():
+    other = tuple(speed.timings("points", {"ours": [1.0], "third": [2.0]}))
+    for benchmark, expected in (
+        (made(), ["other"]),
+        (made(timings=made().timings + other), ["warp", "other", "points", "third"]),
+    ):
+        (axis,) = figures.ratios(benchmark).axes
+        assert [text.get_text() for text in axis.get_yticklabels()] == expected
+        assert list(axis.get_yticks()) == list(range(len(expected)))
 
 
-def test_committed_benchmarks_can_be_read():
-    speed.load_all(record.results_folder())
+def test_the_committed_benchmarks_are_those_of_the_scripts():
+    names = {"train_step", "train_step_processes", "evaluation", "table", "kornia"}
+    assert {b.name for b in speed.load_all(record.results_folder()) if b.device == "cpu"} == names
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -91,5 +130,5 @@ def test_every_benchmark_runs(name, tmp_path):
 
 
 def test_every_benchmark_that_keeps_its_times_is_run_here():
-    keeping = {path.stem for path in BENCHMARKS.glob("*.py") if "speed.save" in path.read_text(encoding="utf-8")}
+    keeping = {path.stem for path in BENCHMARKS.glob("*.py") if "speed.finish" in path.read_text(encoding="utf-8")}
     assert keeping == set(TINY)

@@ -211,15 +211,35 @@ def test_a_plate_does_not_bend_at_a_lone_control_and_bends_its_neighbour_by_hand
     assert close(warps.origins(torch.tensor([[[0.0, 0.0], [0.5, 0.0]]]), plate), expected)
 
 
-def test_a_point_that_a_folded_plate_sends_nowhere_is_nan():
+def test_a_point_from_nowhere_is_nan_and_its_neighbours_are_found_with_their_slope():
     weights = torch.zeros(1, 9, 2)
-    weights[0, 4, 0] = 1.0
-    plate = warps.ThinPlate(
-        torch.tensor([[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), weights
-    )  # x = r^2 log r is never below -1 / (2 e)
-    points = torch.tensor([[[-0.5, 0.0]]], requires_grad=True)
+    weights[0, 4, 0] = 1.0  # x comes from r^2 log r + x / 20, which is nowhere below -0.25
+    plate = warps.ThinPlate(torch.tensor([[[0.05, 0.0, 0.0], [0.0, 1.0, 0.0]]]), weights)
+    points = torch.tensor([[[-0.5, 0.0], [0.1, 0.0]]], requires_grad=True)
     moved = warps.move(points, plate)
-    assert moved.isnan().all()
+    assert moved.isnan().all(-1).tolist() == [[True, False]]
+    assert close(warps.origins(moved[:, 1:], plate), [[[0.1, 0.0]]])
+    moved[0, 1].sum().backward()
+    assert points.grad.isfinite().all() and points.grad[0, 1].norm() > 0
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own forward mode
+def test_forward_and_backward_slopes_agree(generator):
+    plate = warps.random_thin_plate(1, Noise(generator), **PLATE)
+    point = torch.tensor([0.2, -0.3])
+
+    def place(p):
+        return warps.move(p[None, None], plate)[0, 0]
+
+    assert close(torch.func.jacfwd(place)(point), torch.func.jacrev(place)(point))
+
+
+def test_a_first_use_in_inference_mode_leaves_training_possible(generator):
+    plate = warps.ThinPlate(IDENTITY, torch.zeros(1, 4, 2).requires_grad_())
+    with torch.inference_mode():
+        warps.warp_images(torch.rand(1, 1, 11, 11), plate)
+    warps.warp_images(torch.rand(1, 1, 11, 11), plate).sum().backward()
+    assert plate.weights.grad is not None
 
 
 def test_drawn_plates_have_the_spread_that_was_asked_for(generator):

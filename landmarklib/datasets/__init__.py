@@ -1,7 +1,8 @@
 """Data sets: one file each, the folder is the registry. numpy only, never a method.
 
-To add one: a new file with `load(root, split, size) -> Annotations` (raise `DataMissing` with instructions where the
-data is not here) and a constant `DATASET`. It is then found by its file name and tested by tests/test_contracts.py.
+To add one: a new file with a constant `DATASET`. A generated set has `load(root, split, size) -> Annotations`; one that is read from its publisher's
+archive has `read(folder) -> {split: Listing}`, written with the functions of `archive.py`, which find its folder and say what is wrong with a file. It is
+then found by its file name and tested by tests/test_contracts.py and tests/test_data.py.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
-from landmarklib.types import Annotations, UserError
+import numpy as np
 
-HELPERS = {"labels", "raster"}  # files of this folder that are not data sets
+from landmarklib.types import Annotations, Listing, UserError
+
+HELPERS = {"archive", "labels", "raster"}  # files of this folder that are not data sets
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,25 @@ class Dataset:
     skeleton: tuple[tuple[int, int], ...]
     counts: Mapping[str, int]  # images per split
     size: int  # side of the images in pixels, unless an experiment asks for another
-    n_classes: int
     unit: str  # of the reported error
     tier: str  # paper, open or stand-in
     licence: str
     obtain: str
     citation: str
     assumptions: tuple[str, ...]  # what the paper leaves open and is decided here
-    load: Callable[[object, str, int], Annotations]
+    n_classes: int = 0  # of the attribute `class`, where there is one
+    attributes: Mapping[str, int] = field(
+        default_factory=dict
+    )  # others: name -> number of classes, 0 for a real number
+    load: Callable[[object, str, int], Annotations] | None = None  # of a generated set
+    read: Callable[[Path], Mapping[str, Listing]] | None = None  # of a set in its publisher's layout
+    images: Callable[[Path, str], np.ndarray] | None = (
+        None  # folder, split -> N x C x H x W, where one file holds many images
+    )
+    folder: str = ""  # of that layout, below a data root
+    layout: str = ""
+    traps: tuple[str, ...] = ()  # what a reader of these files gets wrong
+    beyond: float = 0.0  # how far counted points may lie outside their image, as a share of its longer side
 
 
 def names() -> list[str]:

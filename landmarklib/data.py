@@ -1,0 +1,122 @@
+"""What `landmarklib data` does: which data sets are here, whether an archive is whole, what it looks like. No torch.
+
+Every function takes the data root that was given, or None for the usual ones (`datasets.archive.roots`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from landmarklib import datasets
+from landmarklib.datasets import Dataset, archive
+from landmarklib.types import DataMissing, Listing, UserError
+
+NAMED = 5  # offending files that a message names; the rest are counted
+
+
+def overview(root: str | Path | None = None) -> pd.DataFrame:
+    """A line per data set: name, tier, where it is, licence, how to get it."""
+    lines = []
+    for name in datasets.names():
+        d = datasets.get(name)
+        try:
+            here = str(archive.find(d.folder, root, d.obtain)) if d.folder else "generated"
+        except DataMissing:
+            here = "missing"
+        lines.append(
+            {"name": name, "title": d.title, "tier": d.tier, "here": here, "licence": d.licence, "obtain": d.obtain}
+        )
+    return pd.DataFrame(lines)
+
+
+def listings(name: str, root: str | Path | None = None) -> tuple[Path, Mapping[str, Listing]]:
+    """The folder of a data set and what it lists, split by split. Raises DataMissing, and UserError for what is wrong with it."""
+    d = datasets.get(name)
+    if d.read is None:
+        raise UserError(f"{name} is generated; it has no files")
+    folder = archive.find(d.folder, root, d.obtain)
+    return folder, d.read(folder)
+
+
+def check(name: str, root: str | Path | None = None) -> str:
+    """Read the whole archive: lists, counts, every image, every point. Returns what is there, in one line.
+
+    Raises UserError that names the first offending files and counts the rest. An archive with fewer images than the publisher's is not wrong; the
+    line says how many of how many there are.
+    """
+    d = datasets.get(name)
+    if d.read is None:
+        return f"{name}: generated, nothing to check"
+    folder, splits = listings(name, root)
+    files = [file for listing in splits.values() for file in listing.files]
+    sizes, wrong = _decode(folder, files, name)
+    for split, listing in splits.items() if d.images else ():
+        if len(images := d.images(folder, split)) != len(listing):
+            wrong.append(f"{split}: {len(images):,} images for {len(listing):,} entries")
+    wrong += [f"{file}: {text}" for listing in splits.values() for file, text in _points(d, listing, sizes)]
+    ids = [i for listing in splits.values() for i in listing.ids]
+    wrong += (
+        [f"{i}: in two splits" for i in sorted({i for i in ids if ids.count(i) > 1})]
+        if len(set(ids)) < len(ids)
+        else []
+    )
+    more = {s: len(listing) for s, listing in splits.items() if len(listing) > d.counts.get(s, 0)}
+    wrong += [f"{split}: {n:,} images, expected {d.counts.get(split, 0):,}" for split, n in more.items()]
+    if wrong:
+        rest = f"; and {len(wrong) - NAMED:,} more" if len(wrong) > NAMED else ""
+        raise UserError(f"{folder}: {len(wrong):,} faults: {'; '.join(wrong[:NAMED])}{rest}")
+    counts = ", ".join(
+        f"{split} {len(splits.get(split, ())):,}" + (f" of {n:,}" if len(splits.get(split, ())) < n else "")
+        for split, n in d.counts.items()
+    )
+    part = "" if sum(map(len, splits.values())) == sum(d.counts.values()) else "a part: "
+    return f"{name}: {part}{counts} images; all decode, and every point that counts is where it may be ({folder})"
+
+
+def _decode(folder: Path, files: list[str], name: str) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """(width, height) of every image, and what is wrong with those that cannot be decoded."""
+    sizes, wrong = {}, []
+
+    def size(file: str) -> tuple[int, int] | str:
+        try:
+            _, height, width = archive.image(archive.inside(folder, file)).shape
+            return width, height
+        except UserError as error:
+            return str(error).removeprefix(f"{folder}/")
+
+    different = list(dict.fromkeys(files))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = tqdm(
+            pool.map(size, different), total=len(different), desc=name, unit="image", disable=len(different) < 500
+        )
+        for file, outcome in zip(different, found, strict=True):
+            if isinstance(outcome, str):
+                wrong.append(outcome)
+            else:
+                sizes[file] = outcome
+    return sizes, wrong
+
+
+def _points(d: Dataset, listing: Listing, sizes: dict[str, tuple[int, int]]) -> list[tuple[str, str]]:
+    """Files whose counted points are not finite, or further outside of the image than the data set's may be."""
+    if not len(listing):
+        return []
+    names = listing.files or listing.ids
+    size = np.array(
+        [sizes.get(file, (1e9, 1e9)) for file in names], float
+    )  # an image that was not decoded bounds nothing
+    margin = d.beyond * size.max(-1)[:, None, None] + 0.5
+    low, high = listing.points < -margin, listing.points > size[:, None] - 1 + margin
+    finite = np.isfinite(listing.points).all(-1)
+    outside = ((low | high).any(-1) & listing.visible & finite).any(-1)
+    broken = (listing.visible & ~finite).any(-1)
+    return [(names[i], "a point is not a number") for i in np.flatnonzero(broken)] + [
+        (names[i], "a point lies outside of the image") for i in np.flatnonzero(outside)
+    ]

@@ -1,0 +1,130 @@
+"""Reading what publishers ship, with one clear line for whatever is wrong with it. Nothing is unpickled, and no path leaves its folder.
+
+Every function raises UserError that names the file, the place in it and what was expected.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from landmarklib.types import DataMissing, UserError
+
+HOME = Path.home() / ".local" / "share" / "landmarklib"
+BESIDE = Path(__file__).parents[3] / "shared" / "data"  # a folder of archives beside the checkout
+
+
+def roots(given: str | Path | None = None) -> list[Path]:
+    """Folders in which archives are looked for: the given one, else LANDMARKLIB_DATA, else the user's data folder; and the one beside the checkout."""
+    first = Path(given or os.environ.get("LANDMARKLIB_DATA") or HOME).expanduser()
+    return [first, *([BESIDE] if BESIDE.is_dir() and BESIDE != first else [])]
+
+
+def find(folder: str, root: str | Path | None, obtain: str) -> Path:
+    """The data set's folder below one of the roots. Raises DataMissing with how to obtain it."""
+    places = [place / folder for place in roots(root)]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise DataMissing(f"{folder}: not on this machine (looked for {', '.join(map(str, places))}). {obtain}")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file of that name below the folder. Refuses a name that leaves it."""
+    parts = PurePosixPath(name.replace("\\", "/"))
+    path = folder / parts
+    if parts.is_absolute() or ".." in parts.parts or not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{folder}: the file name {name!r} leaves the data set's folder")
+    return path
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a text file without blank ones; any line ending, with or without a byte order mark."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as text ({error})") from None
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    if not found:
+        raise UserError(f"{path}: empty")
+    return found
+
+
+def numbers(path: Path, line: int, words: Sequence[str], expected: str) -> list[float]:
+    """Words of a line as finite numbers."""
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        values = [np.nan]
+    if not np.isfinite(values).all():
+        raise UserError(f"{path}, line {line}: {' '.join(words)[:60]!r}; expected {expected}")
+    return values
+
+
+def different(path: Path, ids: Sequence[str]) -> tuple[str, ...]:
+    """The ids, if no two are the same."""
+    seen: set[str] = set()
+    for name in ids:
+        if name in seen:
+            raise UserError(f"{path}: {name} is listed twice")
+        seen.add(name)
+    return tuple(ids)
+
+
+def matrix(path: Path, key: str, shape: Sequence[int | None]) -> Float[np.ndarray, ...]:
+    """An array of a MATLAB file, in double precision. shape: None where any length will do."""
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        found = loadmat(path, variable_names=[key])
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
+    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, EOFError) as error:
+        raise UserError(f"{path}: not a MATLAB file that can be read ({error})") from None
+    return _shaped(path, key, found.get(key), shape)
+
+
+def array(path: Path, key: str, shape: Sequence[int | None]) -> np.ndarray:
+    """An array of an .npz file, as it is."""
+    import zipfile
+
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
+            value = found[key] if key in found else None
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not an .npz file of plain arrays ({error})") from None
+    return _shaped(path, key, value, shape, as_is=True)
+
+
+def _shaped(path: Path, key: str, value: object, shape: Sequence[int | None], as_is: bool = False) -> np.ndarray:
+    expected = " x ".join("any" if n is None else str(n) for n in shape)
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iufb":
+        raise UserError(f"{path}: no array of numbers {key!r} ({expected})")
+    if value.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, value.shape, strict=True)):
+        raise UserError(f"{path}: {key} is {' x '.join(map(str, value.shape))}; expected {expected}")
+    return value if as_is else value.astype(float)
+
+
+def image(path: Path, grey: bool = False) -> UInt8[np.ndarray, "C H W"]:
+    """An image as three channels, or as one. Transparency is left out."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as found:
+            if found.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):
+                raise UserError(f"{path}: colours are {found.mode}; expected RGB or grey")
+            pixels = np.asarray(found.convert("L" if grey else "RGB"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: not an image that can be decoded ({str(error).split(' object')[0]})") from None
+    return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -1,0 +1,69 @@
+"""MTFL (Zhang et al. 2014): five points, gender, smile, glasses and head pose of faces from LFW, the web and AFLW."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from landmarklib.datasets import Dataset, archive
+from landmarklib.types import Listing, UserError
+
+COLUMNS = "a path, x1 to x5, y1 to y5, gender, smile, glasses, pose"
+N_VALIDATION, SHUFFLE = 1000, 7345  # RCN's: the last tenth of a shuffle of the training list
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """The publisher's training list in two parts, and its test list, which is AFLW."""
+    training, test = (_list(folder / name) for name in ("training.txt", "testing.txt"))
+    order = np.random.RandomState(SHUFFLE).permutation(len(training))  # numpy keeps this generator's numbers for ever
+    return {"train": training[order[:-N_VALIDATION]], "val": training[order[-N_VALIDATION:]], "test": test}
+
+
+def _list(path: Path) -> Listing:
+    rows, files = [], []
+    for i, line in enumerate(archive.lines(path)):
+        words = line.split()
+        if len(words) != 15:
+            raise UserError(f"{path}, line {i + 1}: {len(words)} words; expected 15: {COLUMNS}")
+        files.append(words[0].replace("\\", "/"))
+        rows.append(archive.numbers(path, i + 1, words[1:], COLUMNS))
+    values = np.array(rows)
+    points = np.stack([values[:, :5], values[:, 5:10]], -1)
+    attributes = {}
+    for (name, n), column in zip(DATASET.attributes.items(), values[:, 10:].T, strict=True):
+        bad = np.flatnonzero(~np.isin(column, np.arange(1, n + 1)))
+        if len(bad):
+            raise UserError(f"{path}: {files[bad[0]]} has {name} {column[bad[0]]:g}; expected 1 to {n}")
+        attributes[name] = column.astype(np.int64) - 1
+    return Listing(tuple(files), points, np.ones(points.shape[:2], bool), archive.different(path, files), attributes)
+
+
+DATASET = Dataset(
+    name="mtfl",
+    title="MTFL",
+    landmarks=("left eye", "right eye", "nose", "left mouth corner", "right mouth corner"),
+    mirror=(1, 0, 2, 4, 3),
+    skeleton=((0, 2), (1, 2), (2, 3), (2, 4), (3, 4)),
+    counts={"train": 9000, "val": 1000, "test": 2995},
+    size=80,
+    unit="% of the distance of the eyes",
+    tier="paper",
+    licence="research; the images are of LFW, the web and AFLW: non-commercial, AFLW's not to be passed on",
+    obtain="Download MTFL.zip from the authors' page (mmlab.ie.cuhk.edu.hk, TCDCN) and unpack it into a folder `mtfl` below the data root.",
+    citation="Zhang et al., ECCV 2014",
+    assumptions=(
+        "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
+        "Validation images are the last 1,000 of the training list after RCN's shuffle, as honari2018 has 9,000 and 1,000.",
+    ),
+    folder="mtfl",
+    read=read,
+    attributes={"gender": 2, "smile": 2, "glasses": 2, "pose": 5},
+    layout="training.txt, testing.txt, and the images in lfw_5590/, net_7876/ and AFLW/",
+    traps=(
+        "Left and right are the image's. A line holds all five x, then all five y. Paths of the training list have backslashes.",
+        "The test images are 150 x 150 crops of 2,863 photos of AFLW; several show faces of one photo.",
+        "honari2018 prints 29,995 test images; there are 2,995.",
+        "In four test images, profiles, the left eye lies right of the right one.",
+    ),
+)

@@ -1,0 +1,74 @@
+"""What the pictures show; how they look is for eyes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from landmarklib import figures, record, report, tables
+
+TABLE = tables.get("quickstart")
+RUNS, RECORDS = report.read(TABLE, "live")
+ROWS = [row.name for row in TABLE.rows]
+
+
+@pytest.fixture(autouse=True)
+def close():
+    import matplotlib.pyplot as plt
+
+    yield
+    plt.close("all")
+
+
+def test_runs_are_found_by_row_fraction_and_seed():
+    found = figures.runs_of(RECORDS, [*ROWS, "no such row"], 0.05)
+    assert [(r.experiment.row, r.experiment.fraction) for r in found] == [(row, 0.05) for row in ROWS]
+    assert figures.runs_of(RECORDS, ROWS, 0.05, seed=9) == []
+
+
+def test_best_and_worst_are_by_validation():
+    def reached(error: float) -> record.Record:
+        return replace(RECORDS[0], curve=({"step": 1, "validation": {"error_px": error}},))
+
+    records = [reached(2.0), reached(1.0), reached(3.0)]
+    row = records[0].experiment.row
+    assert figures.best(records, row) is records[1] and figures.worst(records, row) is records[2]
+    assert figures.best(records, "no such row") is None and figures.worst([], row) is None
+
+
+def test_a_gallery_shows_each_image_cut_to_truth_and_prediction():
+    runs = figures.runs_of(RECORDS, ROWS, 0.05)
+    figure = figures.gallery(TABLE, runs)
+    assert len(figure.axes) == 2 * 4
+    for axis, entry in zip(figure.axes, [g for r in runs for g in r.gallery if g["kind"] == "fixed"], strict=True):
+        points = np.array(entry["points"])
+        (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
+        assert (points > (left, top)).all() and (points < (right, bottom)).all()
+        assert right - left == pytest.approx(bottom - top) and right - left <= 45
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda: figures.gallery(TABLE, [None]), lambda: figures.probability_maps(TABLE, None)]
+)
+def test_a_picture_without_runs_says_so(draw):
+    figure = draw()
+    assert "no" in figure.texts[0].get_text().lower()
+
+
+def test_one_seed_draws_no_spread_and_a_narrow_range_has_ticks():
+    (axis,) = figures.curve(TABLE, RUNS).axes
+    assert not any(container.has_yerr for container in axis.containers)
+    for factor in (1.0, 7.0):
+        (axis,) = figures.curve(TABLE, RUNS.assign(error_px=RUNS.error_px * factor)).axes
+        low, high = axis.get_ylim()
+        assert sum(low <= tick <= high for tick in axis.get_yticks()) >= 3
+
+
+def test_starts_are_drawn_where_every_run_failed():
+    shapes = tables.get("shapes")
+    runs, _ = report.read(shapes, "cpu")
+    assert figures.starts(shapes, runs).axes
+    failed = runs[["row", "seed", "fraction", "budget"]].assign(status="failed")
+    assert figures.starts(shapes, failed).axes
