@@ -97,6 +97,7 @@ def parser() -> Parser:
     for name, command, text in (
         ("list", list_data, "The data sets: which are here, their licence, how to get the rest."),
         ("check", check_data, "Read a whole archive: lists, counts, every image, every point."),
+        ("show", show_data, "Draw images of a data set with their points, mirror pairs and skeleton."),
     ):
         sub = data.add_parser(name, help=text, description=text)
         sub.add_argument(
@@ -107,6 +108,11 @@ def parser() -> Parser:
             sub.add_argument("--json", action="store_true", help="for programs")
         else:
             sub.add_argument("name")
+        if name == "show":
+            sub.add_argument("--split", help="by default the first one")
+            sub.add_argument(
+                "--out", default="contact-sheet.png", help="picture to write, by default contact-sheet.png"
+            )
     sub = commands.add_parser("results", help="Take records of another machine home.").add_subparsers(
         metavar="COMMAND", required=True
     )
@@ -329,6 +335,19 @@ def check_data(arguments: argparse.Namespace) -> None:
     from landmarklib import data
 
     print(data.check(arguments.name, arguments.data))
+
+
+def show_data(arguments: argparse.Namespace) -> None:
+    """Draw a contact sheet."""
+    from landmarklib import data, datasets, figures, record
+
+    shown = data.samples(arguments.name, 12, arguments.split, arguments.data)
+    figure = figures.contact_sheet(datasets.get(arguments.name), shown)
+    out = Path(arguments.out)
+    if out.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg"):
+        raise UserError(f"--out: {out} is no picture; write .png, .pdf, .svg or .jpg")
+    record.write_in_one_step(out, lambda file: figure.savefig(file, format=out.suffix[1:]))
+    print(out)
 
 
 def build_book(arguments: argparse.Namespace) -> None:

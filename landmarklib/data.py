@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,15 @@ from landmarklib.datasets import Dataset, archive
 from landmarklib.types import DataMissing, Listing, UserError
 
 NAMED = 5  # offending files that a message names; the rest are counted
+
+
+class Sample(NamedTuple):
+    """One image, C x H x W, with its points, K x 2 in its pixels."""
+
+    image: np.ndarray
+    points: np.ndarray
+    visible: np.ndarray
+    id: str
 
 
 def overview(root: str | Path | None = None) -> pd.DataFrame:
@@ -43,6 +53,33 @@ def listings(name: str, root: str | Path | None = None) -> tuple[Path, Mapping[s
         raise UserError(f"{name} is generated; it has no files")
     folder = archive.find(d.folder, root, d.obtain)
     return folder, d.read(folder)
+
+
+def samples(name: str, n: int, split: str | None = None, root: str | Path | None = None) -> list[Sample]:
+    """n images of a split, evenly spread over it; by default of the first split."""
+    d = datasets.get(name)
+    split = split or next(iter(d.counts))
+    if split not in d.counts:
+        raise UserError(f"{name}: unknown split {split!r}; known: {', '.join(d.counts)}")
+    if d.load:
+        drawn = d.load(None, split, d.size)
+        chosen = np.linspace(0, len(drawn) - 1, n).astype(int)
+        return [Sample(drawn.images[i], drawn.points[i], drawn.visible[i], drawn.ids[i]) for i in chosen]
+    folder, splits = listings(name, root)
+    listing = splits[split]
+    if not len(listing):
+        raise UserError(f"{folder}: no image of the split {split} is here")
+    chosen = np.unique(np.linspace(0, len(listing) - 1, n).astype(int))
+    packed = d.images(folder, split) if d.images else None
+    return [
+        Sample(
+            archive.image(archive.inside(folder, listing.files[i])) if packed is None else packed[i],
+            listing.points[i],
+            listing.visible[i],
+            listing.ids[i],
+        )
+        for i in chosen
+    ]
 
 
 def check(name: str, root: str | Path | None = None) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from landmarklib import claims, datasets, metrics, report, speed
+from landmarklib import claims, data, datasets, metrics, report, speed
 from landmarklib.record import Record
 from landmarklib.tables import Table
 
@@ -208,6 +208,36 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
         axis.set_ylabel(name, fontsize=9)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
+    return figure
+
+
+def contact_sheet(dataset: datasets.Dataset, shown: Sequence[data.Sample], columns: int = 4):
+    """Images cut to their points, with the skeleton; a mirror pair has one colour, round on one side and square on the other. Returns a Figure."""
+    plt = _pyplot()
+    lines = -(-len(shown) // columns)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(2 * WIDTH, 2 * WIDTH / columns * 1.1 * lines), squeeze=False, layout="constrained"
+    )
+    pairs = sorted({(min(k, m), max(k, m)) for k, m in enumerate(dataset.mirror)})
+    for axis in axes.flat[len(shown) :]:
+        axis.axis("off")
+    for axis, sample in zip(axes.flat, shown, strict=False):
+        image, points = sample.image, np.where(sample.visible[:, None], sample.points, np.nan)
+        axis.imshow(image.transpose(1, 2, 0) if len(image) == 3 else image[0], cmap="gray", vmin=0, vmax=255)
+        for edge in dataset.skeleton:
+            axis.plot(*points[list(edge)].T, color="white", lw=0.8)
+        for i, pair in enumerate(pairs):
+            for side, k in enumerate(pair if pair[0] != pair[1] else pair[:1]):
+                marker = "D" if pair[0] == pair[1] else "os"[side]
+                style = {"color": COLOURS[i % len(COLOURS)], "edgecolor": "black", "lw": 0.4, "s": 14, "zorder": 3}
+                axis.scatter(*points[k], marker=marker, **style)
+        axis.set_title(sample.id[-28:], fontsize=7)
+        axis.set(xticks=[], yticks=[])
+        if len(seen := points[np.isfinite(points).all(-1)]):
+            low, high = seen.min(0), seen.max(0)
+            half = 0.9 * (high - low).max() + 4
+            (x, y) = (low + high) / 2
+            axis.set(xlim=(x - half, x + half), ylim=(y + half, y - half), facecolor="0.5")
     return figure
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
 from readers import draw
 
-from landmarklib import data, datasets
+from landmarklib import data, datasets, figures
+from landmarklib.__main__ import main
 from landmarklib.datasets import archive
 from landmarklib.types import DataMissing, Listing, UserError
 
@@ -152,6 +154,36 @@ def test_generated_sets_need_no_check():
     assert data.check("blocks") == "blocks: generated, nothing to check"
     with pytest.raises(UserError, match="blocks is generated; it has no files"):
         data.listings("blocks")
+
+
+def test_samples_are_spread_evenly_and_come_with_their_points(little):
+    folder, state = little
+    first, last = data.samples("little", 2, root=folder.parent)
+    assert (first.id, last.id) == ("a", "c") and first.image.shape == (3, 30, 40)
+    assert last.points.tolist() == state["train"].points[2].tolist()
+    with pytest.raises(UserError, match="little: unknown split 'dev'; known: train"):
+        data.samples("little", 2, "dev", folder.parent)
+    state["train"] = state["train"][np.array([], int)]
+    with pytest.raises(UserError, match="no image of the split train is here"):
+        data.samples("little", 2, root=folder.parent)
+
+
+def test_a_contact_sheet_shows_every_image_cut_to_its_points(little):
+    folder, _ = little
+    shown = data.samples("little", 3, root=folder.parent)
+    shown[1].visible[:] = False
+    figure = figures.contact_sheet(replace(datasets.get("little"), mirror=(1, 0), skeleton=((0, 1),)), shown)
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c", ""]
+    assert [axis.get_xlim() for axis in figure.axes[:2]] == [(1.0, 9.0), (-0.5, 39.5)]
+    plt.close(figure)
+
+
+def test_the_show_command_writes_a_picture_or_says_why_not(tmp_path, capsys):
+    assert main(["data", "show", "blocks", "--out", str(tmp_path / "sheet.png")]) == 0
+    assert archive.image(tmp_path / "sheet.png").shape[2] > 500
+    assert main(["data", "show", "blocks", "--out", str(tmp_path / "sheet.txt")]) == 2
+    assert "is no picture; write .png" in capsys.readouterr().err
+    plt.close("all")
 
 
 def test_text_is_read_with_any_line_ending_and_mark(tmp_path):
