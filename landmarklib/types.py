@@ -49,7 +49,8 @@ class Listing:
 
     files: path of each image below the data set's folder, with "/"; none where one file holds many images (`Dataset.images`). points: N x K x 2, xy in pixels of that file, pixel centres at integers from
     0, wherever the publisher counts from; NaN where there is none. visible: N x K, the points that count. ids: N different strings.
-    attributes: name -> N values, classes from 0. boxes: N x 4, left, top, right, bottom in pixels, where the publisher gives one.
+    attributes: name -> N values, classes from 0. boxes: N x 4, left, top, right, bottom, where the publisher gives them; measured in
+    pixels from the image's own edge, so that 0, 0, width, height is all of it.
     """
 
     files: tuple[str, ...]
@@ -69,6 +70,15 @@ class Listing:
         boxes = None if self.boxes is None else self.boxes[index]
         files, ids = (tuple(names[i] for i in index) for names in (self.files, self.ids))
         return Listing(files, self.points[index], self.visible[index], ids, attributes, boxes)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a square is cut from a photo. around: points or box; enlarge: its side, as a multiple of the longer side of those; grey: one channel."""
+
+    around: str = "points"
+    enlarge: float = 1.5
+    grey: bool = True
 
 
 @dataclass(frozen=True)

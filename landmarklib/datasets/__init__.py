@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.types import Annotations, Listing, UserError
+from landmarklib.types import Annotations, Listing, Recipe, UserError
 
-HELPERS = {"archive", "labels", "raster"}  # files of this folder that are not data sets
+HELPERS = {"archive", "crops", "labels", "raster"}  # files of this folder that are not data sets
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Dataset:
         None  # folder, split -> N x C x H x W, where one file holds many images
     )
     folder: str = ""  # of that layout, below a data root
+    recipe: Recipe = field(default_factory=Recipe)  # how its photos are cut
     layout: str = ""
     traps: tuple[str, ...] = ()  # what a reader of these files gets wrong
     beyond: float = 0.0  # how far counted points may lie outside their image, as a share of its longer side
@@ -67,5 +68,8 @@ def get(name: str) -> Dataset:
 
 @lru_cache(maxsize=8)
 def split(name: str, which: str, size: int) -> Annotations:
-    """One split of a data set, kept in memory for the next run or figure of this process."""
-    return get(name).load(None, which, size)
+    """One split of a data set, kept in memory for the next run or figure of this process; photos as crops, which stay on the disk."""
+    from landmarklib.datasets import crops
+
+    dataset = get(name)
+    return dataset.load(None, which, size) if dataset.load else crops.load(dataset, which, size)
