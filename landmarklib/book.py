@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -251,7 +253,7 @@ def data_page() -> str:
     for name in datasets.names():
         d = datasets.get(name)
         counts = ", ".join(f"{n:,} {split}" for split, n in d.counts.items())
-        facts = {"images": f"{counts}, used at {d.size} x {d.size} px", "landmarks": "; ".join(d.landmarks)}
+        facts = {"images": f"{counts}, used at {d.size} x {d.size} px", "landmarks": named(d.landmarks)}
         classes = ({"class": d.n_classes} if d.n_classes else {}) | dict(d.attributes)
         facts["attributes"] = (
             ", ".join(f"{attribute} ({n or 'a real number'})" for attribute, n in classes.items()) or "none"
@@ -270,6 +272,14 @@ def data_page() -> str:
         ):
             parts += [title, "", *(f"- {text}" for text in texts), ""] if texts else []
     return "\n".join(parts)
+
+
+def named(landmarks: Sequence[str], most: int = 25) -> str:
+    """The landmarks in words: by name, or, if they are many, how many of which part."""
+    if len(landmarks) <= most:
+        return "; ".join(landmarks) or "none"
+    parts = Counter(re.sub(r"\s*\d+$", "", name) for name in landmarks)
+    return f"{len(landmarks)}: " + "; ".join(f"{part} ({n})" if n > 1 else part for part, n in parts.items())
 
 
 def status() -> pd.DataFrame:

@@ -68,7 +68,7 @@ class Listing:
         index = np.asarray(index)
         attributes = {name: values[index] for name, values in self.attributes.items()}
         boxes = None if self.boxes is None else self.boxes[index]
-        files, ids = (tuple(names[i] for i in index) for names in (self.files, self.ids))
+        files, ids = (tuple(names[i] for i in index) if names else () for names in (self.files, self.ids))
         return Listing(files, self.points[index], self.visible[index], ids, attributes, boxes)
 
 

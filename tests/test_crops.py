@@ -91,6 +91,8 @@ def test_a_square_around_the_points_that_count():
     assert (left, top, side) == (20 - 15, 22.5 - 15, 30) and np.isfinite(nothing).all()
     with pytest.raises(UserError, match="no box to cut around"):
         crops.squares(listing, Recipe("box"))
+    with pytest.raises(UserError, match="no points to cut around"):
+        crops.squares(replace(listing, points=np.zeros((2, 0, 2)), visible=np.zeros((2, 0), bool)), Recipe())
 
 
 def test_crops_are_made_once(faces, tmp_path, monkeypatch):
@@ -164,3 +166,5 @@ def test_images_of_one_file_are_cut_too(faces):
         faces, read=lambda f: {"train": listing}, images=lambda f, s: pixels, recipe=Recipe("box", 1.0, grey=False)
     )
     assert np.array_equal(crops.load(packed, "train", 8).images, pixels)
+    with pytest.raises(UserError, match="its images have colours, and its recipe is grey"):
+        crops.load(replace(packed, recipe=Recipe("box", 1.0)), "train", 8)

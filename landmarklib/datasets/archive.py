@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from landmarklib.types import DataMissing, UserError
 
@@ -83,7 +83,8 @@ def matrix(path: Path, key: str, shape: Sequence[int | None]) -> Float[np.ndarra
     from scipy.io.matlab import MatReadError
 
     try:
-        found = loadmat(path, variable_names=[key])
+        with open(path, "rb") as file:
+            found = loadmat(file, variable_names=[key])
     except FileNotFoundError:
         raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
     except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, EOFError) as error:
@@ -128,3 +129,61 @@ def image(path: Path, grey: bool = False) -> UInt8[np.ndarray, "C H W"]:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not an image that can be decoded ({str(error).split(' object')[0]})") from None
     return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
+    """The columns of a comma-separated file with one header line, as words; others may be there."""
+    import csv
+
+    try:
+        header, *rows = csv.reader(lines(path), strict=True)
+    except csv.Error as error:
+        raise UserError(f"{path}: not a comma-separated table ({error})") from None
+    if missing := [name for name in columns if name not in header]:
+        raise UserError(f"{path}, line 1: no column {', '.join(missing)}; expected {', '.join(columns)}")
+    for i, row in enumerate(rows):
+        if len(row) != len(header):
+            raise UserError(f"{path}, line {i + 2}: {len(row)} cells; expected {len(header)}")
+    return {name: [row[header.index(name)] for row in rows] for name in columns}
+
+
+def apart(path: Path, splits: Sequence[str], groups: Sequence[str]) -> dict[str, Int[np.ndarray, " n"]]:
+    """Rows of train, val and test, if the column `split` names no other and no group (person, video) is in two of them."""
+    of: dict[str, str] = {}
+    for i, (split, group) in enumerate(zip(splits, groups, strict=True)):
+        if split not in ("train", "val", "test"):
+            raise UserError(f"{path}, line {i + 2}: split {split!r}; expected train, val or test")
+        if of.setdefault(group, split) != split:
+            raise UserError(f"{path}, line {i + 2}: {group} is in {split} and in {of[group]}")
+    return {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "val", "test")}
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of an image from its header; the pixels are not decoded."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as found:
+            return found.size
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: not an image that can be decoded ({str(error).split(' object')[0]})") from None
+
+
+def document(path: Path) -> dict[str, object]:
+    """The object of a JSON file. NaN and infinity, which JSON does not know, are refused."""
+    import json
+
+    def refuse(word: str) -> float:
+        raise ValueError(f"{word} is no number of JSON")
+
+    try:
+        found = json.loads(path.read_bytes(), parse_constant=refuse)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a JSON file that can be read ({error})") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: {type(found).__name__}; expected a JSON object")
+    return found

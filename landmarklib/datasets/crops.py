@@ -59,6 +59,8 @@ def squares(listing: Listing, recipe: Recipe) -> Float[np.ndarray, "N 3"]:
         if listing.boxes is None:
             raise UserError("recipe: there is no box to cut around")
         low, high = listing.boxes[:, :2], listing.boxes[:, 2:]
+    elif not listing.points.shape[1]:
+        raise UserError("recipe: there are no points to cut around")
     else:
         points = np.where(listing.visible[..., None], listing.points, np.nan) + 0.5
         none = ~listing.visible.any(1)
@@ -122,8 +124,12 @@ def _make(dataset: Dataset, folder: Path, splits: Mapping[str, Listing], size: i
 
     def crop(job: tuple[str, int, str, np.ndarray]) -> np.ndarray:
         split, i, file, square = job
-        image = packed[split][i] if packed else archive.image(archive.inside(folder, file), recipe.grey)
-        return cut(image, square, size)
+        if not packed:
+            return cut(archive.image(archive.inside(folder, file), recipe.grey), square, size)
+        image = packed[split][i]
+        if recipe.grey and len(image) == 3:
+            raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
+        return cut(image if recipe.grey or len(image) == 3 else np.repeat(image, 3, 0), square, size)
 
     channels = 1 if recipe.grey else 3
     try:

@@ -1,0 +1,96 @@
+"""Cat heads (Zhang et al. 2008): nine points of the eyes, the mouth and the ears in photos of cats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from landmarklib.datasets import Dataset, archive, labels
+from landmarklib.types import Listing, UserError
+
+FOLDERS = tuple(f"CAT_0{k}" for k in range(7))
+ASTRAY, MEANT = "00000003_019.jpg", "00000003_015.jpg"  # an annotation without an image, an image without an annotation
+SHARES = {"test": 0.1257, "val": 0.0996}  # of all images: the sizes of rahaman2021, were there 10,000
+ORDER = 2008  # seed of the hashed order of the images
+EXPECTED = "9 and then x and y of nine points"
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """All annotated images of the folders that are there: the first ones in the order of a hash for test, the next for val."""
+    if not (here := [name for name in FOLDERS if (folder / name).is_dir()]):
+        raise UserError(f"{folder}: expected at least one of the folders {', '.join(FOLDERS)}")
+    listed = {path: image for name in here for path, image in _annotations(folder / name).items()}
+    files = tuple(f"{path.parent.name}/{image}" for path, image in listed.items())
+    points = np.array([_points(path) for path in listed]).reshape(-1, 9, 2)
+    ids = archive.different(folder, list(listed.values()))
+    whole = Listing(files, points, np.ones(points.shape[:2], bool), ids)
+    order = labels.label_order(ids, None, ORDER)
+    n_test, n_val = (round(share * len(ids)) for share in SHARES.values())
+    places = {"train": order[n_test + n_val :], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
+    return {split: whole[np.sort(place)] for split, place in places.items()}
+
+
+def _annotations(part: Path) -> dict[Path, str]:
+    """Each annotation of a folder and the name of its image."""
+    found = {path: path.name.removesuffix(".cat") for path in sorted(part.glob("[!.]*.jpg.cat"))}
+    if not found:
+        raise UserError(f"{part}: no .jpg.cat file; the archive is half unpacked")
+    astray = part / f"{ASTRAY}.cat"
+    if astray in found and not (part / ASTRAY).exists():
+        del found[astray]
+        if (part / MEANT).exists() and part / f"{MEANT}.cat" not in found:
+            found[astray] = MEANT
+    return found
+
+
+def _points(path: Path) -> Float[np.ndarray, "9 2"]:
+    words = " ".join(archive.lines(path)).split()
+    values = archive.numbers(path, 1, words, EXPECTED)
+    if len(words) != 19 or values[0] != 9:
+        raise UserError(f"{path}, line 1: {len(words)} numbers, the first {words[0]}; expected {EXPECTED}")
+    return np.array(values[1:]).reshape(9, 2)
+
+
+DATASET = Dataset(
+    name="cats",
+    title="Cat heads",
+    landmarks=(
+        "left eye",
+        "right eye",
+        "mouth",
+        *("left ear outer", "left ear tip", "left ear inner"),
+        *("right ear inner", "right ear tip", "right ear outer"),
+    ),
+    mirror=(1, 0, 2, 8, 7, 6, 5, 4, 3),
+    skeleton=((0, 1), (0, 2), (1, 2), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8)),
+    counts={"train": 7747, "val": 996, "test": 1257},
+    size=80,
+    unit="% of the distance of the eyes",
+    tier="paper",
+    licence="none stated; photos of Flickr: research",
+    obtain="Download CAT_DATASET_01.zip and CAT_DATASET_02.zip (archive.org, CAT_DATASET) and unpack the folders CAT_00 to CAT_06 into a folder "
+    "`cats` below the data root.",
+    citation="Zhang et al., ECCV 2008",
+    assumptions=(
+        "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
+        "rahaman2021 trains on 7,747 images; 1,257 for test are from its sources. Their lists are of an archive of small heads that is not this one, so "
+        "images are drawn in the order of a hash of their names, in the same proportion; the rest, 996 of 10,000, is for validation.",
+        "About 10,000 images are counted as 10,000, whatever the archive has; a part of it is divided in the same proportion.",
+        "Every image counts as its own photo; no image is left out, though lists of some hundred drawings and hidden faces circulate.",
+        "The annotation 00000003_019, which has no image, is read as that of 00000003_015, which has no annotation, unless it has got one.",
+    ),
+    folder="cats",
+    read=read,
+    layout="CAT_00/ to CAT_06/, each with *.jpg and a .jpg.cat beside every image",
+    traps=(
+        "Papers drop the tips of the ears, points 5 and 8 of nine (counted from 1), and report seven.",
+        "Left and right are the image's. The ears go from left to right: outer, tip, inner, then inner, tip, outer, so that 4 and 9 are a pair, not 4 and 7.",
+        "Annotation 00000003_019 has no image, image 00000003_015 no annotation.",
+        "Ears may lie outside of the photo, with negative values; in the sample by up to 3 % of its longer side.",
+        "The papers' images are 100 x 100 heads that others have cut from these photos; how is not known.",
+        "An annotation is one line with a blank at its end and no line ending.",
+    ),
+    beyond=0.03,
+)

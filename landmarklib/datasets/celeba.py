@@ -1,0 +1,123 @@
+"""CelebA (Liu et al. 2015): aligned faces of celebrities with five points. MAFL, a part of it, is in mafl.py and is read from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from landmarklib.datasets import Dataset, archive
+from landmarklib.types import DataMissing, Listing, UserError
+
+# The publisher's folders, or flat as in many copies.
+LANDMARKS = ("Anno/list_landmarks_align_celeba.txt", "list_landmarks_align_celeba.txt")
+PARTITION = ("Eval/list_eval_partition.txt", "list_eval_partition.txt")
+IMAGES = ("Img/img_align_celeba", "img_align_celeba")
+COLUMNS = "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
+SPLITS = {"0": "train", "1": "val", "2": "test"}
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """The publisher's splits; MAFL's test images are not in the training one."""
+    return listings(folder, protocol(folder))
+
+
+def protocol(folder: Path) -> dict[str, list[str]]:
+    """Names of the images of each split."""
+    part, (_, test) = partition(folder), mafl(folder)
+    excluded, names = set(test), {split: [] for split in SPLITS.values()}
+    for name, split in part.items():
+        if split != "train" or name not in excluded:
+            names[split].append(name)
+    return names
+
+
+def partition(folder: Path) -> dict[str, str]:
+    """Image -> the publisher's split."""
+    path, rows = place(folder, PARTITION), {}
+    for i, line in enumerate(archive.lines(path)):
+        words = line.split()
+        if len(words) != 2 or words[1] not in SPLITS:
+            raise UserError(f"{path}, line {i + 1}: {line[:60]!r}; expected an image and 0, 1 or 2")
+        if words[0] in rows:
+            raise UserError(f"{path}: {words[0]} is listed twice")
+        rows[words[0]] = SPLITS[words[1]]
+    return rows
+
+
+def mafl(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of MAFL's training and test images."""
+    training, test = (archive.lines(folder / "MAFL" / f"{name}.txt") for name in ("training", "testing"))
+    archive.different(folder / "MAFL", training + test)
+    return training, test
+
+
+def listings(folder: Path, names: Mapping[str, Sequence[str]]) -> dict[str, Listing]:
+    """Points and paths of these images. Raises DataMissing that says which parts of the archive are not there."""
+    if missing := [f"{two[0]} (or {two[1]})" for two in (LANDMARKS, IMAGES) if not place(folder, two).exists()]:
+        raise DataMissing(f"{folder}: only a part of CelebA is here; there is no {', no '.join(missing)}")
+    path = place(folder, LANDMARKS)
+    row, points = landmarks(path)
+    images, found = place(folder, IMAGES).relative_to(folder).as_posix(), {}
+    for split, ids in names.items():
+        if unknown := [i for i in ids if i not in row]:
+            raise UserError(f"{path}: no points of {unknown[0]}, which is in {split}")
+        places, files = np.array([row[i] for i in ids], int), tuple(f"{images}/{i}" for i in ids)
+        found[split] = Listing(files, points[places], np.ones((len(ids), 5), bool), tuple(ids))
+    return found
+
+
+def landmarks(path: Path) -> tuple[dict[str, int], np.ndarray]:
+    """Image -> its row, and the points of all rows."""
+    lines = archive.lines(path)
+    if not lines[0].isdecimal() or lines[1:2] != [COLUMNS]:
+        raise UserError(f"{path}: begins with {lines[0][:60]!r}; expected the number of images, then {COLUMNS}")
+    if int(lines[0]) != len(lines) - 2:
+        raise UserError(f"{path}: {len(lines) - 2:,} images; line 1 says {int(lines[0]):,}")
+    row, points = {}, np.empty((len(lines) - 2, 10))
+    for i, line in enumerate(lines[2:]):
+        name, *words = line.split()
+        if len(words) != 10:
+            raise UserError(f"{path}, line {i + 3}: {len(words)} numbers; expected 10: {COLUMNS}")
+        if row.setdefault(name, i) != i:
+            raise UserError(f"{path}: {name} is listed twice")
+        points[i] = archive.numbers(path, i + 3, words, COLUMNS)
+    return row, points.reshape(-1, 5, 2)
+
+
+def place(folder: Path, either: tuple[str, str]) -> Path:
+    """The first of the two that is there, else the first."""
+    return next((folder / name for name in either if (folder / name).exists()), folder / either[0])
+
+
+DATASET = Dataset(
+    name="celeba",
+    title="CelebA",
+    landmarks=("left eye", "right eye", "nose", "left mouth corner", "right mouth corner"),
+    mirror=(1, 0, 2, 4, 3),
+    skeleton=((0, 2), (1, 2), (2, 3), (2, 4), (3, 4)),
+    counts={"train": 161962, "val": 19867, "test": 19962},
+    size=80,
+    unit="% of the distance of the eyes",
+    tier="paper",
+    licence="non-commercial research; not to be passed on",
+    obtain=(
+        "Download the aligned images, the landmarks and the partition of CelebA (mmlab.ie.cuhk.edu.hk/projects/CelebA.html) and the lists of MAFL "
+        "(of TCDCN's authors), and unpack them into a folder `celeba` below the data root: Img/, Anno/, Eval/, MAFL/."
+    ),
+    citation="Liu et al., ICCV 2015",
+    assumptions=(
+        "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
+        "The 808 images of MAFL's test set are left out of the training split, as thewlis2017 does; its 96 and 96 stay in val and test.",
+    ),
+    folder="celeba",
+    read=read,
+    layout="Anno/list_landmarks_align_celeba.txt, Eval/list_eval_partition.txt, Img/img_align_celeba/*.jpg, MAFL/training.txt, MAFL/testing.txt; Anno, Eval and Img may be left out",
+    traps=(
+        "Left and right are the image's.",
+        "The list of landmarks begins with the number of rows and with names of ten columns for eleven; a copy with commas is another file.",
+        "MAFL is drawn at random from all splits: most of its training images are trained on here as well.",
+        "The other protocols leave out other images: also MAFL's training images, or test images alone but of all splits.",
+    ),
+)

@@ -1,0 +1,132 @@
+"""CUB-200-2011 (Wah et al. 2011): fifteen parts, the species and a box of birds on photos."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from landmarklib.datasets import Dataset, archive
+from landmarklib.types import Listing, UserError
+
+PARTS = (
+    "back",
+    "beak",
+    "belly",
+    "breast",
+    "crown",
+    "forehead",
+    "left eye",
+    "left leg",
+    "left wing",
+    "nape",
+    "right eye",
+    "right leg",
+    "right wing",
+    "tail",
+    "throat",
+)
+SPECIES = {"train": (1, 100), "val": (101, 150), "test": (151, 200)}
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """The images of images.txt, joined with the other lists by their number, and divided by species as in moskvyak2021."""
+    names = _names(folder / "images.txt")
+    _check_parts(folder / "parts" / "parts.txt")
+    numbers = [(i,) for i in names]
+    species = _join(folder / "image_class_labels.txt", "an image, a species", numbers)[:, 0]
+    boxes = _join(folder / "bounding_boxes.txt", "an image, x, y, width, height", numbers)
+    path, wanted = folder / "parts" / "part_locs.txt", [(i, k + 1) for i in names for k in range(len(PARTS))]
+    parts = _join(path, "an image, a part, x, y, visible", wanted).reshape(len(names), len(PARTS), 3)
+    _refuse(folder / "image_class_labels.txt", names, ~np.isin(species, np.arange(1, 201)), "a species of 1 to 200")
+    _refuse(folder / "bounding_boxes.txt", names, (boxes[:, 2:] <= 0).any(-1), "a box with a width and a height")
+    _refuse(path, names, ~np.isin(parts[..., 2], (0, 1)).all(-1), "visible as 0 or 1")
+    visible = parts[..., 2] == 1
+    found = Listing(
+        tuple(f"images/{name}" for name in names.values()),
+        np.where(visible[..., None], parts[..., :2], np.nan),
+        visible,
+        archive.different(folder / "images.txt", tuple(names.values())),
+        {"species": species.astype(np.int64) - 1},
+        np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1),
+    )
+    return {split: found[np.flatnonzero((a <= species) & (species <= b))] for split, (a, b) in SPECIES.items()}
+
+
+def _names(path: Path) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for i, line in enumerate(archive.lines(path)):
+        number, _, name = line.partition(" ")
+        if not number.isdecimal() or not name:
+            raise UserError(f"{path}, line {i + 1}: {line[:60]!r}; expected an image's number and its path")
+        if int(number) in names:
+            raise UserError(f"{path}, line {i + 1}: image {number} is listed twice")
+        names[int(number)] = name.strip()
+    return names
+
+
+def _check_parts(path: Path) -> None:
+    expected = [f"{k + 1} {name}" for k, name in enumerate(PARTS)]
+    for i, (line, wanted) in enumerate(zip_longest(archive.lines(path), expected)):
+        if line != wanted:
+            raise UserError(f"{path}, line {i + 1}: {line or 'missing'}; expected {wanted or 'no more'}")
+
+
+def _join(path: Path, columns: str, wanted: list[tuple[int, ...]]) -> Float[np.ndarray, "n m"]:
+    """The rows of a list with these first columns, in this order, without them. The list may have others."""
+    n_keys, n_words = len(wanted[0]), columns.count(",") + 1
+    rows: dict[tuple[float, ...], list[float]] = {}
+    for i, line in enumerate(archive.lines(path)):
+        words = line.split()
+        if len(words) != n_words:
+            raise UserError(f"{path}, line {i + 1}: {len(words)} words; expected {n_words}: {columns}")
+        values = archive.numbers(path, i + 1, words, columns)
+        if (key := tuple(values[:n_keys])) in rows:
+            raise UserError(f"{path}, line {i + 1}: {' '.join(words[:n_keys])} is listed twice")
+        rows[key] = values[n_keys:]
+    for key in wanted:
+        if key not in rows:
+            raise UserError(f"{path}: no line of {_say(key)}, which images.txt lists")
+    return np.array([rows[key] for key in wanted])
+
+
+def _say(key: tuple[int, ...]) -> str:
+    return f"image {key[0]}" + "".join(f", part {k}" for k in key[1:])
+
+
+def _refuse(path: Path, names: dict[int, str], wrong: Bool[np.ndarray, " n"], expected: str) -> None:
+    for i in np.flatnonzero(wrong)[:1]:
+        raise UserError(f"{path}: image {list(names)[i]}; expected {expected}")
+
+
+DATASET = Dataset(
+    name="cub",
+    title="CUB-200-2011",
+    landmarks=PARTS,
+    mirror=(0, 1, 2, 3, 4, 5, 10, 11, 12, 9, 6, 7, 8, 13, 14),
+    skeleton=((1, 5), (5, 4), (4, 9), (9, 0), (0, 13), (1, 14), (14, 3), (3, 2), (2, 7), (2, 11), (0, 8), (0, 12)),
+    counts={"train": 5864, "val": 2958, "test": 2966},
+    size=256,
+    unit="% of the longer side of the bird's box",
+    tier="paper",
+    licence="none stated; photos of Flickr: non-commercial research",
+    obtain="Download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 (Caltech Vision) and unpack it into a folder `cub` below the data root.",
+    citation="Wah et al., Caltech technical report CNS-TR-2011-001, 2011",
+    assumptions=(
+        "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
+        "Species 1 to 100 are for training, 101 to 150 for validation and 151 to 200 for testing, as in moskvyak2021.",
+    ),
+    folder="cub/CUB_200_2011",
+    read=read,
+    attributes={"species": 200},
+    layout="images.txt, image_class_labels.txt, bounding_boxes.txt, parts/parts.txt, parts/part_locs.txt, and images/SPECIES/*.jpg",
+    traps=(
+        "A part that cannot be seen is 0.0 0.0 0 in the list, not a point in the corner.",
+        "Left and right are the bird's. Both eyes can be seen in 483 images only, one of them in 10,970.",
+        "train_test_split.txt divides each species and is not what moskvyak2021 uses; no species is in two splits here.",
+        "Lists are joined by the image's number: copies in which images.txt has fewer lines than the others circulate.",
+        "Boxes are x, y, width, height; a few reach beyond their image.",
+    ),
+)

@@ -1,0 +1,86 @@
+"""Leeds Sports Pose Extended (Johnson and Everingham 2011): fourteen joints of 10,000 people on photos of sport."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from landmarklib.datasets import Dataset, archive
+from landmarklib.types import Listing, UserError
+
+JOINTS = (
+    "right ankle",
+    "right knee",
+    "right hip",
+    "left hip",
+    "left knee",
+    "left ankle",
+    "right wrist",
+    "right elbow",
+    "right shoulder",
+    "left shoulder",
+    "left elbow",
+    "left wrist",
+    "neck",
+    "head top",
+)
+MIRROR = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
+SKELETON = ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 12), (9, 12), (9, 10), (10, 11), (12, 13))
+UNIT = "% of the longer side of the box around the joints"
+N_IMAGES = 10_000
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """All images are for training, as in moskvyak2021."""
+    path = folder / "joints.mat"
+    values = archive.matrix(path, "joints", [len(JOINTS), 3, N_IMAGES]).transpose(2, 0, 1)
+    return {"train": listing(path, values, values[..., 2] == 1)}
+
+
+def listing(path: Path, values: Float[np.ndarray, "N K 3"], visible: Bool[np.ndarray, "N K"]) -> Listing:
+    """People in the order of their images: im1 to imN with as many digits as N has. LSP has the same joints and names."""
+    ids = [f"im{i + 1:0{len(str(len(values)))}d}" for i in range(len(values))]
+    points, flags = values[..., :2] - 1, values[..., 2]
+    for wrong, expected in (
+        (~np.isin(flags, (0, 1)), "a flag of 0 or 1"),
+        (visible & ~np.isfinite(points).all(-1), "a finite point"),
+    ):
+        for i, k in np.argwhere(wrong)[:1]:
+            raise UserError(f"{path}: {JOINTS[k]} of {ids[i]} is {values[i, k].tolist()}; expected {expected}")
+    points = np.where(visible[..., None], points, np.nan)
+    return Listing(tuple(f"images/{name}.jpg" for name in ids), points, visible, tuple(ids))
+
+
+DATASET = Dataset(
+    name="lspet",
+    title="Leeds Sports Pose Extended",
+    landmarks=JOINTS,
+    mirror=MIRROR,
+    skeleton=SKELETON,
+    counts={"train": N_IMAGES},
+    size=256,
+    unit=UNIT,
+    tier="paper",
+    licence="none stated, please cite; photos of Flickr: research only",
+    obtain="Download lspet_dataset.zip of Leeds Sports Pose Extended (Sam Johnson) and unpack it into a folder `lspet` below the data root.",
+    citation="Johnson and Everingham, CVPR 2011",
+    assumptions=(
+        "1 is subtracted from all points, as loaders do, which take MATLAB's first pixel to be 1. The publisher does not say so, and the joints speak against it: of the publisher's coordinates that count 23 lie from 0 to 1, and none from an image's width (or height) less 1 to its width (height).",
+        "A joint counts where the third value is 1. The others have no usable coordinates and are left out.",
+        "The set is for training only; validation and test are LSP, as in moskvyak2021.",
+    ),
+    folder="lspet",
+    read=read,
+    layout="joints.mat with `joints` 14 x 3 x 10000, and images/im00001.jpg to im10000.jpg",
+    traps=(
+        "The third value is 1 where a joint is visible; in LSP the third row is 1 where it is occluded.",
+        "Axes are joint, value, image; in LSP they are value, joint, image.",
+        "Of 140,000 joints 16,787 are missing, with garbage coordinates of 0 or less.",
+        "Left and right are the person's, not the image's. Three heads of ten lie below the right ankle: gymnastics and parkour.",
+        "In the publisher's photos 20 joints that count lie outside of the image: by 0.01 of its longer side at most, but the right knee of im08075 by 0.6, which is a mistake.",
+        "In copies that are cropped around the joints all lie inside, and the person is always centred at one scale, so that the mean of all points is a good guess: shift and scale at random.",
+    ),
+    beyond=0.61,
+)

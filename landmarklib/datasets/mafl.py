@@ -1,0 +1,50 @@
+"""MAFL (Zhang et al. 2014): 20,000 images of CelebA on which landmarks are fitted and scored; read from CelebA's archive."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from landmarklib.datasets import celeba, labels
+from landmarklib.types import Listing, UserError
+
+N_VALIDATION, SEED = 1000, 0
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """The publisher's training list in two parts, and its test list."""
+    return celeba.listings(folder, protocol(folder))
+
+
+def protocol(folder: Path) -> dict[str, list[str]]:
+    """Names of the images of each split. Validation images are in CelebA's val, so that nothing was trained on them."""
+    part, (training, test) = celeba.partition(folder), celeba.mafl(folder)
+    if unknown := [name for name in training + test if name not in part]:
+        raise UserError(f"{folder / 'MAFL'}: {unknown[0]} is no image of CelebA's partition")
+    unseen = tuple(name for name in training if part[name] == "val")
+    chosen = {unseen[i] for i in labels.label_order(unseen, None, SEED)[:N_VALIDATION]}
+    return {
+        "train": [name for name in training if name not in chosen],
+        "val": [name for name in training if name in chosen],
+        "test": test,
+    }
+
+
+DATASET = replace(
+    celeba.DATASET,
+    name="mafl",
+    title="MAFL",
+    counts={"train": 18000, "val": 1000, "test": 1000},
+    citation="Zhang et al., ECCV 2014; Liu et al., ICCV 2015",
+    assumptions=(
+        celeba.DATASET.assumptions[0],
+        "Validation images are 1,000 of the 1,810 training images that lie in CelebA's val, chosen by hashing their names; the papers name none.",
+    ),
+    read=read,
+    traps=(
+        *celeba.DATASET.traps[:2],
+        "Test and training share people: 856 of the 959 people of the test images are also in the training list.",
+        "15,461 of the 19,000 training images are in CelebA's train, 1,810 in its val and 1,729 in its test.",
+        "Other code fits on 17,100 images (its last tenth is for validation) or drops three that it could not find.",
+    ),
+)

@@ -1,0 +1,108 @@
+"""Sign Language Digits (Mavi 2020): hands that show the digits 0 to 9, without landmarks; HGR1's attribute, free to use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from landmarklib.datasets import Dataset, archive, labels
+from landmarklib.types import Listing, Recipe, UserError
+
+NAME = re.compile(r"(\d)_IMG_(\d{4})\.jpg", re.ASCII)
+SIDE, SEED = 100, 0
+SHARES = {"test": 0.2, "val": 0.1}  # of the people
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """All images in three parts, of different people. There are no points."""
+    path = folder / "labels.csv"
+    table = archive.table(path, ("file", "label"))
+    ids = archive.different(path, table["file"])
+    names = [NAME.fullmatch(name) for name in ids]
+    for i, (name, label) in enumerate(zip(names, table["label"], strict=True)):
+        if name is None or name[1] != label:
+            raise UserError(
+                f"{path}, line {i + 2}: {ids[i]!r} with label {label!r}; expected LABEL_IMG_0000.jpg, LABEL"
+            )
+    gestures = np.array(table["label"]).astype(np.int64)
+    person = people([int(name[2]) for name in names if name], gestures.tolist())
+    n = len(ids)
+    whole = Listing(
+        tuple(f"images/{name}" for name in ids),
+        np.zeros((n, 0, 2)),
+        np.zeros((n, 0), bool),
+        ids,
+        {"gesture": gestures, "person": person},
+        np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)),
+    )
+    return {split: whole[np.flatnonzero(np.isin(person, who))] for split, who in _splits(person).items()}
+
+
+def people(numbers: Sequence[int], gestures: Sequence[int]) -> np.ndarray:
+    """A name for the person of each image: the camera's number of its first photo.
+
+    Everyone shows 0 to 9 in this order, so a smaller digit than the last begins another person; unless it fills a gap: then at most half of
+    one side is also on the other.
+    """
+    runs: list[list[int]] = []
+    order = sorted(range(len(numbers)), key=lambda i: numbers[i])
+    for before, i in zip([None, *order], order, strict=False):
+        if before is None or gestures[i] < gestures[before]:
+            runs.append([])
+        runs[-1].append(i)
+    joined: list[list[int]] = []
+    for run in runs:
+        shown, last = ({gestures[i] for i in part} for part in (run, joined[-1] if joined else []))
+        if joined and 2 * len(shown & last) <= min(len(shown), len(last)):
+            joined[-1] += run
+        else:
+            joined.append(run)
+    found = np.empty(len(numbers), "U8")
+    for run in joined:
+        found[run] = f"IMG_{numbers[run[0]]:04d}"
+    return found
+
+
+def _splits(person: np.ndarray) -> dict[str, list[str]]:
+    """The people of each split, drawn by hashing their names."""
+    everyone = np.unique(person)
+    order = [str(everyone[i]) for i in labels.label_order(tuple(everyone.tolist()), None, SEED)]
+    n_test, n_val = (round(SHARES[split] * len(order)) for split in ("test", "val"))
+    return {"train": order[n_test + n_val :], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
+
+
+DATASET = Dataset(
+    name="sign_digits",
+    title="Sign Language Digits",
+    landmarks=(),
+    mirror=(),
+    skeleton=(),
+    counts={"train": 1452, "val": 209, "test": 401},
+    size=64,
+    unit="none: there are no landmarks",
+    tier="open",
+    licence="Apache-2.0",
+    obtain=(
+        "Take the 100 x 100 images of github.com/ardamavi/Sign-Language-Digits-Dataset, put their digit before their names (0_IMG_1118.jpg), list them in "
+        "labels.csv (file, label), and put it and images/ into a folder `hands/sign_digits` below the data root."
+    ),
+    citation="Mavi, Sign Language Digits Dataset, 2020",
+    assumptions=(
+        "The publisher names no people. They are told by the camera's running numbers: everyone shows 0 to 9 in this order, which gives 207 people, 199 of them with ten images.",
+        "A fifth of the people are for test and a tenth for validation, drawn by hashing their first photos' names.",
+        "The whole image is the hand's box.",
+    ),
+    folder="hands/sign_digits",
+    recipe=Recipe(around="box", enlarge=1.0),
+    read=read,
+    attributes={"gesture": 10},
+    layout="labels.csv (file, label), images/ with the digit before each name",
+    traps=(
+        "There are no landmarks.",
+        "Neighbours in the camera's numbering are one person before one background; a split by image leaks.",
+        "Some labels are wrong: 3_IMG_5108 shows a 7 and 2_IMG_5176 a 3.",
+    ),
+)

@@ -1,0 +1,99 @@
+"""Tiger-Pose (Ultralytics 2023): twelve points of one walking tiger, 263 frames of one video. Stands in for ATRW."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from landmarklib.datasets import Dataset, archive
+from landmarklib.types import Listing, UserError
+
+COLUMNS = "a class, the box as x, y of its centre, width, height, and x, y of 12 points, all from 0 to 1"
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """The publisher's training and validation frames."""
+    return {split: _split(folder, split) for split in ("train", "val")}
+
+
+def _split(folder: Path, split: str) -> Listing:
+    images = {path.stem: path for path in _files(folder / split / "images")}
+    labels = {path.stem: path for path in _files(folder / split / "labels") if path.suffix == ".txt"}
+    if alone := sorted(images.keys() ^ labels.keys()):
+        missing = "label" if alone[0] in images else "image"
+        raise UserError(f"{folder / split}: {alone[0]} has no {missing}; expected images/NAME.jpg and labels/NAME.txt")
+    names = sorted(labels)
+    sizes = np.array([archive.size(images[name]) for name in names], float).reshape(-1, 1, 2)
+    rows = np.array([_label(labels[name]) for name in names]).reshape(len(names), 14, 2)
+    centre, extent, points = rows[:, :1], rows[:, 1:2], rows[:, 2:]
+    boxes = np.concatenate([centre - extent / 2, centre + extent / 2], 1) * sizes - 0.5
+    files = tuple(f"{split}/images/{images[name].name}" for name in names)
+    visible = np.ones(points.shape[:2], bool)
+    return Listing(files, points * sizes - 0.5, visible, tuple(names), boxes=boxes.reshape(-1, 4))
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: missing; the archive is not there or half unpacked")
+    found = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    for first, second in pairwise(found):
+        if first.stem == second.stem:
+            raise UserError(f"{folder}: {first.name} and {second.name}; expected one file of a name")
+    return found
+
+
+def _label(path: Path) -> list[float]:
+    lines = archive.lines(path)
+    if len(lines) != 1:
+        raise UserError(f"{path}: {len(lines)} lines; expected one tiger")
+    words = lines[0].split()
+    if len(words) != 29:
+        raise UserError(f"{path}, line 1: {len(words)} words; expected 29: {COLUMNS}")
+    values = archive.numbers(path, 1, words, COLUMNS)
+    if values[0] != 0 or not 0 <= min(values) <= max(values) <= 1:
+        raise UserError(f"{path}, line 1: {lines[0][:60]!r}; expected class 0 and {COLUMNS}")
+    return values[1:]
+
+
+DATASET = Dataset(
+    name="tiger_pose",
+    title="Tiger-Pose",
+    landmarks=(
+        "muzzle",
+        "ear",
+        "withers",
+        "croup",
+        "one hind knee",
+        "one hind paw",
+        "other hind paw",
+        "other hind knee",
+        "one front elbow",
+        "one front paw",
+        "other front elbow",
+        "other front paw",
+    ),
+    mirror=tuple(range(12)),
+    skeleton=((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (3, 7), (7, 6), (2, 8), (8, 9), (2, 10), (10, 11)),
+    counts={"train": 210, "val": 53},
+    size=128,
+    unit="% of the longer side of the tiger's box",
+    tier="open",
+    licence="AGPL-3.0; frames of one video of YouTube",
+    obtain="Download tiger-pose.zip of Ultralytics (docs.ultralytics.com, Tiger-Pose) and unpack it into a folder `tiger_pose` below the data root.",
+    citation="Ultralytics, Tiger-Pose, 2023",
+    assumptions=(
+        "0 and 1 are the outer edges of the image, so that a point is the same part of the image at any size of the file: x = width * value - 0.5.",
+        "The publisher does not name the points; the names were given after looking at some frames.",
+    ),
+    folder="tiger_pose",
+    read=read,
+    layout="train/images/, train/labels/, val/images/, val/labels/; one .txt for each image",
+    traps=(
+        "All frames are of one video, and 50 of the 53 for validation have a neighbour that is for training: a low error says little about other tigers.",
+        "There is no visibility: a hidden point is guessed by the annotator and counts.",
+        "The publisher's flip_idx leaves every point as it is: the points of a pair are not left and right, and front paws change places between frames (Frame_1, Frame_74).",
+        "In 35 frames a point lies outside of the tiger's box.",
+    ),
+)

@@ -1,0 +1,143 @@
+"""300-W (Sagonas et al. 2013): 68 points of faces from AFW, HELEN, LFPW and iBUG, each part in its own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from landmarklib.datasets import Dataset, archive, labels
+from landmarklib.types import Listing, UserError
+
+TRAINING = ("afw", "helen/trainset", "lfpw/trainset")
+TEST = ("helen/testset", "lfpw/testset", "ibug")
+PARTS = (*TRAINING, *TEST)
+PHOTO_ORDER = (
+    7345  # seed of the hashed order of the photos; RCN's number, not its shuffle, which follows the disc's order
+)
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """The training parts in two, photo by photo, and the test parts; parts that are not there are left out."""
+    if not any((folder / part).is_dir() for part in PARTS):
+        raise UserError(f"{folder}: expected at least one of the folders {', '.join(PARTS)}")
+    training, test = _parts(folder, TRAINING), _parts(folder, TEST)
+    val = _validation(training.attributes["photo"].tolist())
+    return {"train": training[np.flatnonzero(~val)], "val": training[np.flatnonzero(val)], "test": test}
+
+
+def points(path: Path) -> Float[np.ndarray, "68 2"]:
+    """The points of a .pts file, as it counts them: with or without its header and braces."""
+    rows = []
+    for i, line in enumerate(archive.lines(path)):
+        if line in ("{", "}") or line.startswith(("version", "n_points")):
+            continue
+        if len(words := line.split()) != 2:
+            raise UserError(f"{path}, line {i + 1}: {len(words)} words; expected x and y")
+        rows.append(archive.numbers(path, i + 1, words, "x and y"))
+    if len(rows) != 68:
+        raise UserError(f"{path}: {len(rows)} points; expected 68")
+    return np.array(rows)
+
+
+def _parts(folder: Path, parts: Sequence[str]) -> Listing:
+    files, found, photos, codes = [], [], [], []
+    for part in parts:
+        if not (folder / part).is_dir():
+            continue
+        names = {path.name for path in (folder / part).iterdir() if not path.name.startswith(".")}
+        images = {Path(n).stem: n for n in sorted(names) if n.lower().endswith((".jpg", ".png"))}
+        lists = sorted(n for n in names if n.lower().endswith(".pts"))
+        if not lists:
+            raise UserError(f"{folder / part}: no .pts file; the archive is half unpacked")
+        for name in lists:
+            if (stem := Path(name).stem) not in images:
+                raise UserError(f"{folder / part / name}: no .jpg or .png of that name beside it")
+            files.append(f"{part}/{images[stem]}")
+            found.append(points(folder / part / name) - 1)
+            photos.append(_photo(part, stem))
+            codes.append(PARTS.index(part))
+    xy = np.array(found).reshape(-1, 68, 2)
+    attributes = {"part": np.array(codes, np.int64), "photo": np.array(photos, str)}
+    return Listing(tuple(files), xy, np.ones(xy.shape[:2], bool), tuple(files), attributes)
+
+
+def _photo(part: str, stem: str) -> str:
+    """The photo of a face. AFW and HELEN: Flickr's number, then the face's; the photos of LFPW have one face."""
+    photo = stem if part.startswith("lfpw") else stem.rpartition("_")[0].strip() or stem
+    return photo if part.startswith(("afw", "helen")) else f"{part}/{photo}"
+
+
+def _validation(photos: list[str]) -> Bool[np.ndarray, " N"]:
+    """Faces of whole photos, in the hashed order of the photos' names, until they are a tenth of the faces."""
+    names, place, faces = np.unique(np.array(photos, str), return_inverse=True, return_counts=True)
+    chosen, room = [], len(photos) // 10
+    for i in labels.label_order(tuple(names.tolist()), None, PHOTO_ORDER):
+        if faces[i] <= room:
+            chosen.append(i)
+            room -= faces[i]
+    return np.isin(place, chosen)
+
+
+def _chain(first: int, last: int, closed: bool = False) -> tuple[tuple[int, int], ...]:
+    return (*((k, k + 1) for k in range(first, last)), *([(last, first)] if closed else []))
+
+
+GROUPS = {
+    "jaw": 17,
+    "left brow": 5,
+    "right brow": 5,
+    "nose ridge": 4,
+    "nose base": 5,
+    "left eye": 6,
+    "right eye": 6,
+    "outer lip": 12,
+    "inner lip": 8,
+}
+LANDMARKS = tuple(f"{group} {k + 1}" for group, n in GROUPS.items() for k in range(n))
+MIRROR = (
+    *(*range(16, -1, -1), *range(26, 16, -1)),
+    *(*range(27, 31), *range(35, 30, -1)),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65),
+)
+SKELETON = (
+    *(*_chain(0, 16), *_chain(17, 21), *_chain(22, 26), *_chain(27, 30), (30, 33), *_chain(31, 35)),
+    *(*_chain(36, 41, True), *_chain(42, 47, True), *_chain(48, 59, True), *_chain(60, 67, True)),
+)
+
+DATASET = Dataset(
+    name="w300",
+    title="300-W",
+    landmarks=LANDMARKS,
+    mirror=MIRROR,
+    skeleton=SKELETON,
+    counts={"train": 2834, "val": 314, "test": 689},
+    size=80,
+    unit="% of the distance of the eye centres",
+    tier="paper",
+    licence="research only, no commercial products; the photos belong to their sources",
+    obtain="Download AFW, HELEN, LFPW and iBUG from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and unpack them as `afw`, `helen`, "
+    "`lfpw` and `ibug` into a folder `w300` below the data root.",
+    citation="Sagonas et al., ICCV Workshops 2013",
+    assumptions=(
+        "Validation faces are a tenth of the training faces, 314 of 3,148 as in honari2018, but of whole photos, taken in the order of a hash of the "
+        "photos' names; RCN shuffles the faces in the order in which the disc lists them, which nobody can repeat.",
+        "A part of the archive is split by the same rule, so its validation faces are a tenth of the faces that are there.",
+        "Photos of AFW and HELEN are told by the number before the last _ of the name; every image of LFPW counts as its own photo.",
+    ),
+    folder="w300",
+    read=read,
+    attributes={"part": len(PARTS)},
+    layout="afw/, helen/trainset/, helen/testset/, lfpw/trainset/, lfpw/testset/ and ibug/, each with *.jpg or *.png and a .pts beside every image",
+    traps=(
+        "The points of a .pts file count from 1; copies without header and braces circulate.",
+        "Left and right are the image's.",
+        "Several faces of one photo are separate images of AFW and HELEN: a split by face has one photo on both sides.",
+        "iBUG has a file name with a blank, `image_092 _01`.",
+        "honari2018 divides by the distance of the eye centres, each the mean of two corners; others by that of the outer corners, which is about 1.4 times it.",
+        "The two folders of LFPW use the same names for different photos.",
+    ),
+)

@@ -1,0 +1,96 @@
+"""Extended Yale B, cropped (Georghiades et al. 2001, Lee et al. 2005): one face per image under many lights, without landmarks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from landmarklib.datasets import Dataset, archive
+from landmarklib.types import Listing, Recipe, UserError
+
+HEIGHT, WIDTH = 64, 56
+NAME = re.compile(r"(?P<subject>yaleB\d\d)_P00A(?P<azimuth>[+-]\d{3})E(?P<elevation>[+-]\d\d)\.pgm", re.ASCII)
+EXPECTED = "the light of the file's name in degrees"
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """The index in its three splits, of different people. There are no points."""
+    path = folder / "index.csv"
+    table = archive.table(path, ("file", "subject", "azimuth", "elevation", "split"))
+    lights = enumerate(zip(*(table[name] for name in ("file", "subject", "azimuth", "elevation")), strict=True))
+    light = np.array([_light(path, i + 2, *row) for i, row in lights]).reshape(-1, 2)
+    subjects, ids = np.array(table["subject"]), archive.different(path, table["file"])
+    _pixels(folder, len(ids))
+    found = {}
+    for split, rows in _rows(path, table).items():
+        n = len(rows)
+        attributes = {"azimuth": light[rows, 0], "elevation": light[rows, 1], "subject": subjects[rows]}
+        names, whole = tuple(ids[i] for i in rows), np.tile([0.0, 0.0, 56.0, 64.0], (n, 1))
+        found[split] = Listing((), np.zeros((n, 0, 2)), np.zeros((n, 0), bool), names, attributes, whole)
+    return found
+
+
+def images(folder: Path, split: str) -> UInt8[np.ndarray, "N 1 H W"]:
+    """The pixels of a split, in the order of its listing."""
+    path = folder / "index.csv"
+    table = archive.table(path, ("subject", "split"))
+    return _pixels(folder, len(table["split"]))[_rows(path, table)[split], None]
+
+
+def _rows(path: Path, table: dict[str, list[str]]) -> dict[str, np.ndarray]:
+    return archive.apart(path, table["split"], table["subject"])
+
+
+def _light(path: Path, line: int, file: str, subject: str, *angles: str) -> list[float]:
+    """Azimuth and elevation of a row, if its file's name says the same: a row that has slipped is told."""
+    values = archive.numbers(path, line, angles, EXPECTED)
+    name = NAME.fullmatch(file)
+    if name is None or name["subject"] != subject or [float(name["azimuth"]), float(name["elevation"])] != values:
+        raise UserError(f"{path}, line {line}: {file!r} is not {subject} with azimuth, elevation {', '.join(angles)}")
+    return values
+
+
+def _pixels(folder: Path, n: int) -> UInt8[np.ndarray, "N H W"]:
+    path = folder / "images_64x56.npz"
+    pixels = archive.array(path, "images", (n, HEIGHT, WIDTH))
+    if pixels.dtype != np.uint8:
+        raise UserError(f"{path}: images are {pixels.dtype}; expected uint8")
+    return pixels
+
+
+DATASET = Dataset(
+    name="yaleb",
+    title="Extended Yale B",
+    landmarks=(),
+    mirror=(),
+    skeleton=(),
+    counts={"train": 1780, "val": 255, "test": 379},
+    size=64,
+    unit="none: there are no landmarks",
+    tier="paper",
+    licence="research, with citation",
+    obtain=(
+        "Download CroppedYale.zip from the Extended Yale Face Database B, average each 192 x 168 image over 3 x 3 pixels into images_64x56.npz "
+        "(key images, uint8) and list them in index.csv in the same order; put both into a folder `yaleB` below the data root."
+    ),
+    citation="Georghiades et al., TPAMI 2001; Lee et al., TPAMI 2005",
+    assumptions=(
+        "Train, val and test are 28, 4 and 6 different people; thewlis2017 holds two people out and does not say which.",
+        "Images are shrunk to a third, 64 x 56, and only the frontal pose P00 is there.",
+    ),
+    folder="yaleB",
+    read=read,
+    recipe=Recipe("box", 1.0),
+    images=images,
+    attributes={"azimuth": 0, "elevation": 0},
+    layout="images_64x56.npz (key images, 2414 x 64 x 56), index.csv (file, subject, azimuth, elevation, split)",
+    traps=(
+        "There are no landmarks; thewlis2017 shows pictures only.",
+        "There is no person 14; 18 images that the publisher marks as bad and the ones in ambient light are left out, so seven people have fewer than 64.",
+        "Images are higher than wide, and many are almost black.",
+        "Azimuth and elevation are those of the light in degrees, not of the head.",
+    ),
+)
