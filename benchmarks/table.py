@@ -1,9 +1,8 @@
 """Filling a table: image passes a second over whole runs of every row of Blocks, with evaluations, as `landmarklib run` makes them and otherwise.
 
-On a CPU: one process a core with one thread each, against one core, one process with all threads, and plain PyTorch: the same trainer with the printed network in torch's own
-layers. On a GPU: packs against the same runs one after the other. Runs are shortened, so what a run costs once weighs more than in a table. On an idle machine:
+On a CPU: one process a core with one thread each, against one core, and against plain PyTorch: the same trainer with the printed network in torch's own layers. On a GPU: packs against the same runs one after the other. Runs are shortened, so what a run costs once weighs more than in a table. On an idle machine:
 
-    python benchmarks/table.py [--device cpu] [--processes 2] [--images 400] [--seeds 1] [--methods ROW ...] [--rounds 3] [--results FOLDER]
+    python benchmarks/table.py [--device cpu] [--processes 2] [--images 800] [--seeds 1] [--methods ROW ...] [--rounds 2] [--results FOLDER]
 """
 
 from __future__ import annotations
@@ -34,16 +33,17 @@ def runs(images: int, seeds: int, methods: list[str] | None) -> list[Experiment]
     return [replace(e, **short) for e in found]
 
 
-def start(threads: int, experiments: list[Experiment], device: str) -> None:
-    """Prepare a process: its threads, and the forms, so that no timed run has to measure them."""
-    torch.set_num_threads(threads)
-    for network in {compute.network(e) for e in experiments}:
-        compute.measured_form(*network, device)
+def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, plain.Form]:
+    """The form of each network, measured once by one thread, so that no contender has to measure it in its turn."""
+    torch.set_num_threads(1)
+    return {
+        network: compute.measured_form(*network, device)[0] for network in {compute.network(e) for e in experiments}
+    }
 
 
-def ours(pack: list[Experiment], device: str) -> None:
+def ours(pack: list[Experiment], device: str, forms: dict[tuple, plain.Form]) -> None:
     """Train a pack as a table does."""
-    compute.run(pack, device=device)
+    compute.run(pack, device=device, form=forms.get(compute.network(pack[0])))
 
 
 def as_printed(pack: list[Experiment], device: str) -> None:
@@ -52,20 +52,19 @@ def as_printed(pack: list[Experiment], device: str) -> None:
         compute.run(pack, device=device, form=plain.LITERAL)
 
 
-def fill(pool, train: Callable, packs: list[list[Experiment]], device: str) -> None:
+def fill(pool, train: Callable, packs: list[list[Experiment]]) -> None:
     """Every pack, by whichever process is free; without a pool, one after the other."""
-    work = partial(train, device=device)
     if pool is None:
         for pack in packs:
-            work(pack)
+            train(pack)
     else:
-        pool.map(work, packs, chunksize=1)
+        pool.map(train, packs, chunksize=1)
 
 
 def main() -> None:
-    parser = speed.parser(__doc__, rounds=3)
+    parser = speed.parser(__doc__, rounds=2)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--images", type=int, default=800)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--methods", nargs="+", help="rows of Blocks; all without it")
     arguments = parser.parse_args()
@@ -76,22 +75,20 @@ def main() -> None:
     pools = []
     try:
         if device == "cpu":
-            for processes, threads in ((n, 1), (1, 1), (1, n)):
-                pools.append(context.Pool(processes, start, (threads, experiments, device)))
-            many, one, threaded = pools
+            forms = fastest_forms(experiments, device)
+            train = partial(ours, device=device, forms=forms)
+            many, one, threaded = (context.Pool(p, torch.set_num_threads, (t,)) for p, t in ((n, 1), (1, 1), (1, n)))
+            pools += [many, one, threaded]
             contenders = {
-                f"{n} processes of one thread": partial(fill, many, ours, single, device),
-                "one process of one thread": partial(fill, one, ours, single, device),
-                f"one process of {n} threads": partial(fill, threaded, ours, single, device),
-                f"plain PyTorch, {n} processes": partial(fill, many, as_printed, single, device),
-                f"plain PyTorch, one process of {n} threads": partial(fill, threaded, as_printed, single, device),
+                f"{n} processes of one thread": partial(fill, many, train, single),
+                "one process of one thread": partial(fill, one, train, single),
+                f"plain PyTorch, {n} threads": partial(fill, threaded, partial(as_printed, device=device), single),
             }
-        else:
-            contenders = {
-                "packs": partial(fill, None, ours, run.packed(experiments, Path("/nonexistent"), device), device),
-                "one run after the other": partial(fill, None, ours, single, device),
-            }
-        taken = speed.seconds(contenders, arguments.rounds)
+        else:  # where a pack's form depends on its size, so each measures its own, once
+            forms, train = {}, partial(ours, device=device, forms={})
+            packs = run.packed(experiments, Path("/nonexistent"), device)
+            contenders = {"packs": partial(fill, None, train, packs), "one by one": partial(fill, None, train, single)}
+        taken = speed.seconds(contenders, arguments.rounds, longest=0)
     finally:
         for pool in pools:
             pool.terminate()
@@ -104,6 +101,7 @@ def main() -> None:
         unit="passes/s",
         device=torch.device(device).type,
         timings=tuple(speed.timings("Blocks", rates)),
+        facts={"forms of the convolutions": ", ".join(sorted({str(f) for f in forms.values()})) or "each pack's own"},
         settings={"runs": len(experiments), **settings},
         provenance=speed.origin(__file__, compute.device_name(torch.device(device)).split(",")[0]),
     )

@@ -26,7 +26,7 @@ SCHEMA = 1
 FOLDER = "benchmarks"  # in the results folder
 QUANTILES = (0.1, 0.5, 0.9)
 LEAST = 0.02  # seconds that a time is taken over at least: a short action is repeated
-LONG = 20.0  # seconds beyond which an action is not short, whatever its first turn had to prepare
+LONG = 20.0  # seconds beyond which an action is not short, even if its first turn had to compile something
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,13 @@ def seconds(
     rounds: int,
     synchronize: Callable[[], object] = lambda: None,
     wait: Callable[[], object] | None = None,
+    longest: float = LONG,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of each contender in each round, after turns to warm up. synchronize: waits for the device.
 
-    wait: a barrier with other processes that do the same; each time is then of one action, so that all of them overlap. Else a short action is
-    repeated.
+    wait: a barrier with other processes that do the same; each time is then of one action, so that all of them overlap. Else an action that is
+    short is repeated; one whose first turn took `longest` seconds is not even looked at for that.
     """
 
     def once(action: Callable[[], object], repeats: int = 1) -> float:
@@ -80,7 +81,7 @@ def seconds(
         if wait:
             wait()
         first = once(action)  # may compile, or choose algorithms
-        if not wait and first < LONG:
+        if not wait and first < longest:
             repeats[name] = max(1, math.ceil(LEAST / min(once(action) for _ in range(3))))
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
