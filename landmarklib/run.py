@@ -117,13 +117,15 @@ def packed(missing: list[Experiment], folder: Path, device: str) -> list[list[Ex
 
 
 def share(packs, folder, device, workers, stop, refresh, n_maps, bar) -> list[list[str]]:
-    """Spread packs over processes of one thread each; the bar follows a counter in shared memory."""
+    """Spread packs over processes of one thread each, the long ones first so that all end together; the bar follows a counter in shared memory."""
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(counter,)) as pool:
-        futures = [pool.submit(attempt, pack, folder, device, stop, refresh, n_maps) for pack in packs]
+        futures = {}
+        for i in sorted(range(len(packs)), key=lambda i: -sum(e.passes for e in packs[i])):
+            futures[i] = pool.submit(attempt, packs[i], folder, device, stop, refresh, n_maps)
         try:
-            waiting = set(futures)
+            waiting = set(futures.values())
             while waiting:
                 done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -139,7 +141,7 @@ def share(packs, folder, device, workers, stop, refresh, n_maps, bar) -> list[li
             for process in processes:
                 process.terminate()
             raise
-        return [future.result() for future in futures]
+        return [futures[i].result() for i in range(len(packs))]
 
 
 _counter = None
