@@ -265,7 +265,8 @@ def data_page() -> str:
         if d.load:  # pictures of other sets may not be passed on
             alt = f":alt: Eight test images of {d.title} with true landmarks."
             parts += [f"```{{image}} _generated/{name}.png", alt, "```", ""]
-        parts += [report.to_html(pd.DataFrame(facts.items(), columns=["what", d.title]), sortable=False), ""]
+        table = report.to_html(pd.DataFrame(facts.items(), columns=["what", d.title]), sortable=False, kind="facts")
+        parts += [re.sub(r"`([^`]+)`", r"<code>\1</code>", table), ""]
         for title, texts in (
             ("What the paper leaves open, and what is assumed here:", d.assumptions),
             ("Traps:", d.traps),

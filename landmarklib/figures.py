@@ -283,26 +283,27 @@ def ratios(benchmark: speed.Benchmark):
     shown = [t for t in benchmark.timings if t is not firsts[t.group]]
     groups = list(firsts)
     drawn, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.34 * (len(shown) + len(groups))), layout="constrained")
-    labels, y = {}, 0.0
+    labels, y = {}, 0
     for group in groups:
-        if len(groups) > 1:
-            labels[y] = group
+        if len(groups) > 1:  # its name stands inside, where there is room for it on a phone
+            axis.text(0.02, y, group, transform=axis.get_yaxis_transform(), va="center", fontsize=9, weight="bold")
             y += 1
         for t in (t for t in shown if t.group == group):
             low, middle, high = t.ours
-            axis.errorbar(middle, y, xerr=[[middle - low], [high - middle]], color=COLOURS[0], marker="o", capsize=3)
+            style = {"color": COLOURS[0], "marker": "o", "capsize": 3}
+            axis.errorbar(middle, y, xerr=[[middle - low], [high - middle]], **style)
             labels[y] = t.contender
             y += 1
     axis.axvline(1, color="0.4", lw=1)
-    axis.set(xscale="log", xlabel="ours is so many times as fast")
-    axis.xaxis.set_major_locator(FixedLocator([0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100]))
+    axis.set(xscale="log", xlabel="ours is so many times as fast", ylim=(y - 0.4, -0.6))
+    least, most = axis.get_xlim()
+    few = most > 30 * least
+    axis.xaxis.set_major_locator(
+        FixedLocator([0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000] if few else [0.2, 0.5, 1, 2, 3, 5, 10, 20])
+    )
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_yticks(list(labels), list(labels.values()))
-    for text in axis.get_yticklabels():
-        if len(groups) > 1 and text.get_text() in groups:
-            text.set_fontweight("bold")
-    axis.invert_yaxis()
     axis.grid(alpha=0.3, axis="x")
     return drawn
 

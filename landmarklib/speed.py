@@ -209,7 +209,7 @@ def page(benchmarks: Sequence[Benchmark]) -> str:
         same = [b for b in benchmarks if b.name == name]
         parts += [f"## {same[0].title}", "", same[0].text, ""]
         for b in same:
-            parts += [f"### {b.provenance.get('device', b.device)}", ""]
+            parts += [f"**{b.provenance.get('device', b.device)}**", ""]
             parts += [f"```{{image}} _generated/{b.name}-{b.device}.png", f":alt: {alt(b)}", "```", ""]
             parts += [to_html(b), ""]
     return "\n".join(parts)
