@@ -5,7 +5,7 @@ Every function takes the data root that was given, or None for the usual ones (`
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -98,12 +98,8 @@ def check(name: str, root: str | Path | None = None) -> str:
         if len(images := d.images(folder, split)) != len(listing):
             wrong.append(f"{split}: {len(images):,} images for {len(listing):,} entries")
     wrong += [f"{file}: {text}" for listing in splits.values() for file, text in _points(d, listing, sizes)]
-    ids = [i for listing in splits.values() for i in listing.ids]
-    wrong += (
-        [f"{i}: in two splits" for i in sorted({i for i in ids if ids.count(i) > 1})]
-        if len(set(ids)) < len(ids)
-        else []
-    )
+    ids = Counter(i for listing in splits.values() for i in listing.ids)
+    wrong += [f"{i}: in two splits" for i, n in sorted(ids.items()) if n > 1]
     more = {s: len(listing) for s, listing in splits.items() if len(listing) > d.counts.get(s, 0)}
     wrong += [f"{split}: {n:,} images, expected {d.counts.get(split, 0):,}" for split, n in more.items()]
     if wrong:
@@ -129,7 +125,7 @@ def _decode(folder: Path, files: list[str], name: str) -> tuple[dict[str, tuple[
             return str(error).removeprefix(f"{folder}/")
 
     different = list(dict.fromkeys(files))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor() as pool:
         found = tqdm(
             pool.map(size, different), total=len(different), desc=name, unit="image", disable=len(different) < 500
         )
@@ -146,9 +142,8 @@ def _points(d: Dataset, listing: Listing, sizes: dict[str, tuple[int, int]]) -> 
     if not len(listing):
         return []
     names = listing.files or listing.ids
-    size = np.array(
-        [sizes.get(file, (1e9, 1e9)) for file in names], float
-    )  # an image that was not decoded bounds nothing
+    # An image that was not decoded bounds nothing.
+    size = np.array([sizes.get(file, (1e9, 1e9)) for file in names], float)
     margin = d.beyond * size.max(-1)[:, None, None] + 0.5
     low, high = listing.points < -margin, listing.points > size[:, None] - 1 + margin
     finite = np.isfinite(listing.points).all(-1)

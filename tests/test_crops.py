@@ -168,3 +168,17 @@ def test_images_of_one_file_are_cut_too(faces):
     assert np.array_equal(crops.load(packed, "train", 8).images, pixels)
     with pytest.raises(UserError, match="its images have colours, and its recipe is grey"):
         crops.load(replace(packed, recipe=Recipe("box", 1.0)), "train", 8)
+
+
+def test_a_changed_file_of_many_images_makes_them_anew(faces, tmp_path):
+    source = tmp_path / "faces" / "all.npy"
+    np.save(source, np.zeros((2, 1, 8, 8), np.uint8))
+    boxes = np.array([[0.0, 0, 8, 8]] * 2)
+    listing = Listing((), np.zeros((2, 0, 2)), np.zeros((2, 0), bool), ("a", "b"), {}, boxes)
+    packed = replace(
+        faces, read=lambda f: {"train": listing}, images=lambda f, s: np.load(source), recipe=Recipe("box", 1.0)
+    )
+    assert crops.load(packed, "train", 8).images.max() == 0
+    np.save(source, np.full((2, 1, 8, 8), 7, np.uint8))
+    os.utime(source, ns=(1, 1))
+    assert crops.load(packed, "train", 8).images.min() == 7

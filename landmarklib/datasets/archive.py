@@ -6,7 +6,8 @@ Every function raises UserError that names the file, the place in it and what wa
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,6 +15,10 @@ from jaxtyping import Float, Int, UInt8
 
 from landmarklib.types import DataMissing, UserError
 
+NO_PICTURE, BROKEN = (
+    "not an image that can be decoded",
+    (ValueError, SyntaxError),
+)  # what Pillow raises for one that cannot
 HOME = Path.home() / ".local" / "share" / "landmarklib"
 BESIDE = Path(__file__).parents[3] / "shared" / "data"  # a folder of archives beside the checkout
 
@@ -42,14 +47,21 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def lines(path: Path) -> list[str]:
-    """The lines of a text file without blank ones; any line ending, with or without a byte order mark."""
+@contextmanager
+def reading(path: Path, fault: str, *errors: type[Exception]) -> Iterator[None]:
+    """Within it, a file that is missing or is not what was expected gives one clear line. fault: what is said of the latter; errors: what shows it, beside an OSError."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        yield
     except FileNotFoundError:
         raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as text ({error})") from None
+    except (OSError, *errors) as error:
+        raise UserError(f"{path}: {fault} ({str(error).split(' object')[0]})") from None
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a text file without blank ones; any line ending, with or without a byte order mark."""
+    with reading(path, "cannot be read as text", UnicodeDecodeError):
+        text = path.read_bytes().decode("utf-8-sig")
     found = [line.strip() for line in text.splitlines() if line.strip()]
     if not found:
         raise UserError(f"{path}: empty")
@@ -82,13 +94,10 @@ def matrix(path: Path, key: str, shape: Sequence[int | None]) -> Float[np.ndarra
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
-    try:
-        with open(path, "rb") as file:
-            found = loadmat(file, variable_names=[key])
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, EOFError) as error:
-        raise UserError(f"{path}: not a MATLAB file that can be read ({error})") from None
+    # Files of MATLAB 7.3 are refused by scipy as what it has not got.
+    refusals = ValueError, TypeError, NotImplementedError, MatReadError, EOFError
+    with reading(path, "not a MATLAB file that can be read", *refusals), open(path, "rb") as file:
+        found = loadmat(file, variable_names=[key])
     return _shaped(path, key, found.get(key), shape)
 
 
@@ -96,13 +105,10 @@ def array(path: Path, key: str, shape: Sequence[int | None]) -> np.ndarray:
     """An array of an .npz file, as it is."""
     import zipfile
 
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
+    refusals = ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile
+    with reading(path, "not an .npz file of plain arrays", *refusals), open(path, "rb") as file:
+        with np.load(file, allow_pickle=False) as found:
             value = found[key] if key in found else None
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not an .npz file of plain arrays ({error})") from None
     return _shaped(path, key, value, shape, as_is=True)
 
 
@@ -119,15 +125,10 @@ def image(path: Path, grey: bool = False) -> UInt8[np.ndarray, "C H W"]:
     """An image as three channels, or as one. Transparency is left out."""
     from PIL import Image
 
-    try:
-        with Image.open(path) as found:
-            if found.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):
-                raise UserError(f"{path}: colours are {found.mode}; expected RGB or grey")
-            pixels = np.asarray(found.convert("L" if grey else "RGB"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: not an image that can be decoded ({str(error).split(' object')[0]})") from None
+    with reading(path, NO_PICTURE, *BROKEN, Image.DecompressionBombError), Image.open(path) as found:
+        if found.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):
+            raise UserError(f"{path}: colours are {found.mode}; expected RGB or grey")
+        pixels = np.asarray(found.convert("L" if grey else "RGB"))
     return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
@@ -162,13 +163,8 @@ def size(path: Path) -> tuple[int, int]:
     """Width and height of an image from its header; the pixels are not decoded."""
     from PIL import Image
 
-    try:
-        with Image.open(path) as found:
-            return found.size
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: not an image that can be decoded ({str(error).split(' object')[0]})") from None
+    with reading(path, NO_PICTURE, *BROKEN, Image.DecompressionBombError), Image.open(path) as found:
+        return found.size
 
 
 def document(path: Path) -> dict[str, object]:
@@ -178,12 +174,8 @@ def document(path: Path) -> dict[str, object]:
     def refuse(word: str) -> float:
         raise ValueError(f"{word} is no number of JSON")
 
-    try:
+    with reading(path, "not a JSON file that can be read", ValueError, RecursionError):
         found = json.loads(path.read_bytes(), parse_constant=refuse)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file that can be read ({error})") from None
     if not isinstance(found, dict):
         raise UserError(f"{path}: {type(found).__name__}; expected a JSON object")
     return found

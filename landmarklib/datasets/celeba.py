@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive
+from landmarklib.datasets import Dataset, archive, mtfl
 from landmarklib.types import DataMissing, Listing, UserError
 
 # The publisher's folders, or flat as in many copies.
@@ -94,9 +94,9 @@ def place(folder: Path, either: tuple[str, str]) -> Path:
 DATASET = Dataset(
     name="celeba",
     title="CelebA",
-    landmarks=("left eye", "right eye", "nose", "left mouth corner", "right mouth corner"),
-    mirror=(1, 0, 2, 4, 3),
-    skeleton=((0, 2), (1, 2), (2, 3), (2, 4), (3, 4)),
+    landmarks=mtfl.DATASET.landmarks,  # the same five of a face
+    mirror=mtfl.DATASET.mirror,
+    skeleton=mtfl.DATASET.skeleton,
     counts={"train": 161962, "val": 19867, "test": 19962},
     size=80,
     unit="% of the distance of the eyes",

@@ -39,10 +39,11 @@ def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None
     splits = dataset.read(folder)
     if split not in splits:
         raise UserError(f"{dataset.name}: no split {split!r} here; there are {', '.join(splits)}")
-    pixels = prepare(dataset, folder, splits, size, archive.roots(root)[0] / FOLDER)
+    cuts = {name: squares(listing, dataset.recipe) for name, listing in splits.items()}
+    pixels = prepare(dataset, folder, splits, cuts, size, archive.roots(root)[0] / FOLDER)
     start = sum(len(splits[s]) for s in list(splits)[: list(splits).index(split)])
     listing = splits[split]
-    points = to_crop(listing.points, squares(listing, dataset.recipe), size)
+    points = to_crop(listing.points, cuts[split], size)
     inside = ((points >= -0.5) & (points <= size - 0.5)).all(-1)
     return Annotations(
         pixels[start : start + len(listing)],
@@ -96,16 +97,21 @@ def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size
 
 
 def prepare(
-    dataset: Dataset, folder: Path, splits: Mapping[str, Listing], size: int, cache: Path
+    dataset: Dataset,
+    folder: Path,
+    splits: Mapping[str, Listing],
+    cuts: Mapping[str, Float[np.ndarray, "_ 3"]],
+    size: int,
+    cache: Path,
 ) -> UInt8[np.ndarray, "N C S S"]:
-    """The crops of all splits, one after the other, as a memory map; made in parallel if they are not there yet."""
-    path = cache / f"{dataset.name}-{size}-{_fingerprint(dataset, folder, splits, size)}.npy"
+    """The crops of all splits, one after the other, as a memory map; made in parallel if they are not there yet. cuts: the `squares` of each split."""
+    path = cache / f"{dataset.name}-{size}-{_fingerprint(dataset, folder, splits, cuts, size)}.npy"
     if not path.is_file():
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not path.is_file():  # else another process has just made it
-                    _make(dataset, folder, splits, size, path)
+                    _make(dataset, folder, splits, cuts, size, path)
         except OSError as error:
             raise UserError(
                 f"cannot write {cache}: {error.strerror}; choose another folder with --data or LANDMARKLIB_DATA"
@@ -113,12 +119,12 @@ def prepare(
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def _make(dataset: Dataset, folder: Path, splits: Mapping[str, Listing], size: int, path: Path) -> None:
+def _make(dataset: Dataset, folder: Path, splits: Mapping, cuts: Mapping, size: int, path: Path) -> None:
     recipe, part = dataset.recipe, path.with_suffix(".part")
     jobs = [
         (split, i, listing.files[i] if listing.files else "", square)
         for split, listing in splits.items()
-        for i, square in enumerate(squares(listing, recipe))
+        for i, square in enumerate(cuts[split])
     ]
     packed = {split: dataset.images(folder, split) for split in splits} if dataset.images else {}
 
@@ -134,7 +140,7 @@ def _make(dataset: Dataset, folder: Path, splits: Mapping[str, Listing], size: i
     channels = 1 if recipe.grey else 3
     try:
         pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(jobs), channels, size, size))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor() as pool:
             label = f"{dataset.name}: crops of {size} px"
             for i, image in enumerate(tqdm(pool.map(crop, jobs), total=len(jobs), desc=label, unit="image")):
                 pixels[i] = image
@@ -144,13 +150,14 @@ def _make(dataset: Dataset, folder: Path, splits: Mapping[str, Listing], size: i
         part.unlink(missing_ok=True)
 
 
-def _fingerprint(dataset: Dataset, folder: Path, splits: Mapping[str, Listing], size: int) -> str:
-    """16 hex digits over recipe, points and every photo's name, size and time."""
+def _fingerprint(dataset: Dataset, folder: Path, splits: Mapping, cuts: Mapping, size: int) -> str:
+    """16 hex digits over recipe, squares and name, size and time of every photo, or of every file where some hold many images."""
     digest = hashlib.sha256(json.dumps([VERSION, size, asdict(dataset.recipe)]).encode())
     for split, listing in splits.items():
         digest.update(f"{split} {len(listing)}".encode())
-        digest.update(np.ascontiguousarray(squares(listing, dataset.recipe).round(3)).tobytes())
-        for file in listing.files:
+        digest.update(np.ascontiguousarray(cuts[split].round(3)).tobytes())
+        whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
+        for file in whole if dataset.images else listing.files:
             try:
                 state = os.stat(folder / file)
             except OSError:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from landmarklib.datasets import Dataset, labels
+from landmarklib.datasets import Dataset, archive, labels
 from landmarklib.types import Listing, Recipe, UserError
 
 SIDE, N_VALIDATION, SEED = 28, 1000, 0  # validation images are counted per digit
@@ -61,13 +61,8 @@ def _digits(folder: Path, part: str) -> np.ndarray:
 def _idx(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, ...]:
     """Bytes in IDX: two zeros, type 8, the number of axes, their lengths as big-endian 32 bits, then the values."""
     header, values = 4 + 4 * len(shape), int(np.prod(shape))
-    try:
-        with gzip.open(path) as file:
-            data = file.read(header + values + 1)  # one more tells a longer file, and no more than that is unpacked
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: not a whole gzip file ({error})") from None
+    with archive.reading(path, "not a whole gzip file", EOFError, zlib.error), gzip.open(path) as file:
+        data = file.read(header + values + 1)  # one more tells a longer file, and no more than that is unpacked
     magic = bytes([0, 0, 8, len(shape)])
     if data[:4] != magic:
         raise UserError(
