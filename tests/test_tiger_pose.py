@@ -39,7 +39,7 @@ def test_points_boxes_and_names(folder):
     assert train.points.shape == (3, 12, 2) and train.visible.all()
     assert train.points[1].tolist() == [[k * 40 / 16 - 0.5, k * 30 / 32 - 0.5] for k in range(12)]
     assert val.points[0].tolist() == [[k * 80 / 16 - 0.5, k * 60 / 32 - 0.5] for k in range(12)]
-    assert train.boxes.tolist() == [[9.5, -0.5, 29.5, 14.5]] * 3 and val.boxes.tolist() == [[19.5, -0.5, 59.5, 29.5]]
+    assert train.boxes.tolist() == [[10, 0, 30, 15]] * 3 and val.boxes.tolist() == [[20, 0, 60, 30]]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,7 @@ def test_the_real_archive():
     points, boxes = (
         np.concatenate([getattr(found, part) for found in splits.values()]) for part in ("points", "boxes")
     )
+    points = points + 0.5  # from the image's edge, as boxes are
     outside = (points < boxes[:, None, :2] - 1e-6) | (points > boxes[:, None, 2:] + 1e-6)
     assert outside.any((1, 2)).sum() == 35
     assert (points[:, 0, 0] > points[:, 3, 0]).all()  # it always walks to the right

@@ -28,7 +28,7 @@ def _split(folder: Path, split: str) -> Listing:
     sizes = np.array([archive.size(images[name]) for name in names], float).reshape(-1, 1, 2)
     rows = np.array([_label(labels[name]) for name in names]).reshape(len(names), 14, 2)
     centre, extent, points = rows[:, :1], rows[:, 1:2], rows[:, 2:]
-    boxes = np.concatenate([centre - extent / 2, centre + extent / 2], 1) * sizes - 0.5
+    boxes = np.concatenate([centre - extent / 2, centre + extent / 2], 1) * sizes
     files = tuple(f"{split}/images/{images[name].name}" for name in names)
     visible = np.ones(points.shape[:2], bool)
     return Listing(files, points * sizes - 0.5, visible, tuple(names), boxes=boxes.reshape(-1, 4))

@@ -14,9 +14,8 @@ from landmarklib.types import Listing, UserError
 TRAINING = ("afw", "helen/trainset", "lfpw/trainset")
 TEST = ("helen/testset", "lfpw/testset", "ibug")
 PARTS = (*TRAINING, *TEST)
-PHOTO_ORDER = (
-    7345  # seed of the hashed order of the photos; RCN's number, not its shuffle, which follows the disc's order
-)
+# Seed of the hashed order of the photos; RCN's number, not its shuffle, which follows the disc's order.
+PHOTO_ORDER = 7345
 
 
 def read(folder: Path) -> dict[str, Listing]:
