@@ -97,6 +97,7 @@ def parser() -> Parser:
     for name, command, text in (
         ("list", list_data, "The data sets: which are here, their licence, how to get the rest."),
         ("check", check_data, "Read a whole archive: lists, counts, every image, every point."),
+        ("fetch", fetch_data, "Download a data set that is openly available, and check it."),
         ("show", show_data, "Draw images of a data set with their points, mirror pairs and skeleton."),
     ):
         sub = data.add_parser(name, help=text, description=text)
@@ -334,6 +335,14 @@ def check_data(arguments: argparse.Namespace) -> None:
     """Check one archive."""
     from landmarklib import data
 
+    print(data.check(arguments.name, arguments.data))
+
+
+def fetch_data(arguments: argparse.Namespace) -> None:
+    """Download a data set, read all of it, and print what is there."""
+    from landmarklib import data, fetch
+
+    fetch.fetch(arguments.name, arguments.data)
     print(data.check(arguments.name, arguments.data))
 
 

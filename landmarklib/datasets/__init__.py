@@ -22,6 +22,15 @@ HELPERS = {"archive", "crops", "labels", "raster"}  # files of this folder that 
 
 
 @dataclass(frozen=True)
+class Source:
+    """A file that anybody may download. to: where it goes below the data root, a file's name, or a folder's for an archive to be unpacked."""
+
+    url: str
+    sha256: str
+    to: str
+
+
+@dataclass(frozen=True)
 class Dataset:
     """What is true of a data set whoever uses it. A fact about a data set stands in its file and nowhere else."""
 
@@ -47,8 +56,12 @@ class Dataset:
     images: Callable[[Path, str], np.ndarray] | None = (
         None  # folder, split -> N x C x H x W, where one file holds many images
     )
+    imitate: Callable[..., Mapping[str, Listing]] | None = (
+        None  # (folder, counts, seed): writes stand-ins in that layout
+    )
     folder: str = ""  # of that layout, below a data root
     recipe: Recipe = field(default_factory=Recipe)  # how its photos are cut
+    sources: tuple[Source, ...] = ()  # for `landmarklib data fetch`; none where it may not be had without asking
     layout: str = ""
     traps: tuple[str, ...] = ()  # what a reader of these files gets wrong
     beyond: float = 0.0  # how far counted points may lie outside their image, as a share of its longer side

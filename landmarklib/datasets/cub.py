@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from landmarklib.datasets import Dataset, archive
+from landmarklib.datasets import Dataset, Source, archive
 from landmarklib.types import Listing, UserError
 
 PARTS = (
@@ -112,13 +112,20 @@ DATASET = Dataset(
     unit="% of the longer side of the bird's box",
     tier="paper",
     licence="none stated; photos of Flickr: non-commercial research",
-    obtain="Download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 (Caltech Vision) and unpack it into a folder `cub` below the data root.",
+    obtain="`landmarklib data fetch cub` (1.1 GB); or download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 (Caltech Vision) and unpack it into a folder `cub` below the data root.",
     citation="Wah et al., Caltech technical report CNS-TR-2011-001, 2011",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
         "Species 1 to 100 are for training, 101 to 150 for validation and 151 to 200 for testing, as in moskvyak2021.",
     ),
     folder="cub/CUB_200_2011",
+    sources=(
+        Source(
+            "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
+            "0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
+            "cub/CUB_200_2011",
+        ),
+    ),
     read=read,
     attributes={"species": 200},
     layout="images.txt, image_class_labels.txt, bounding_boxes.txt, parts/parts.txt, parts/part_locs.txt, and images/SPECIES/*.jpg",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from landmarklib.datasets import Dataset, archive, labels
+from landmarklib.datasets import Dataset, Source, archive, labels
 from landmarklib.types import Listing, Recipe, UserError
 
 SIDE, N_VALIDATION, SEED = 28, 1000, 0  # validation images are counted per digit
@@ -79,6 +79,14 @@ def _idx(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, ...]:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
+ADDRESS = "https://storage.googleapis.com/cvdf-datasets/mnist"  # a mirror of the publisher's own files
+SHA256 = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+
 DATASET = Dataset(
     name="mnist",
     title="MNIST",
@@ -90,13 +98,14 @@ DATASET = Dataset(
     unit="none: there are no landmarks",
     tier="paper",
     licence="CC BY-SA 3.0",
-    obtain="Download the four *-ubyte.gz files of MNIST (yann.lecun.com/exdb/mnist or a mirror) into a folder `mnist` below the data root; leave them packed.",
+    obtain="`landmarklib data fetch mnist`; or download the four *-ubyte.gz files of MNIST (yann.lecun.com/exdb/mnist or a mirror) into a folder `mnist` below the data root; leave them packed.",
     citation="LeCun et al., Proceedings of the IEEE 1998",
     assumptions=(
         "Validation images are 1,000 training images of each digit, chosen by hashing their places; thewlis2017 has 1,000 of each of 3, 5 and 6 and does not say which.",
         "Images are 28 x 28 here; thewlis2017 enlarges them to 35 x 35 and puts 5 black pixels around them.",
     ),
     folder="mnist",
+    sources=tuple(Source(f"{ADDRESS}/{file}", sha256, f"mnist/{file}") for file, sha256 in SHA256.items()),
     read=read,
     images=images,
     recipe=Recipe("box", 1.0),
