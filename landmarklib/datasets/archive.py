@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
+from landmarklib.datasets import labels
 from landmarklib.types import DataMissing, UserError
 
 NO_PICTURE, BROKEN = (
@@ -179,3 +180,40 @@ def document(path: Path) -> dict[str, object]:
     if not isinstance(found, dict):
         raise UserError(f"{path}: {type(found).__name__}; expected a JSON object")
     return found
+
+
+def cells(path: Path, key: str) -> list[str]:
+    """The strings of a cell array of a MATLAB file."""
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    refusals = ValueError, TypeError, NotImplementedError, MatReadError, EOFError
+    with reading(path, "not a MATLAB file that can be read", *refusals), open(path, "rb") as file:
+        found = loadmat(file, variable_names=[key]).get(key)
+    texts = found.ravel().tolist() if isinstance(found, np.ndarray) and found.dtype == object else []
+    if not texts or any(not isinstance(t, np.ndarray) or t.dtype.kind != "U" or t.size != 1 for t in texts):
+        raise UserError(f"{path}: no cell array of strings {key!r}")
+    return [str(text.item()) for text in texts]
+
+
+def query(path: Path, sql: str) -> list[tuple]:
+    """The rows that an SQLite file gives. It is opened for reading only, and nothing is written beside it."""
+    import sqlite3
+    from contextlib import closing
+
+    with reading(path, "not an SQLite file with the tables of this data set", sqlite3.Error):
+        with open(path, "rb"):  # SQLite itself does not say that a file is missing
+            place = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(place, uri=True)) as base:
+            return base.execute(sql).fetchall()
+
+
+def held_out(groups: Sequence[str], n: int, seed: int) -> Bool[np.ndarray, " N"]:
+    """n images or a few less for validation: whole groups (photo, person), in the hashed order of their names."""
+    names, place, size = np.unique(np.array(groups, str), return_inverse=True, return_counts=True)
+    chosen: list[int] = []
+    for i in labels.label_order(tuple(names.tolist()), None, seed):
+        if size[i] <= n:
+            chosen.append(i)
+            n -= size[i]
+    return np.isin(place, chosen)
