@@ -18,6 +18,7 @@ RUN_PARAMETERS = {
     "seeds": "whole numbers, such as 0,1,2",
     "methods": "rows of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'",
     "budget": "smoke, cpu or paper",
+    "data": "auto, paper, open or stand-in",
     "device": "cpu, cuda, cuda:1 ...",
     "workers": "processes; 0 takes one per core on a CPU and one on a GPU",
     "deadline": "seconds; no run starts that would not end in time",

@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from landmarklib import datasets
-from landmarklib.datasets import Dataset, archive
+from landmarklib.datasets import Dataset, archive, imitation
 from landmarklib.types import DataMissing, Listing, UserError
 
 NAMED = 5  # offending files that a message names; the rest are counted
@@ -51,7 +51,7 @@ def listings(name: str, root: str | Path | None = None) -> tuple[Path, Mapping[s
     d = datasets.get(name)
     if d.read is None:
         raise UserError(f"{name} is generated; it has no files")
-    folder = archive.find(d.folder, root, d.obtain)
+    folder = imitation.folder(d, root)
     return folder, d.read(folder)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from landmarklib import checkpoint, compute, datasets, record, tables
+from landmarklib.datasets import imitation
 from landmarklib.experiment import Experiment
 from landmarklib.types import UserError
 
@@ -40,6 +42,7 @@ def ensure(
     methods: Sequence[str] | None = None,
     budget: str | None = None,
     *,
+    data: str = "auto",
     device: str = "cpu",
     workers: int = 0,
     deadline: float | None = None,
@@ -48,12 +51,13 @@ def ensure(
 ) -> pd.DataFrame:
     """Records of a table as a frame, one line per run; only missing runs are computed. None takes the table's own values.
 
+    data: auto takes the paper's data set where it is here, else an open one, else a stand-in; paper, open or stand-in take just that.
     workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
     deadline: seconds from now; no run starts that would not end in time, so some may stay missing. refresh: compute all anew. A run that was
     stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters and for a deadline too short for any
     missing run, before anything is computed or written.
     """
-    spec = tables.get(table)
+    spec = on(tables.get(table), data)
     experiments = spec.experiments(fractions, seeds, methods, budget)
     check_number("workers", workers, int)
     check_number("deadline", 0 if deadline is None else deadline, float)
@@ -77,6 +81,12 @@ def ensure(
         workers = workers or (available_cores() if device == "cpu" else 1)
         fill(missing, folder, device, workers, stop, refresh, spec.n_maps)
     return record.frame([record.load(path) for path in paths if path.exists()])
+
+
+def on(table: tables.Table, data: str = "auto") -> tables.Table:
+    """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier."""
+    alternative = datasets.get(table.open) if table.open else None
+    return replace(table, dataset=imitation.choose(datasets.get(table.dataset), alternative, data).name)
 
 
 def fill(

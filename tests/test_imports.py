@@ -21,6 +21,7 @@ READING = (
     "figures",
     "book",
     "datasets",
+    "standins",
     "metrics",
 )
 TRAINING = ("run", "compute", "train", "pack", "evaluate", "losses", "heatmaps", "warps", "nets", "noise")
@@ -127,9 +128,15 @@ def test_torch_is_imported_only_where_something_is_trained(module):
 
 @pytest.mark.parametrize("module", [m for m in MODULES if within(m, ("datasets",))])
 def test_data_sets_are_numpy_only_and_know_no_method(module):
-    assert {name for name in ours(module) if not within(name, ("datasets", "types"))} == set()
+    assert {name for name in ours(module) if not within(name, ("datasets", "standins", "types"))} == set()
     files = {"scipy"} if module.endswith(".archive") else set()  # which reads MATLAB's
     assert imports(module) & {"torch", "pandas", "scipy", "sklearn", "matplotlib"} == files
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if within(m, ("standins",))])
+def test_stand_ins_know_no_data_set(module):
+    assert {name for name in ours(module) if not within(name, ("standins", "datasets.raster", "types"))} == set()
+    assert imports(module) & {"torch", "pandas", "sklearn", "matplotlib"} == set()
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if within(m, ("methods",))])

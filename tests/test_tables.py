@@ -43,7 +43,7 @@ def test_the_text_as_it_stands_is_read(edited):
         ("n_maps = 0", "n_maps = 0\nn_mpas = 4", ["unknown key 'n_mpas'", "known: budgets, citation"]),
         ("[budgets.cpu]", "[budgets.cpu]\nepochs = 3", ["budget cpu", "unknown key 'epochs'", "evaluation_images"]),
         ("[[rows]]", "[[rows]]\nweigths = {}", ["row Seq-MT (L)", "unknown key 'weigths'", "weights"]),
-        ("rate = 0.002, w", "rat = 0.002, w", ["row Comm-MT (L), training", "unknown key 'rat'", "rate"]),
+        ("clip = 1.0, b", "clipp = 1.0, b", ["row Heatmap-MT (L), training", "unknown key 'clipp'", "clip"]),
         ("[[claims]]", '[[claims]]\nname = "x"', ["claim H1", "unknown key 'name'", "comparisons, id, text"]),
         (
             "fractions = [0.01, 0.05] }",
@@ -114,8 +114,9 @@ def test_rows_that_need_unlabelled_images_have_no_cell_where_all_are_labelled(bl
 
 
 def test_a_row_may_set_fields_of_the_budget_otherwise(blocks):
-    assert {e.rate for e in blocks.experiments(seeds=[0], methods=["Comm-MT (L)"])} == {0.002}
-    assert {e.rate for e in blocks.experiments(seeds=[0], methods=["Seq-MT (L)"])} == {0.001}
+    assert {e.clip for e in blocks.experiments(seeds=[0], methods=["Heatmap-MT (L)"])} == {1.0}
+    assert {e.clip for e in blocks.experiments(seeds=[0], methods=["Comm-MT (L)"])} == {100.0}
+    assert blocks.budgets["cpu"].clip == 0
 
 
 def test_size_is_the_tables_unless_the_budget_has_its_own(blocks):

@@ -18,7 +18,7 @@ import numpy as np
 
 from landmarklib.types import Annotations, Listing, Recipe, UserError
 
-HELPERS = {"archive", "crops", "labels", "raster"}  # files of this folder that are not data sets
+HELPERS = {"archive", "crops", "imitation", "labels", "raster"}  # files of this folder that are not data sets
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,11 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Dataset:
-    """The data set of that name. Raises UserError that lists the known ones."""
+    """The data set of that name, or the stand-in of one (`stand-in-NAME`). Raises UserError that lists the known ones."""
+    from landmarklib.datasets import imitation
+
+    if name.startswith(imitation.PREFIX):
+        return imitation.of(get(name.removeprefix(imitation.PREFIX)))
     if name not in names():
         raise UserError(f"unknown data set {name!r}; known: {', '.join(names())}")
     return importlib.import_module(f"{__name__}.{name}").DATASET

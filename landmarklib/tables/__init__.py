@@ -88,6 +88,7 @@ class Table:
     claims: tuple[Claim, ...]
     n_maps: int  # gallery images whose probability maps are kept in each record
     protocol: tuple[str, ...]  # what the paper leaves open about training and is decided here
+    open: str = ""  # an openly available data set of the same kind, where the paper's is not
 
     @property
     def uses_labels(self) -> bool:

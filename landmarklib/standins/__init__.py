@@ -1,0 +1,51 @@
+"""Stand-ins: generated pictures with exact landmarks, for data that nobody may ship. One file per kind of thing, with `draw`.
+
+Image i of a kind depends only on (seed, i) and on what is given, so any count is the beginning of a longer one. No file here knows a data set; a data set's
+`imitate` writes such pictures in its publisher's layout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from landmarklib.types import Annotations
+
+
+def generator(seed: int, *what: int) -> np.random.Generator:
+    """The numbers of one thing: of image i, or of person p (told apart by a first number of their own)."""
+    return np.random.default_rng([seed, *what])
+
+
+def turn(axis: int, degrees: float) -> Float[np.ndarray, "3 3"]:
+    """A rotation about x (0), y (1) or z (2): from y to z, from z to x, from x to y. x to the right, y down, z towards the viewer."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    a, b = (axis + 1) % 3, (axis + 2) % 3
+    matrix = np.eye(3)
+    matrix[a, a], matrix[a, b], matrix[b, a], matrix[b, b] = c, -s, s, c
+    return matrix
+
+
+def collect(
+    kind: str,
+    n: int,
+    first: int,
+    given: Mapping[str, object],
+    known: Sequence[str],
+    one: Callable[[int, dict], tuple[np.ndarray, np.ndarray, np.ndarray, dict]],
+) -> Annotations:
+    """n pictures of a kind. one: number of the image, what is given of it -> image, points, visible, attributes."""
+    if unknown := sorted(given.keys() - set(known)):
+        raise TypeError(f"{kind}: unknown attribute {unknown[0]}; known: {', '.join(known)}")
+    drawn = [one(first + j, {name: values[j] for name, values in given.items()}) for j in range(n)]
+    images, points, visible, attributes = zip(*drawn, strict=True)
+    return Annotations(
+        np.stack(images),
+        np.stack(points),
+        np.stack(visible),
+        tuple(f"{kind}-{first + j:06d}" for j in range(n)),
+        {name: np.array([row[name] for row in attributes]) for name in attributes[0]},
+    )
