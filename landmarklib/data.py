@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from landmarklib import datasets
-from landmarklib.datasets import Dataset, archive, imitation
+from landmarklib.datasets import Dataset, archive, imitation, labels
 from landmarklib.types import DataMissing, Listing, UserError
 
 NAMED = 5  # offending files that a message names; the rest are counted
@@ -102,6 +102,7 @@ def check(name: str, root: str | Path | None = None) -> str:
     wrong += [f"{i}: in two splits" for i, n in sorted(ids.items()) if n > 1]
     more = {s: len(listing) for s, listing in splits.items() if len(listing) > d.counts.get(s, 0)}
     wrong += [f"{split}: {n:,} images, expected {d.counts.get(split, 0):,}" for split, n in more.items()]
+    wrong += _moved(d, splits)
     if wrong:
         rest = f"; and {len(wrong) - NAMED:,} more" if len(wrong) > NAMED else ""
         raise UserError(f"{folder}: {len(wrong):,} faults: {'; '.join(wrong[:NAMED])}{rest}")
@@ -111,6 +112,16 @@ def check(name: str, root: str | Path | None = None) -> str:
     )
     part = "" if sum(map(len, splits.values())) == sum(d.counts.values()) else "a part: "
     return f"{name}: {part}{counts} images; all decode, and every point that counts is where it may be ({folder})"
+
+
+def _moved(d: Dataset, splits: Mapping[str, Listing]) -> list[str]:
+    """Splits that are whole and hold other images than the ones that were written down."""
+    found = {s: labels.ids_hash(list(x.ids)) for s, x in splits.items() if s in d.ids and len(x) == d.counts[s]}
+    return [
+        f"{split}: its {d.counts[split]:,} images are not the ones that were written down (hash {text}, expected {d.ids[split]})"
+        for split, text in found.items()
+        if text != d.ids[split]
+    ]
 
 
 def _decode(folder: Path, files: list[str], name: str) -> tuple[dict[str, tuple[int, int]], list[str]]:

@@ -30,7 +30,8 @@ class Annotations:
     """One split of a data set, in memory.
 
     images: uint8, N x C x H x W. points: N x K x 2, xy in pixels of that image, pixel centres at integers;
-    NaN where unknown. visible: N x K. ids: N different strings. attributes: name -> N values.
+    NaN where unknown. visible: N x K. ids: N different strings. attributes: name -> N values. unit: the length that an image's errors are
+    divided by, in pixels of that image; none where errors are in pixels.
     """
 
     images: UInt8[np.ndarray, "N C H W"]
@@ -38,6 +39,7 @@ class Annotations:
     visible: Bool[np.ndarray, "N K"]
     ids: tuple[str, ...]
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unit: Float[np.ndarray, " N"] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

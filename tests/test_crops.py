@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from landmarklib import datasets
-from landmarklib.datasets import archive, crops
+from landmarklib.datasets import archive, crops, lengths
 from landmarklib.types import Listing, Recipe, UserError
 
 SIZE = 20
@@ -66,6 +66,33 @@ def test_a_dot_stays_under_its_point(faces, size):
             if split == "train":  # a dot near a corner of its photo is not whole
                 assert np.linalg.norm(centroid(image) - point) < 0.1
             assert abs(point - (size - 1) / 2).max() < 1e-3  # the box is centred on it
+
+
+def test_the_length_that_errors_are_divided_by_shrinks_with_the_crop(faces):
+    assert crops.load(replace(faces, length=None), "train", SIZE).unit is None
+    eyes = replace(faces, length=lengths.between(0, 1))
+    np.testing.assert_allclose(crops.load(eyes, "train", SIZE).unit, 16 * SIZE / 36)  # 16 px of a square of 1.2 x 30
+    a = crops.load(eyes, "train", 2 * SIZE)
+    np.testing.assert_allclose(a.unit, np.linalg.norm(a.points[:, 0] - a.points[:, 1], axis=-1), rtol=1e-5)
+
+
+def test_lengths_by_hand():
+    points = np.array([[[0, 0], [4, 0], [2, 3], [2, 9.0]]])
+    listing = Listing(
+        ("a",),
+        points,
+        np.array([[True, True, True, False]]),
+        ("a",),
+        {"size": np.array([7])},
+        np.array([[1, 1, 5, 10.0]]),
+    )
+    assert lengths.between(0, 3)(listing) == pytest.approx(np.hypot(2, 9))
+    assert lengths.between((0, 1), (2, 3))(listing) == pytest.approx(6)
+    assert lengths.box_root(listing) == pytest.approx(6)
+    assert lengths.box_side(listing) == pytest.approx(9)
+    assert lengths.points_side(listing) == pytest.approx(4)
+    assert np.isnan(lengths.points_side(replace(listing, visible=np.zeros((1, 4), bool)))).all()
+    assert lengths.given("size")(listing) == 7
 
 
 def test_beyond_the_photo_is_black_and_a_point_outside_of_its_crop_does_not_count(faces):

@@ -13,7 +13,7 @@ from readers import draw
 
 from landmarklib import data, datasets, figures
 from landmarklib.__main__ import main
-from landmarklib.datasets import archive
+from landmarklib.datasets import archive, labels
 from landmarklib.types import DataMissing, Listing, UserError
 
 N = 3
@@ -95,6 +95,28 @@ def test_too_many_images_and_an_id_in_two_splits(little):
     state["val"] = state["train"]
     with pytest.raises(UserError, match=r"4 faults: a: in two splits; .*; val: 3 images, expected 0"):
         check(folder)
+
+
+@pytest.fixture
+def pinned(little, monkeypatch):
+    """The same data set with the hash of its split written down."""
+    dataset = replace(datasets.get("little"), ids={"train": labels.ids_hash(list("abc"))})
+    monkeypatch.setattr(datasets, "get", lambda name: dataset)
+    return little
+
+
+def test_a_split_cannot_move(pinned):
+    folder, state = pinned
+    assert "all decode" in check(folder)
+    state["train"] = replace(state["train"], ids=tuple("abd"))
+    with pytest.raises(UserError, match="train: its 3 images are not the ones that were written down"):
+        check(folder)
+
+
+def test_a_part_of_a_split_that_was_written_down_is_only_a_part(pinned):
+    folder, state = pinned
+    state["train"] = state["train"][np.array([0, 1])]
+    assert "a part: train 2 of 3" in check(folder)
 
 
 def truncate(path: Path) -> None:

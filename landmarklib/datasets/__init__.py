@@ -18,7 +18,14 @@ import numpy as np
 
 from landmarklib.types import Annotations, Listing, Recipe, UserError
 
-HELPERS = {"archive", "crops", "imitation", "labels", "raster"}  # files of this folder that are not data sets
+HELPERS = {
+    "archive",
+    "crops",
+    "imitation",
+    "labels",
+    "lengths",
+    "raster",
+}  # files of this folder that are not data sets
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Dataset:
     skeleton: tuple[tuple[int, int], ...]
     counts: Mapping[str, int]  # images per split
     size: int  # side of the images in pixels, unless an experiment asks for another
-    unit: str  # of the reported error
+    unit: str  # of the reported error, in words
     tier: str  # paper, open or stand-in
     licence: str
     obtain: str
@@ -59,6 +66,10 @@ class Dataset:
     imitate: Callable[..., Mapping[str, Listing]] | None = (
         None  # (folder, counts, seed): writes stand-ins in that layout
     )
+    length: Callable[[Listing], np.ndarray] | None = None  # that unit in pixels of each photo; none where it is a pixel
+    ids: Mapping[str, str] = field(
+        default_factory=dict
+    )  # split -> hash of its ids in the whole archive, so that it cannot move
     folder: str = ""  # of that layout, below a data root
     recipe: Recipe = field(default_factory=Recipe)  # how its photos are cut
     sources: tuple[Source, ...] = ()  # for `landmarklib data fetch`; none where it may not be had without asking

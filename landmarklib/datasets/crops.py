@@ -51,6 +51,7 @@ def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None
         listing.visible & inside,
         listing.ids,
         listing.attributes,
+        None if dataset.length is None else dataset.length(listing) * size / cuts[split][:, 2],
     )
 
 
