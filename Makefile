@@ -66,5 +66,5 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv); keeps wha
 	sed -i -E '/^(nvidia|cuda|triton)/d' requirements.lock
 
 clean:  ## remove what was built, but no record
-	rm -rf .venv .venv-read build book/_build book/_generated book/tables *.egg-info
+	rm -rf .venv .venv-read build book/_build book/_generated book/data book/tables *.egg-info
 

@@ -13,14 +13,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import claims, datasets, figures, record, report, speed, tables
+from landmarklib import catalogue, claims, figures, record, report, speed, tables
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -178,14 +176,12 @@ def generate(folder: Path) -> None:
     (folder / "summary.md").write_text(summary(), encoding="utf-8")
     (folder / "deviations.md").write_text(deviations_page(), encoding="utf-8")
     (folder / "status.md").write_text(status_page(), encoding="utf-8")
-    (folder / "data.md").write_text(data_page(), encoding="utf-8")
+    (folder / "data.md").write_text(catalogue.overview(), encoding="utf-8")
+    catalogue.write(folder.parent / "data", folder)
     measured = speed.load_all(record.results_folder())
     (folder / "speed.md").write_text(speed.page(measured), encoding="utf-8")
     for b in measured:
-        figures.ratios(b).savefig(folder / f"{b.name}-{b.device}.png")
-    for name in datasets.names():
-        if datasets.get(name).load:
-            figures.examples(datasets.get(name)).savefig(folder / f"{name}.png")
+        figures.save(figures.ratios(b), folder / f"{b.name}-{b.device}.png")
 
 
 def summary() -> str:
@@ -196,7 +192,7 @@ def summary() -> str:
         for entry in paper["tables"]:
             lines.append(_summary_line(paper["short"], entry))
     frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "here", "claims", "what"])
-    return report.to_html(frame, kind="summary").replace("&lt;", "<").replace("&gt;", ">") + "\n"
+    return report.to_html(frame, kind="summary", escape=False) + "\n"
 
 
 def _summary_line(paper: str, entry: dict) -> list[str]:
@@ -245,42 +241,6 @@ def deviations_page() -> str:
             f"- {text}" for text in table.protocol
         ]
     return "\n".join(lines) + "\n"
-
-
-def data_page() -> str:
-    """A section per data set, from its DATASET constant."""
-    parts = []
-    for name in datasets.names():
-        d = datasets.get(name)
-        counts = ", ".join(f"{n:,} {split}" for split, n in d.counts.items())
-        facts = {"images": f"{counts}, used at {d.size} x {d.size} px", "landmarks": named(d.landmarks)}
-        classes = ({"class": d.n_classes} if d.n_classes else {}) | dict(d.attributes)
-        facts["attributes"] = (
-            ", ".join(f"{attribute} ({n or 'a real number'})" for attribute, n in classes.items()) or "none"
-        )
-        facts |= {"tier": d.tier, "licence": d.licence, "how to get it": d.obtain, "source": d.citation}
-        if d.read:
-            facts["layout"] = f"{d.folder}/: {d.layout}"
-        parts += [f"## {d.title}", ""]
-        if d.load:  # pictures of other sets may not be passed on
-            alt = f":alt: Eight test images of {d.title} with true landmarks."
-            parts += [f"```{{image}} _generated/{name}.png", alt, "```", ""]
-        table = report.to_html(pd.DataFrame(facts.items(), columns=["what", d.title]), sortable=False, kind="facts")
-        parts += [re.sub(r"`([^`]+)`", r"<code>\1</code>", table), ""]
-        for title, texts in (
-            ("What the paper leaves open, and what is assumed here:", d.assumptions),
-            ("Traps:", d.traps),
-        ):
-            parts += [title, "", *(f"- {text}" for text in texts), ""] if texts else []
-    return "\n".join(parts)
-
-
-def named(landmarks: Sequence[str], most: int = 25) -> str:
-    """The landmarks in words: by name, or, if they are many, how many of which part."""
-    if len(landmarks) <= most:
-        return "; ".join(landmarks) or "none"
-    parts = Counter(re.sub(r"\s*\d+$", "", name) for name in landmarks)
-    return f"{len(landmarks)}: " + "; ".join(f"{part} ({n})" if n > 1 else part for part, n in parts.items())
 
 
 def status() -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 from tqdm import tqdm
 
 from landmarklib import datasets
@@ -69,7 +70,11 @@ def samples(name: str, n: int, split: str | None = None, root: str | Path | None
     listing = splits[split]
     if not len(listing):
         raise UserError(f"{folder}: no image of the split {split} is here")
-    chosen = np.unique(np.linspace(0, len(listing) - 1, n).astype(int))
+    return pictures(d, folder, split, listing, np.unique(np.linspace(0, len(listing) - 1, n).astype(int)))
+
+
+def pictures(d: Dataset, folder: Path, split: str, listing: Listing, chosen: Int[np.ndarray, " n"]) -> list[Sample]:
+    """The images at these places of a split."""
     packed = d.images(folder, split) if d.images else None
     return [
         Sample(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -211,14 +212,18 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     return figure
 
 
-def contact_sheet(dataset: datasets.Dataset, shown: Sequence[data.Sample], columns: int = 4):
+def contact_sheet(dataset: datasets.Dataset, shown: Sequence[data.Sample], columns: int = 4, titled: bool = True):
     """Images cut to their points, with the skeleton; a mirror pair has one colour, round on one side and square on the other. Returns a Figure."""
     plt = _pyplot()
-    lines = -(-len(shown) // columns)
+    lines, width = -(-len(shown) // columns), 2 * WIDTH if titled else WIDTH
     figure, axes = plt.subplots(
-        lines, columns, figsize=(2 * WIDTH, 2 * WIDTH / columns * 1.1 * lines), squeeze=False, layout="constrained"
+        lines,
+        columns,
+        figsize=(width, width / columns * (1.1 if titled else 1) * lines),
+        squeeze=False,
+        layout="constrained",
     )
-    pairs = sorted({(min(k, m), max(k, m)) for k, m in enumerate(dataset.mirror)})
+    groups = _markers(dataset.mirror)
     for axis in axes.flat[len(shown) :]:
         axis.axis("off")
     for axis, sample in zip(axes.flat, shown, strict=False):
@@ -226,19 +231,36 @@ def contact_sheet(dataset: datasets.Dataset, shown: Sequence[data.Sample], colum
         axis.imshow(image.transpose(1, 2, 0) if len(image) == 3 else image[0], cmap="gray", vmin=0, vmax=255)
         for edge in dataset.skeleton:
             axis.plot(*points[list(edge)].T, color="white", lw=0.8)
-        for i, pair in enumerate(pairs):
-            for side, k in enumerate(pair if pair[0] != pair[1] else pair[:1]):
-                marker = "D" if pair[0] == pair[1] else "os"[side]
-                style = {"color": COLOURS[i % len(COLOURS)], "edgecolor": "black", "lw": 0.4, "s": 14, "zorder": 3}
-                axis.scatter(*points[k], marker=marker, **style)
-        axis.set_title(sample.id[-28:], fontsize=7)
+        for marker, (places, colours) in groups.items():
+            size = 14 if len(points) < 30 else 5
+            style = {"color": colours, "edgecolor": "black", "lw": 0.4, "s": size, "zorder": 3}
+            axis.scatter(*points[places].T, marker=marker, **style)
+        if titled:
+            axis.set_title(sample.id[-28:], fontsize=7)
         axis.set(xticks=[], yticks=[])
         if len(seen := points[np.isfinite(points).all(-1)]):
-            low, high = seen.min(0), seen.max(0)
-            half = 0.9 * (high - low).max() + 4
-            (x, y) = (low + high) / 2
-            axis.set(xlim=(x - half, x + half), ylim=(y + half, y - half), facecolor="0.5")
+            (left, top), side = _window(seen, image.shape[2], image.shape[1])
+            axis.set(xlim=(left, left + side), ylim=(top + side, top), facecolor="0.5")
     return figure
+
+
+def _window(points: np.ndarray, width: int, height: int) -> tuple[np.ndarray, float]:
+    """Left and top corner and side of a square around the points that reaches out of the image no further than it must."""
+    low, high = points.min(0), points.max(0)
+    side = float(min(1.8 * (high - low).max() + 8, max(width, height)))
+    room = np.maximum([width - side, height - side], 0)
+    return np.clip((low + high) / 2 - side / 2, -0.5, room - 0.5), side
+
+
+def _markers(mirror: Sequence[int]) -> dict[str, tuple[list[int], list[str]]]:
+    """Marker -> landmarks and their colours: a colour per mirror pair, round and square for its sides, a diamond for a landmark in the middle."""
+    groups: dict[str, tuple[list[int], list[str]]] = {}
+    for i, (a, b) in enumerate(sorted({(min(k, m), max(k, m)) for k, m in enumerate(mirror)})):
+        for side, k in enumerate([a, b] if a != b else [a]):
+            places, colours = groups.setdefault("D" if a == b else "os"[side], ([], []))
+            places.append(k)
+            colours.append(COLOURS[i % len(COLOURS)])
+    return groups
 
 
 def _message(text: str):
@@ -253,22 +275,6 @@ def _ring(axis, point: Sequence[float], colour: str) -> None:
     """A ring that shows what is under it, in a colour with a white edge, so that it stands out on black and on white."""
     for edge, width in (("white", 3.5), (colour, 2)):
         axis.scatter(*point, facecolor="none", edgecolor=edge, lw=width, s=45)
-
-
-def examples(dataset: datasets.Dataset, n: int = 8):
-    """The first n test images with their true landmarks, as the data page shows them. Returns a Figure."""
-    plt = _pyplot()
-    test = datasets.split(dataset.name, "test", dataset.size)
-    figure, axes = plt.subplots(2, n // 2, figsize=(WIDTH, 3), layout="constrained")
-    for i, axis in enumerate(axes.flat):
-        axis.imshow(test.images[i, 0], cmap="gray", vmin=0, vmax=255)
-        for a, b in dataset.skeleton:
-            axis.plot(*test.points[i, [a, b]].T, color=TRUTH, lw=1)
-        for k, point in enumerate(test.points[i]):
-            axis.scatter(*point, color=COLOURS[k % len(COLOURS)], s=16, zorder=3)
-        axis.set_title(f"class {test.attributes['class'][i] + 1}", fontsize=9)
-        axis.set(xticks=[], yticks=[])
-    return figure
 
 
 def ratios(benchmark: speed.Benchmark):
@@ -306,6 +312,12 @@ def ratios(benchmark: speed.Benchmark):
     axis.set_yticks(list(labels), list(labels.values()))
     axis.grid(alpha=0.3, axis="x")
     return drawn
+
+
+def save(figure, path: Path) -> None:
+    """Write a picture, and let go of it."""
+    figure.savefig(path)
+    _pyplot().close(figure)
 
 
 def _pyplot():

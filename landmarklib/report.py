@@ -283,11 +283,11 @@ def flagged(records: Sequence[record.Record]) -> Html:
     )
 
 
-def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "") -> Html:
-    """A frame as a table that scrolls in its own box and sorts at a click on a column's head."""
+def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "", escape: bool = True) -> Html:
+    """A frame as a table that scrolls in its own box and sorts at a click on a column's head. escape: of what HTML takes for its own."""
     classes = f"{'sortable' if sortable else ''} {kind}".split()
     return Html(
-        f'<div class="scroll">{frame.rename_axis(columns=None).to_html(classes=classes, index=False, border=0)}</div>'
+        f'<div class="scroll">{frame.rename_axis(columns=None).to_html(classes=classes, index=False, border=0, escape=escape)}</div>'
     )
 
 

@@ -17,7 +17,9 @@ ROOT = Path(__file__).parent.parent
 def site(tmp_path_factory):
     """The book, built from a copy of its sources and the committed records."""
     copy = tmp_path_factory.mktemp("site") / "book"
-    shutil.copytree(ROOT / "book", copy, ignore=shutil.ignore_patterns("_build", "_generated", "tables", "__pycache__"))
+    shutil.copytree(
+        ROOT / "book", copy, ignore=shutil.ignore_patterns("_build", "_generated", "data", "tables", "__pycache__")
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(book, "BOOK", copy)
         first = book.build()

@@ -48,8 +48,8 @@ def change(index, value):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (joints()[..., :400], r"joints.mat: joints is 14 x 3 x 400; expected 14 x 3 x 10000"),
-        (joints().transpose(1, 0, 2), r"joints.mat: joints is 3 x 14 x 10000; expected 14 x 3 x 10000"),
+        (joints()[:13], r"joints.mat: joints is 13 x 3 x 10000; expected 14 x 3 x any"),
+        (joints().transpose(1, 0, 2), r"joints.mat: joints is 3 x 14 x 10000; expected 14 x 3 x any"),
         (change((12, 2, 6), 2), r"joints.mat: neck of im00007 is \[13.0, 7.0, 2.0\]; expected a flag of 0 or 1"),
         (change((12, 2, 6), np.nan), r"neck of im00007 is .*; expected a flag of 0 or 1"),
         (change((13, 0, 0), np.nan), r"head top of im00001 is \[nan, 1.0, 1.0\]; expected a finite point"),

@@ -67,7 +67,8 @@ LABELS = idx(DIGITS["train"])
         (packed(LABELS)[:12] + b"\xff" * 9 + packed(LABELS)[21:], r"not a whole gzip file \("),
         (packed(idx(np.zeros((30, 28, 28)))), "begins with 00000803; expected 00000801, bytes with 1 axes"),
         (packed(LABELS[:6]), "6 bytes unpacked; the header alone has 8"),
-        (packed(idx(DIGITS["train"][1:])), "the header says 29; expected 30"),
+        (packed(idx(np.append(DIGITS["train"], 0))), "the header says 31; expected at most 30"),
+        (packed(idx(DIGITS["train"][:0])), "the header says 0; expected at most 30"),
         (packed(LABELS[:-1]), "29 values; expected 30"),
         (packed(LABELS + b"\0"), "more than 30 values; expected 30"),
         (packed(LABELS[:-1] + b"\x0a"), "label 10 at place 29; expected 0 to 9"),
@@ -81,6 +82,22 @@ def test_a_bad_file_is_named(archive, content, message):
         path.write_bytes(content)
     with pytest.raises(UserError, match=f"train-labels-idx1-ubyte.gz: {message}"):
         read("mnist", archive)
+
+
+def test_a_part_of_the_images_is_split_by_the_same_shares(archive):
+    for part, n in (("train", 12), ("t10k", 4)):
+        images, digits = np.full((n, 28, 28), 7), DIGITS[part][:n]
+        (archive / f"{part}-images-idx3-ubyte.gz").write_bytes(packed(idx(images)))
+        (archive / f"{part}-labels-idx1-ubyte.gz").write_bytes(packed(idx(digits)))
+    splits = read("mnist", archive)
+    assert {name: len(listing) for name, listing in splits.items()} == {"train": 8, "val": 4, "test": 4}
+    assert len(datasets.get("mnist").images(archive, "train")) == 8
+
+
+def test_images_and_labels_of_different_number_are_refused(archive):
+    (archive / "train-labels-idx1-ubyte.gz").write_bytes(packed(idx(DIGITS["train"][:20])))
+    with pytest.raises(UserError, match=r"train-images.*: the header says 30 x 28 x 28; expected 20 x 28 x 28"):
+        datasets.get("mnist").images(archive, "train")
 
 
 def test_images_of_another_size_are_refused(archive):

@@ -35,7 +35,21 @@ def test_what_is_written_is_read_back(name, tmp_path):
         assert (found.boxes is None) == (expected.boxes is None)
         if expected.boxes is not None:
             np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3, rtol=0)
+        if dataset.length:
+            lengths = dataset.length(found)[found.visible.any(1)]
+            assert lengths.shape == (found.visible.any(1).sum(),)
+            assert (lengths > 0).all()
     assert "all decode" in data.check(name, tmp_path)
+
+
+def test_every_set_that_is_not_generated_has_a_stand_in():
+    assert set(IMITATED) == {name for name in datasets.names() if datasets.get(name).load is None}
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_a_unit_that_is_no_pixel_has_a_length(name):
+    dataset = datasets.get(name)
+    assert (dataset.length is not None) == dataset.unit.startswith("%")
 
 
 @pytest.mark.parametrize("name", IMITATED)

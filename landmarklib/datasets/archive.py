@@ -184,16 +184,11 @@ def document(path: Path) -> dict[str, object]:
 
 def cells(path: Path, key: str) -> list[str]:
     """The strings of a cell array of a MATLAB file."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    refusals = ValueError, TypeError, NotImplementedError, MatReadError, EOFError
-    with reading(path, "not a MATLAB file that can be read", *refusals), open(path, "rb") as file:
-        found = loadmat(file, variable_names=[key]).get(key)
-    texts = found.ravel().tolist() if isinstance(found, np.ndarray) and found.dtype == object else []
-    if not texts or any(not isinstance(t, np.ndarray) or t.dtype.kind != "U" or t.size != 1 for t in texts):
+    found = struct(path, key)
+    texts = [found] if isinstance(found, str) else found.tolist() if isinstance(found, np.ndarray) else []
+    if not texts or not all(isinstance(text, str) for text in texts):
         raise UserError(f"{path}: no cell array of strings {key!r}")
-    return [str(text.item()) for text in texts]
+    return texts
 
 
 def query(path: Path, sql: str) -> list[tuple]:
@@ -217,3 +212,30 @@ def held_out(groups: Sequence[str], n: int, seed: int) -> Bool[np.ndarray, " N"]
             chosen.append(i)
             n -= size[i]
     return np.isin(place, chosen)
+
+
+def struct(path: Path, key: str) -> object:
+    """A struct of a MATLAB file: a dict; an array of structs is a list of them (one is a dict, none an empty array), text a str, one number a number."""
+    import zlib
+
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    broken = ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, EOFError
+    refusals = *broken, NotImplementedError, MatReadError, zlib.error
+    with reading(path, "not a MATLAB file that can be read", *refusals), open(path, "rb") as file:
+        found = loadmat(file, variable_names=[key], simplify_cells=True)
+    return found.get(key)
+
+
+def entries(path: Path, value: object, fields: Sequence[str], place: str) -> list[dict[str, object]]:
+    """What `struct` gave for an array of structs of any length, all with these fields. place: of it in the file, for the message."""
+    found = [value] if isinstance(value, dict) else value
+    if isinstance(found, np.ndarray) and found.ndim == 1:
+        found = found.tolist()
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise UserError(f"{path}: {place} is no array of structs; expected the fields {', '.join(fields)}")
+    for i, entry in enumerate(found):
+        if missing := [name for name in fields if name not in entry]:
+            raise UserError(f"{path}: {place}({i + 1}) has no field {missing[0]}; expected {', '.join(fields)}")
+    return found

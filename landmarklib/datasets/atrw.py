@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive
-from landmarklib.types import Listing, UserError
+from landmarklib.datasets import Dataset, archive, lengths
+from landmarklib.types import Listing, Recipe, UserError
 
+LISTS = {"train": "keypoint_train.json", "val": "keypoint_val.json"}
 NO_LABELS, LABELS = "image_info_test.json", "pose_tiger02_test.json"  # of the test images: without and with points
 
 
 def read(folder: Path) -> dict[str, Listing]:
     """The publisher's three lists. The test images have points only where the evaluation's own list was added."""
     test = LABELS if (folder / LABELS).is_file() else NO_LABELS
-    names = {"train": "keypoint_train.json", "val": "keypoint_val.json", "test": test}
-    return {split: listing(folder / name, f"images/{split}") for split, name in names.items()}
+    return {split: listing(folder / name, f"images/{split}") for split, name in {**LISTS, "test": test}.items()}
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout: crops of tigers, whole pixels, three of eight without any point, annotations in another order than images."""
+    from landmarklib.standins import publish, quadrupeds
+
+    splits, n_drawn = {}, 0
+    for split, n in counts.items():
+        images, annotations, found = [], [], []
+        for i in range(n_drawn, n_drawn + n):
+            drawn = quadrupeds.draw(1, 128, seed, first=i)
+            pixels, points = publish.crop(drawn.images[0], drawn.points[0], 8)
+            visible = drawn.visible[0, :15] & (i % 8 not in (2, 5, 7))
+            xy = np.where(visible[:, None], np.round(points[:15]), 0).astype(int)
+            name, (_, height, width) = f"{i:06d}.jpg", pixels.shape
+            publish.photo(folder / "images" / split / name, pixels)
+            images.append({"width": width, "height": height, "filename": name, "id": i})
+            values = np.concatenate([xy, 2 * visible[:, None]], 1).ravel().tolist()
+            box = {"bbox": [0, 0, width, height], "category_id": 1, "area": width * height, "iscrowd": 0}
+            annotations.append(
+                {**box, "keypoints": values, "num_keypoints": int(visible.sum()), "image_id": i, "id": i}
+            )
+            found.append((f"images/{split}/{name}", np.where(visible[:, None], xy, np.nan), visible, name[:-4]))
+        categories = [{"id": 1, "name": "tiger", "keypoints": [name.replace(" ", "_") for name in DATASET.landmarks]}]
+        document = {"annotations": annotations[::-1], "images": images, "licenses": {}, "categories": categories}
+        publish.document(folder / {**LISTS, "test": LABELS}[split], document)
+        files, points, visible, ids = zip(*found, strict=True)
+        boxes = np.array([(0, 0, image["width"], image["height"]) for image in images], float)
+        splits[split] = Listing(files, np.array(points), np.array(visible), ids, boxes=boxes)
+        n_drawn += n
+    return splits
 
 
 def listing(path: Path, images: str) -> Listing:
@@ -29,7 +61,14 @@ def listing(path: Path, images: str) -> Listing:
     ids = archive.different(path, [PurePosixPath(file).stem for file in files])
     values = np.array([_points(path, i, labels[i]) for i in entries]).reshape(-1, len(DATASET.landmarks), 3)
     visible = values[..., 2] > 0
-    return Listing(tuple(files), np.where(visible[..., None], values[..., :2], np.nan), visible, ids)
+    points = np.where(visible[..., None], values[..., :2], np.nan)
+    return Listing(
+        tuple(files),
+        points,
+        visible,
+        ids,
+        boxes=np.array([_box(path, i, e) for i, e in entries.items()]).reshape(-1, 4),
+    )
 
 
 def _by_id(path: Path, found: dict[str, object], part: str, key: str) -> dict[int, dict]:
@@ -51,6 +90,14 @@ def _name(path: Path, i: int, entry: dict) -> str:
     if not isinstance(name, str) or not name:
         raise UserError(f"{path}: image {i} has no filename")
     return name
+
+
+def _box(path: Path, i: int, entry: dict) -> tuple[float, ...]:
+    """The whole image: it is the tiger's crop."""
+    sides = entry.get("width"), entry.get("height")
+    if not all(type(side) is int and side > 0 for side in sides):
+        raise UserError(f"{path}: image {i} has width and height {sides}; expected whole numbers above 0")
+    return (0.0, 0.0, *map(float, sides))
 
 
 def _points(path: Path, i: int, label: dict) -> np.ndarray:
@@ -105,8 +152,10 @@ DATASET = Dataset(
         (10, 13),
     ),
     counts={"train": 3609, "val": 515, "test": 1032},
+    ids={"train": "ba90c8fa5ad1", "val": "908e72d9163c", "test": "8fefdcaf13e4"},
     size=256,
     unit="% of the longer side of the image",
+    length=lengths.box_side,
     tier="paper",
     licence="CC BY-NC-SA 4.0",
     obtain="Download the pose part of ATRW (cvwc2019.github.io) and put its lists into a folder `atrw` below the data root, its images into atrw/images/train, val and test. "
@@ -119,6 +168,8 @@ DATASET = Dataset(
     ),
     folder="atrw",
     read=read,
+    recipe=Recipe("box", 1.0),
+    imitate=imitate,
     layout="keypoint_train.json, keypoint_val.json, image_info_test.json or pose_tiger02_test.json, and images/train/, images/val/, images/test/",
     traps=(
         "1,416 of 3,609, 172 of 515 and 391 of 1,032 images have no visible point at all, so 5% of the training images are about 110 with any label.",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.datasets import Dataset, archive, labels
+from landmarklib.datasets import Dataset, archive, labels, lengths
 from landmarklib.types import Listing, UserError
 
 FOLDERS = tuple(f"CAT_0{k}" for k in range(7))
@@ -25,11 +26,33 @@ def read(folder: Path) -> dict[str, Listing]:
     files = tuple(f"{path.parent.name}/{image}" for path, image in listed.items())
     points = np.array([_points(path) for path in listed]).reshape(-1, 9, 2)
     ids = archive.different(folder, list(listed.values()))
-    whole = Listing(files, points, np.ones(points.shape[:2], bool), ids)
+    return _divide(Listing(files, points, np.ones(points.shape[:2], bool), ids))
+
+
+def _divide(whole: Listing) -> dict[str, Listing]:
+    ids = whole.ids
     order = labels.label_order(ids, None, ORDER)
     n_test, n_val = (round(share * len(ids)) for share in SHARES.values())
     places = {"train": order[n_test + n_val :], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
     return {split: whole[np.sort(place)] for split, place in places.items()}
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout, whole pixels: seven folders, one line without an ending, and the annotation that has gone astray."""
+    from landmarklib.standins import cats, publish
+
+    n = sum(counts.values())
+    names = [f"{4 + i // 20:08d}_{i % 20:03d}.jpg" for i in range(n - 1)]  # in the order of their names
+    files = [f"{FOLDERS[7 * i // n]}/{name}" for i, name in enumerate(names)]
+    place = sum(file.startswith(FOLDERS[0]) for file in files)  # the one astray comes last of the first folder
+    files.insert(place, f"{FOLDERS[0]}/{MEANT}")
+    drawn = publish.photos(folder, files, cats.draw, 128, seed)
+    points = np.round(drawn.points)
+    for file, rows in zip(files, points.astype(int), strict=True):
+        line = " ".join(map(str, (9, *rows.ravel()))) + " "
+        publish.lines(folder / f"{file.replace(MEANT, ASTRAY)}.cat", [line], last=False)
+    ids = tuple(Path(file).name for file in files)
+    return _divide(Listing(tuple(files), points, np.ones(points.shape[:2], bool), ids))
 
 
 def _annotations(part: Path) -> dict[Path, str]:
@@ -68,6 +91,7 @@ DATASET = Dataset(
     counts={"train": 7747, "val": 996, "test": 1257},
     size=80,
     unit="% of the distance of the eyes",
+    length=lengths.between(0, 1),
     tier="paper",
     licence="none stated; photos of Flickr: research",
     obtain="Download CAT_DATASET_01.zip and CAT_DATASET_02.zip (archive.org, CAT_DATASET) and unpack the folders CAT_00 to CAT_06 into a folder "
@@ -83,6 +107,7 @@ DATASET = Dataset(
     ),
     folder="cats",
     read=read,
+    imitate=imitate,
     layout="CAT_00/ to CAT_06/, each with *.jpg and a .jpg.cat beside every image",
     traps=(
         "Papers drop the tips of the ears, points 5 and 8 of nine (counted from 1), and report seven.",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
-from landmarklib.datasets import Dataset, archive, mtfl
-from landmarklib.types import DataMissing, Listing, UserError
+from landmarklib.datasets import Dataset, archive, lengths, mtfl
+from landmarklib.types import Annotations, DataMissing, Listing, UserError
 
 # The publisher's folders, or flat as in many copies.
 LANDMARKS = ("Anno/list_landmarks_align_celeba.txt", "list_landmarks_align_celeba.txt")
 PARTITION = ("Eval/list_eval_partition.txt", "list_eval_partition.txt")
 IMAGES = ("Img/img_align_celeba", "img_align_celeba")
 COLUMNS = "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
+WIDTH, HEIGHT = 178, 218
 SPLITS = {"0": "train", "1": "val", "2": "test"}
 
 
@@ -91,6 +94,60 @@ def place(folder: Path, either: tuple[str, str]) -> Path:
     return next((folder / name for name in either if (folder / name).exists()), folder / either[0])
 
 
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout; MAFL's test images, which are in all splits, come on top of those for training."""
+    from landmarklib.standins import generator
+
+    extra = 1 + counts["train"] // 200
+    codes = np.repeat([0, 1, 2], [counts["train"] + extra, counts["val"], counts["test"]])
+    order, n = generator(seed, 4).permutation(len(codes)), len(codes) // 10
+    tests = np.concatenate([order[codes[order] == 0][:extra], order[codes[order] > 0][:extra]])
+    rest = order[~np.isin(order, tests)][: max(1, n)]
+    return publish(folder, codes, rest, tests, seed, protocol)
+
+
+def publish(
+    folder: Path,
+    codes: Int[np.ndarray, " N"],
+    training: Int[np.ndarray, " n"],
+    testing: Int[np.ndarray, " m"],
+    seed: int,
+    protocol: Callable[[Path], Mapping[str, Sequence[str]]],
+) -> dict[str, Listing]:
+    """Write stand-ins for N images, whose codes in the partition are given, and MAFL's lists of them. Returns the splits of a protocol."""
+    from landmarklib.standins import faces, generator
+    from landmarklib.standins import publish as write
+
+    n, rng = len(codes), generator(seed, 5)
+    names, draw = [f"{i + 1:06d}.jpg" for i in range(n)], _aligned(faces.draw)
+    given = {"person": 10000 * codes + rng.integers(1 + n // 20, size=n), "roll": rng.normal(0, 0.03, n)}
+    given |= {"scale": rng.uniform(0.205, 0.222, n), "x": rng.uniform(0.49, 0.51, n), "y": rng.uniform(0.53, 0.55, n)}
+    files = [f"{IMAGES[0]}/{name}" for name in names]
+    points = np.rint(faces.five(write.photos(folder, files, draw, HEIGHT, seed, **given).points))
+    rows = [" ".join(f"{value:4.0f}" for value in row) for row in points.reshape(n, 10)]
+    rows = [f"{name} {row.strip()}" for name, row in zip(names, rows, strict=True)]
+    write.lines(folder / LANDMARKS[0], [str(n), COLUMNS, *rows])
+    write.lines(folder / PARTITION[0], [f"{name} {code}" for name, code in zip(names, codes, strict=True)], "\r\n")
+    for name, images in (("training", training), ("testing", testing)):
+        write.lines(folder / "MAFL" / f"{name}.txt", [names[i] for i in images], last=False)
+    found = {}
+    for split, ids in protocol(folder).items():
+        places = np.array([int(i[:6]) - 1 for i in ids], int)
+        listed = tuple(files[i] for i in places)
+        found[split] = Listing(listed, points[places], np.ones((len(ids), 5), bool), tuple(ids))
+    return found
+
+
+def _aligned(draw: Callable[..., Annotations]) -> Callable[..., Annotations]:
+    """Faces with the sides of their square cut off."""
+
+    def drawn(*where: int, **given: np.ndarray) -> Annotations:
+        square, cut = draw(*where, **given), (HEIGHT - WIDTH) // 2
+        return replace(square, images=square.images[..., cut : cut + WIDTH], points=square.points - [cut, 0])
+
+    return drawn
+
+
 DATASET = Dataset(
     name="celeba",
     title="CelebA",
@@ -100,6 +157,7 @@ DATASET = Dataset(
     counts={"train": 161962, "val": 19867, "test": 19962},
     size=80,
     unit="% of the distance of the eyes",
+    length=lengths.between(0, 1),
     tier="paper",
     licence="non-commercial research; not to be passed on",
     obtain=(
@@ -113,6 +171,7 @@ DATASET = Dataset(
     ),
     folder="celeba",
     read=read,
+    imitate=imitate,
     layout="Anno/list_landmarks_align_celeba.txt, Eval/list_eval_partition.txt, Img/img_align_celeba/*.jpg, MAFL/training.txt, MAFL/testing.txt; Anno, Eval and Img may be left out",
     traps=(
         "Left and right are the image's.",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from landmarklib.datasets import Dataset, Source, archive
+from landmarklib.datasets import Dataset, Source, archive, lengths
 from landmarklib.types import Listing, UserError
 
 PARTS = (
@@ -52,6 +53,45 @@ def read(folder: Path) -> dict[str, Listing]:
         {"species": species.astype(np.int64) - 1},
         np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1),
     )
+    return _divide(found)
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout: whole pixels, zeros for a hidden part, boxes as x, y, width, height."""
+    from landmarklib.standins import birds, publish
+
+    ranges = [(a, b, counts[split]) for split, (a, b) in SPECIES.items()]
+    species = np.concatenate([np.sort(a + np.arange(n) % (b - a + 1)) for a, b, n in ranges])
+    names = [f"{s:03d}.Bird_{s:03d}/Bird_{s:03d}_{i + 1:04d}.jpg" for i, s in enumerate(species)]
+    files = [f"images/{name}" for name in names]
+    drawn = publish.photos(folder, files, birds.draw, 128, seed, species=species - 1)
+    points, visible = np.round(drawn.points), drawn.visible
+    corners = np.round(np.stack([drawn.points.min(1) - 4, drawn.points.max(1) + 5], 1)).clip(0, 128)
+    boxes = np.stack([corners[:, 0], corners[:, 1] - corners[:, 0]], 1).reshape(-1, 4)
+    shown = np.where(visible[..., None], points, 0)
+    lists = {
+        "images.txt": names,
+        "image_class_labels.txt": species.tolist(),
+        "bounding_boxes.txt": [" ".join(map(str, box)) for box in boxes.tolist()],
+        "train_test_split.txt": [i % 2 for i in range(len(names))],
+        "classes.txt": [f"{s:03d}.Bird_{s:03d}" for s in range(1, 201)],
+        "parts/parts.txt": PARTS,
+    }
+    for name, words in lists.items():
+        publish.lines(folder / name, [f"{i + 1} {word}" for i, word in enumerate(words)])
+    values = np.concatenate([shown, visible[..., None]], -1)
+    rows = [
+        f"{i + 1} {k + 1} {values[i, k, 0]} {values[i, k, 1]} {values[i, k, 2]:g}" for i, k in np.ndindex(visible.shape)
+    ]
+    publish.lines(folder / "parts" / "part_locs.txt", rows)
+    points = np.where(visible[..., None], points, np.nan)
+    return _divide(
+        Listing(tuple(files), points, visible, tuple(names), {"species": species - 1}, corners.reshape(-1, 4))
+    )
+
+
+def _divide(found: Listing) -> dict[str, Listing]:
+    species = found.attributes["species"] + 1
     return {split: found[np.flatnonzero((a <= species) & (species <= b))] for split, (a, b) in SPECIES.items()}
 
 
@@ -110,6 +150,7 @@ DATASET = Dataset(
     counts={"train": 5864, "val": 2958, "test": 2966},
     size=256,
     unit="% of the longer side of the bird's box",
+    length=lengths.box_side,
     tier="paper",
     licence="none stated; photos of Flickr: non-commercial research",
     obtain="`landmarklib data fetch cub` (1.1 GB); or download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 (Caltech Vision) and unpack it into a folder `cub` below the data root.",
@@ -127,6 +168,7 @@ DATASET = Dataset(
         ),
     ),
     read=read,
+    imitate=imitate,
     attributes={"species": 200},
     layout="images.txt, image_class_labels.txt, bounding_boxes.txt, parts/parts.txt, parts/part_locs.txt, and images/SPECIES/*.jpg",
     traps=(

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, Int
 
-from landmarklib.datasets import Dataset, archive
+from landmarklib.datasets import Dataset, archive, lengths
 from landmarklib.types import Listing, Recipe, UserError
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 LANDMARKS = ("wrist", *(f"{finger} {joint}" for finger in FINGERS for joint in ("start", "center", "end")))
+JOINTS = ("wristCenter", *(f"{finger}{joint}" for finger in FINGERS for joint in ("Start", "Center", "End")))
 HANDS = ("leftHand", "rightHand")
 COLUMNS = ("file", "split", "video", "hand", "n_visible")
+CROP = ("crop_x0", "crop_y0", "crop_side")  # of the frame; not read
+VIDEOS = {"train": 4, "val": 1, "test": 1}
+OPEN = (8, 9)  # gestures of stand-ins: fingers apart and together
 
 
 def read(folder: Path) -> dict[str, Listing]:
     """The list in its three splits, of different videos."""
     path = folder / "landmarks.csv"
-    joints = ["wristCenter", *(name.title().replace(" ", "") for name in LANDMARKS[1:])]
-    joints = [name[0].lower() + name[1:] for name in joints]
-    table = archive.table(path, [*COLUMNS, *(f"{axis}_{name}" for name in joints for axis in "xy")])
-    cells = zip(*(table[f"{axis}_{name}"] for name in joints for axis in "xy"), strict=True)
-    points = np.array([_points(path, i + 2, row) for i, row in enumerate(cells)]).reshape(-1, len(joints), 2)
+    table = archive.table(path, [*COLUMNS, *(f"{axis}_{name}" for name in JOINTS for axis in "xy")])
+    cells = zip(*(table[f"{axis}_{name}"] for name in JOINTS for axis in "xy"), strict=True)
+    points = np.array([_points(path, i + 2, row) for i, row in enumerate(cells)]).reshape(-1, len(JOINTS), 2)
     visible = np.isfinite(points).all(-1)
     for i, (n, hand) in enumerate(zip(table["n_visible"], table["hand"], strict=True)):
         if n != str(visible[i].sum()):
@@ -31,9 +35,15 @@ def read(folder: Path) -> dict[str, Listing]:
             raise UserError(f"{path}, line {i + 2}: hand {hand!r}; expected {' or '.join(HANDS)}")
     ids = archive.different(path, table["file"])
     hands = np.array([HANDS.index(hand) for hand in table["hand"]], np.int64)
-    attributes = {"hand": hands, "video": np.array(table["video"])}
-    whole = Listing(tuple(f"images/{name}" for name in ids), points, visible, ids, attributes)
+    whole = _listing(ids, points, hands, np.array(table["video"]))
     return {split: whole[rows] for split, rows in archive.apart(path, table["split"], table["video"]).items()}
+
+
+def _listing(
+    ids: Sequence[str], points: Float[np.ndarray, "N 16 2"], hands: Int[np.ndarray, " N"], videos: np.ndarray
+) -> Listing:
+    files, attributes = tuple(f"images/{name}" for name in ids), {"hand": hands, "video": videos}
+    return Listing(files, points, np.isfinite(points).all(-1), tuple(ids), attributes)
 
 
 def _points(path: Path, line: int, cells: tuple[str, ...]) -> list[float]:
@@ -43,6 +53,32 @@ def _points(path: Path, line: int, cells: tuple[str, ...]) -> list[float]:
     return [np.nan if none else next(given) for none in empty]
 
 
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in this layout: backs of open hands that reach down into the picture, a left and a right one of every frame."""
+    from landmarklib.standins import hands, publish
+
+    videos = [(split, f"video{split.title()}{k + 1}") for split, n in VIDEOS.items() for k in range(n)]
+    sizes = [len(part) for split, n in VIDEOS.items() for part in np.array_split(np.arange(counts[split]), n)]
+    person = np.repeat(np.arange(len(videos)), sizes)
+    place = np.concatenate([np.arange(n) for n in sizes])
+    side, n = place % 2, len(place)
+    rows = [(*videos[p], HANDS[h], i // 2) for p, h, i in zip(person, side, place, strict=True)]
+    ids = [f"{video}__img{frame:03}__{hand}.jpg" for _, video, hand, frame in rows]
+    looks = {"subject": person, "right": side, "gesture": np.where(place % 4 < 2, *OPEN)}
+    drawn = publish.photos(
+        folder / "images", ids, hands.draw, 160, seed, **looks, back=np.ones(n, int), turn=np.full(n, np.pi)
+    )
+    points = hands.sixteen(drawn.points).round(3)
+    lines = [",".join([*COLUMNS, *CROP, *(f"{axis}_{name}" for name in JOINTS for axis in "xy")])]
+    for name, (split, video, hand, _), xy in zip(ids, rows, points, strict=True):
+        cells = (name, split, video, hand, str(len(JOINTS)), "0.0", "0.0", "160.0", *map(str, xy.ravel().tolist()))
+        lines.append(",".join(cells))
+    publish.lines(folder / "landmarks.csv", lines)
+    whole = _listing(ids, points, side, np.array([video for _, video, _, _ in rows]))
+    of = np.array([split for split, *_ in rows])
+    return {split: whole[np.flatnonzero(of == split)] for split in VIDEOS}
+
+
 DATASET = Dataset(
     name="dlc_hands",
     title="Hands on a table",
@@ -50,8 +86,10 @@ DATASET = Dataset(
     mirror=tuple(range(16)),
     skeleton=tuple((0 if k % 3 == 1 else k - 1, k) for k in range(1, 16)),
     counts={"train": 160, "val": 40, "test": 40},
+    ids={"train": "532c5d085564", "val": "5d17a1039548", "test": "3940b0a3d596"},
     size=64,
     unit="% of the distance of wrist and middle finger's start",
+    length=lengths.between(0, LANDMARKS.index("middle start")),
     tier="open",
     licence="none stated now; an earlier README of the source says MIT",
     obtain=(
@@ -67,6 +105,7 @@ DATASET = Dataset(
     folder="hands/dlc_hands",
     recipe=Recipe(enlarge=1.35),
     read=read,
+    imitate=imitate,
     attributes={"hand": 2},
     layout="landmarks.csv (file, split, video, hand, n_visible, crop_x0, crop_y0, crop_side, x_wristCenter, y_wristCenter, ...), images/",
     traps=(

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive
-from landmarklib.datasets.lspet import JOINTS, MIRROR, SKELETON, UNIT, listing
+from landmarklib.datasets import Dataset, archive, lengths
+from landmarklib.datasets.lspet import JOINTS, MIRROR, SKELETON, UNIT, listing, names
 from landmarklib.types import Listing
 
-N_IMAGES, N_VALIDATION = 2000, 1000
+N_IMAGES, N_DIGITS = 2000, 4
+AFTER_LSPET = 100_000  # number of the first stand-in: LSPET has others, as the two are used together
 
 
 def read(folder: Path) -> dict[str, Listing]:
     """The publisher's training half for validation, its test half for testing. Occluded joints count."""
     path = folder / "joints.mat"
-    values = archive.matrix(path, "joints", [3, len(JOINTS), N_IMAGES]).transpose(2, 1, 0)
-    found = listing(path, values, np.ones(values.shape[:2], bool))
-    order = np.arange(N_IMAGES)
-    return {"val": found[order[:N_VALIDATION]], "test": found[order[N_VALIDATION:]]}
+    values = archive.matrix(path, "joints", [3, len(JOINTS), None]).transpose(2, 1, 0)
+    return _halves(listing(path, values, np.ones(values.shape[:2], bool), N_DIGITS))
+
+
+def _halves(found: Listing) -> dict[str, Listing]:
+    val, test = np.split(np.arange(len(found)), [len(found) // 2])
+    return {"val": found[val], "test": found[test]}
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout: axes value, joint, image; all joints are there, hidden ones flagged as occluded."""
+    from landmarklib.standins import bodies, publish
+
+    files, ids = names(sum(counts.values()), N_DIGITS)
+    drawn = publish.photos(folder, files, bodies.draw, 128, seed, AFTER_LSPET)
+    points, hidden = bodies.fourteen(drawn.points), ~bodies.fourteen(drawn.visible)
+    values = np.concatenate([points + 1, hidden[..., None]], -1).transpose(2, 1, 0)
+    publish.matlab(folder / "joints.mat", {"joints": values})
+    return _halves(Listing(files, points, np.ones(hidden.shape, bool), ids))
 
 
 DATASET = Dataset(
@@ -28,9 +45,11 @@ DATASET = Dataset(
     landmarks=JOINTS,
     mirror=MIRROR,
     skeleton=SKELETON,
-    counts={"val": N_VALIDATION, "test": N_IMAGES - N_VALIDATION},
+    counts={"val": N_IMAGES // 2, "test": N_IMAGES // 2},
+    ids={"val": "824f30b0a9ce", "test": "f89a90d60a26"},
     size=256,
     unit=UNIT,
+    length=lengths.points_side,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
     obtain="Download lsp_dataset.zip of Leeds Sports Pose (Sam Johnson) and unpack it into a folder `lsp` below the data root.",
@@ -38,10 +57,11 @@ DATASET = Dataset(
     assumptions=(
         "Points are MATLAB's, whose first pixel is 1: 1 is subtracted. The publisher does not say so; loaders agree.",
         "All joints count, the occluded ones as well: their points exist.",
-        "moskvyak2021 trains on LSPET and does not say how LSP is divided: here the first 1,000 are for validation, the others for testing.",
+        "moskvyak2021 trains on LSPET and does not say how LSP is divided: here the first half is for validation, the others for testing.",
     ),
     folder="lsp",
     read=read,
+    imitate=imitate,
     layout="joints.mat with `joints` 3 x 14 x 2000, and images/im0001.jpg to im2000.jpg",
     traps=(
         "The third row is 1 where a joint is occluded; in LSPET the third value is 1 where it is visible.",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from landmarklib.datasets import Dataset, archive
+from landmarklib.datasets import Dataset, archive, lengths
 from landmarklib.types import Listing, UserError
 
 JOINTS = (
@@ -29,19 +30,38 @@ JOINTS = (
 MIRROR = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 SKELETON = ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 12), (9, 12), (9, 10), (10, 11), (12, 13))
 UNIT = "% of the longer side of the box around the joints"
-N_IMAGES = 10_000
+N_IMAGES, N_DIGITS = 10_000, 5
 
 
 def read(folder: Path) -> dict[str, Listing]:
     """All images are for training, as in moskvyak2021."""
     path = folder / "joints.mat"
-    values = archive.matrix(path, "joints", [len(JOINTS), 3, N_IMAGES]).transpose(2, 0, 1)
-    return {"train": listing(path, values, values[..., 2] == 1)}
+    values = archive.matrix(path, "joints", [len(JOINTS), 3, None]).transpose(2, 0, 1)
+    return {"train": listing(path, values, values[..., 2] == 1, N_DIGITS)}
 
 
-def listing(path: Path, values: Float[np.ndarray, "N K 3"], visible: Bool[np.ndarray, "N K"]) -> Listing:
-    """People in the order of their images: im1 to imN with as many digits as N has. LSP has the same joints and names."""
-    ids = [f"im{i + 1:0{len(str(len(values)))}d}" for i in range(len(values))]
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout: axes joint, value, image; hidden joints are missing, with garbage for coordinates."""
+    from landmarklib.standins import bodies, publish
+
+    files, ids = names(counts["train"], N_DIGITS)
+    drawn = publish.photos(folder, files, bodies.draw, 128, seed)
+    points, visible = bodies.fourteen(drawn.points), bodies.fourteen(drawn.visible)
+    given = np.where(visible[..., None], points + 1, [-3.5, 0.0])
+    values = np.concatenate([given, visible[..., None]], -1).transpose(1, 2, 0)
+    publish.matlab(folder / "joints.mat", {"joints": values})
+    return {"train": Listing(files, np.where(visible[..., None], points, np.nan), visible, ids)}
+
+
+def names(n: int, digits: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Files and ids of n images: im1 to imn with so many digits."""
+    ids = tuple(f"im{i + 1:0{digits}d}" for i in range(n))
+    return tuple(f"images/{name}.jpg" for name in ids), ids
+
+
+def listing(path: Path, values: Float[np.ndarray, "N K 3"], visible: Bool[np.ndarray, "N K"], digits: int) -> Listing:
+    """People in the order of their images. LSP has the same joints."""
+    files, ids = names(len(values), digits)
     points, flags = values[..., :2] - 1, values[..., 2]
     for wrong, expected in (
         (~np.isin(flags, (0, 1)), "a flag of 0 or 1"),
@@ -50,7 +70,7 @@ def listing(path: Path, values: Float[np.ndarray, "N K 3"], visible: Bool[np.nda
         for i, k in np.argwhere(wrong)[:1]:
             raise UserError(f"{path}: {JOINTS[k]} of {ids[i]} is {values[i, k].tolist()}; expected {expected}")
     points = np.where(visible[..., None], points, np.nan)
-    return Listing(tuple(f"images/{name}.jpg" for name in ids), points, visible, tuple(ids))
+    return Listing(files, points, visible, ids)
 
 
 DATASET = Dataset(
@@ -60,8 +80,10 @@ DATASET = Dataset(
     mirror=MIRROR,
     skeleton=SKELETON,
     counts={"train": N_IMAGES},
+    ids={"train": "a542bdffffa9"},
     size=256,
     unit=UNIT,
+    length=lengths.points_side,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
     obtain="Download lspet_dataset.zip of Leeds Sports Pose Extended (Sam Johnson) and unpack it into a folder `lspet` below the data root.",
@@ -73,6 +95,7 @@ DATASET = Dataset(
     ),
     folder="lspet",
     read=read,
+    imitate=imitate,
     layout="joints.mat with `joints` 14 x 3 x 10000, and images/im00001.jpg to im10000.jpg",
     traps=(
         "The third value is 1 where a joint is visible; in LSP the third row is 1 where it is occluded.",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from landmarklib.datasets import celeba, labels
 from landmarklib.types import Listing, UserError
@@ -30,6 +33,19 @@ def protocol(folder: Path) -> dict[str, list[str]]:
     }
 
 
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in CelebA's layout, a tenth of them in its test. Training images of CelebA's val are just those for validation; test images are in all splits."""
+    from landmarklib.standins import generator
+
+    train, val, test = (counts[split] for split in ("train", "val", "test"))
+    codes = [np.arange(train) % 10 // 9 * 2, np.ones(val, int), np.array([2, 0, 1, 0, 0])[np.arange(test) % 5]]
+    codes = np.concatenate(codes)  # in CelebA's partition
+    order = np.argsort(codes, kind="stable")  # CelebA's images are numbered split by split
+    number = np.argsort(order)
+    training = generator(seed, 4).permutation(number[: train + val])
+    return celeba.publish(folder, codes[order], training, number[train + val :], seed, protocol)
+
+
 DATASET = replace(
     celeba.DATASET,
     name="mafl",
@@ -41,6 +57,7 @@ DATASET = replace(
         "Validation images are 1,000 of the 1,810 training images that lie in CelebA's val, chosen by hashing their names; the papers name none.",
     ),
     read=read,
+    imitate=imitate,
     traps=(
         *celeba.DATASET.traps[:2],
         "Test and training share people: 856 of the 959 people of the test images are also in the training list.",

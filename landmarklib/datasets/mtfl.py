@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive
+from landmarklib.datasets import Dataset, archive, lengths
 from landmarklib.types import Listing, UserError
 
 COLUMNS = "a path, x1 to x5, y1 to y5, gender, smile, glasses, pose"
@@ -15,7 +16,10 @@ N_VALIDATION, SHUFFLE = 1000, 7345  # RCN's: the last tenth of a shuffle of the 
 
 def read(folder: Path) -> dict[str, Listing]:
     """The publisher's training list in two parts, and its test list, which is AFLW."""
-    training, test = (_list(folder / name) for name in ("training.txt", "testing.txt"))
+    return _splits(*(_list(folder / name) for name in ("training.txt", "testing.txt")))
+
+
+def _splits(training: Listing, test: Listing) -> dict[str, Listing]:
     order = np.random.RandomState(SHUFFLE).permutation(len(training))  # numpy keeps this generator's numbers for ever
     return {"train": training[order[:-N_VALIDATION]], "val": training[order[-N_VALIDATION:]], "test": test}
 
@@ -39,6 +43,45 @@ def _list(path: Path) -> Listing:
     return Listing(tuple(files), points, np.ones(points.shape[:2], bool), archive.different(path, files), attributes)
 
 
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout. Which images are for validation follows from the length of the training list."""
+    from landmarklib.standins import generator, publish
+
+    training, tests = counts["train"] + counts["val"], counts["test"]
+    n_lfw = training * 2 // 5
+    names = generator(seed, 0).permutation(training)
+    files = [f"lfw_5590/Name_{i:04d}_0001.jpg" if k < n_lfw else f"net_7876/{i}_0.jpg" for k, i in enumerate(names)]
+    found = []
+    for name, listed, size, slash in (
+        ("training.txt", files, 160, "\\"),
+        ("testing.txt", [f"AFLW/{i + 1:04d}-image{7919 * i % 100000:05d}.jpg" for i in range(tests)], 150, "/"),
+    ):
+        listing = _draw(folder, listed, size, seed, training if slash == "/" else 0)
+        values = np.concatenate(
+            [listing.points[..., 0], listing.points[..., 1], *(v[:, None] + 1 for v in listing.attributes.values())], 1
+        )
+        rows = [
+            " ".join([file.replace("/", slash), *(f"{x:.6f}" for x in row[:10]), *(f"{x:.0f}" for x in row[10:])])
+            for file, row in zip(listed, values, strict=True)
+        ]
+        publish.lines(folder / name, [*rows, ""], "\r\n ", last=False)
+        found.append(listing)
+    return _splits(*found)
+
+
+def _draw(folder: Path, files: list[str], size: int, seed: int, first: int) -> Listing:
+    """Faces that fill a third of the image, so that all points are in it."""
+    from landmarklib.standins import faces, generator, publish
+
+    n, rng = len(files), generator(seed, 1, first)
+    given = {"smile": rng.integers(2, size=n), "scale": rng.uniform(0.15, 0.22, n)}
+    drawn = publish.photos(folder, files, faces.draw, size, seed, first, **given)
+    yes = {name: 1 - drawn.attributes[name] for name in ("smile", "glasses")}  # first is yes
+    attributes = {"gender": drawn.attributes["gender"], **yes, "pose": drawn.attributes["pose"]}
+    points = faces.five(drawn.points)
+    return Listing(tuple(files), points, np.ones(points.shape[:2], bool), tuple(files), attributes)
+
+
 DATASET = Dataset(
     name="mtfl",
     title="MTFL",
@@ -46,8 +89,10 @@ DATASET = Dataset(
     mirror=(1, 0, 2, 4, 3),
     skeleton=((0, 2), (1, 2), (2, 3), (2, 4), (3, 4)),
     counts={"train": 9000, "val": 1000, "test": 2995},
+    ids={"train": "24d3a5199b9e", "val": "021f3efb9dc0", "test": "6c491225aab5"},
     size=80,
     unit="% of the distance of the eyes",
+    length=lengths.between(0, 1),
     tier="paper",
     licence="research; the images are of LFW, the web and AFLW: non-commercial, AFLW's not to be passed on",
     obtain="Download MTFL.zip from the authors' page (mmlab.ie.cuhk.edu.hk, TCDCN) and unpack it into a folder `mtfl` below the data root.",
@@ -58,6 +103,7 @@ DATASET = Dataset(
     ),
     folder="mtfl",
     read=read,
+    imitate=imitate,
     attributes={"gender": 2, "smile": 2, "glasses": 2, "pose": 5},
     layout="training.txt, testing.txt, and the images in lfw_5590/, net_7876/ and AFLW/",
     traps=(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from landmarklib.types import Listing, Recipe, UserError
 
 NAME = re.compile(r"(\d)_IMG_(\d{4})\.jpg", re.ASCII)
 SIDE, SEED = 100, 0
+SIGNS = (0, 1, 3, 5, 7, 8, 23, 25, 4, 10)  # gestures of stand-ins that show 0 to 9
+FIRST, STEP = 1118, 20  # number of a stand-in's first photo, and of those that one person may take
 SHARES = {"test": 0.2, "val": 0.1}  # of the people
 
 
@@ -27,14 +29,18 @@ def read(folder: Path) -> dict[str, Listing]:
             raise UserError(
                 f"{path}, line {i + 2}: {ids[i]!r} with label {label!r}; expected LABEL_IMG_0000.jpg, LABEL"
             )
-    gestures = np.array(table["label"]).astype(np.int64)
-    person = people([int(name[2]) for name in names if name], gestures.tolist())
-    n = len(ids)
+    return _listings(ids)
+
+
+def _listings(ids: Sequence[str]) -> dict[str, Listing]:
+    """The three parts of images whose names are as the publisher's, in that order."""
+    gestures = np.array([name[0] for name in ids]).astype(np.int64)
+    person, n = people([int(name[6:10]) for name in ids], gestures.tolist()), len(ids)
     whole = Listing(
         tuple(f"images/{name}" for name in ids),
         np.zeros((n, 0, 2)),
         np.zeros((n, 0), bool),
-        ids,
+        tuple(ids),
         {"gesture": gestures, "person": person},
         np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)),
     )
@@ -74,6 +80,27 @@ def _splits(person: np.ndarray) -> dict[str, list[str]]:
     return {"train": order[n_test + n_val :], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
 
 
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in this layout: one person after the other shows about ten signs. The parts are those of the reader's rule."""
+    from landmarklib.standins import hands, publish
+
+    names = [f"IMG_{FIRST + STEP * k:04}" for k in range(max(1, sum(counts.values()) // 10))]
+    splits = _splits(np.array(names))
+    rest = sum(counts[split] for split, who in splits.items() if not who)  # too few people for one of this split
+    shown = []
+    for split, who in splits.items():
+        sizes = np.array_split(np.arange(counts[split] + (rest if split == "train" else 0)), len(who)) if who else []
+        for name, photos in zip(who, sizes, strict=True):
+            digits = np.sort(np.arange(len(photos)) % 10)
+            shown += [(digit, int(name[4:]) + i) for i, digit in enumerate(digits)]
+    digits, numbers = np.array(sorted(shown)).T  # listed digit by digit
+    ids = [f"{digit}_IMG_{number:04}.jpg" for digit, number in zip(digits, numbers, strict=True)]
+    looks = {"gesture": np.array(SIGNS)[digits], "subject": (numbers - FIRST) // STEP}
+    publish.photos(folder / "images", ids, hands.draw, SIDE, seed, **looks)
+    publish.lines(folder / "labels.csv", ["file,label", *(f"{name},{name[0]}" for name in ids)])
+    return _listings(ids)
+
+
 DATASET = Dataset(
     name="sign_digits",
     title="Sign Language Digits",
@@ -81,6 +108,7 @@ DATASET = Dataset(
     mirror=(),
     skeleton=(),
     counts={"train": 1452, "val": 209, "test": 401},
+    ids={"train": "94d7699fcab4", "val": "16acaa0ddb28", "test": "95ca6c59b32a"},
     size=64,
     unit="none: there are no landmarks",
     tier="open",
@@ -98,6 +126,7 @@ DATASET = Dataset(
     folder="hands/sign_digits",
     recipe=Recipe(around="box", enlarge=1.0),
     read=read,
+    imitate=imitate,
     attributes={"gesture": 10},
     layout="labels.csv (file, label), images/ with the digit before each name",
     traps=(

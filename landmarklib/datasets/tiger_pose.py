@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive
+from landmarklib.datasets import Dataset, archive, lengths
 from landmarklib.types import Listing, UserError
 
 COLUMNS = "a class, the box as x, y of its centre, width, height, and x, y of 12 points, all from 0 to 1"
@@ -16,6 +17,37 @@ COLUMNS = "a class, the box as x, y of its centre, width, height, and x, y of 12
 def read(folder: Path) -> dict[str, Listing]:
     """The publisher's training and validation frames."""
     return {split: _split(folder, split) for split in ("train", "val")}
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout: frames of one tiger, those for validation spread between the others."""
+    from landmarklib.standins import publish, quadrupeds
+
+    n, found = sum(counts.values()), {split: [] for split in counts}
+    val = set((np.arange(counts["val"]) * n // counts["val"]).tolist())
+    for frame in range(n):
+        split = "val" if frame in val else "train"
+        drawn = quadrupeds.draw(1, 128, seed, clip=[0], frame=[frame])
+        pixels, points = publish.crop(drawn.images[0], drawn.points[0], 8)
+        points, size = quadrupeds.twelve(points[None])[0], np.array(pixels.shape[:0:-1])
+        box = np.array([points.min(0) - 2, points.max(0) + 3])
+        rows = np.concatenate([[box.mean(0), box[1] - box[0]], points + 0.5]) / size
+        name = f"Frame_{frame}"
+        publish.photo(folder / split / "images" / f"{name}.jpg", pixels)
+        words = " ".join(map(repr, rows.ravel().tolist()))
+        publish.lines(folder / split / "labels" / f"{name}.txt", [f"0 {words}"], last=False)
+        found[split].append((name, points, box.ravel()))
+    publish.lines(
+        folder / "tiger-pose.yaml", ["path: ../datasets/tiger-pose", "train: train", "val: val", "kpt_shape: [12, 2]"]
+    )
+    return {split: _sorted(split, rows) for split, rows in found.items()}
+
+
+def _sorted(split: str, rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Listing:
+    """In the order of the names, in which Frame_10 comes before Frame_2."""
+    ids, points, boxes = zip(*sorted(rows, key=lambda row: row[0]), strict=True)
+    files = tuple(f"{split}/images/{name}.jpg" for name in ids)
+    return Listing(files, np.array(points), np.ones((len(ids), 12), bool), ids, boxes=np.array(boxes))
 
 
 def _split(folder: Path, split: str) -> Listing:
@@ -77,8 +109,10 @@ DATASET = Dataset(
     mirror=tuple(range(12)),
     skeleton=((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (3, 7), (7, 6), (2, 8), (8, 9), (2, 10), (10, 11)),
     counts={"train": 210, "val": 53},
+    ids={"train": "aa69de641b89", "val": "029cdbb161f0"},
     size=128,
     unit="% of the longer side of the tiger's box",
+    length=lengths.box_side,
     tier="open",
     licence="AGPL-3.0; frames of one video of YouTube",
     obtain="Download tiger-pose.zip of Ultralytics (docs.ultralytics.com, Tiger-Pose) and unpack it into a folder `tiger_pose` below the data root.",
@@ -89,6 +123,7 @@ DATASET = Dataset(
     ),
     folder="tiger_pose",
     read=read,
+    imitate=imitate,
     layout="train/images/, train/labels/, val/images/, val/labels/; one .txt for each image",
     traps=(
         "All frames are of one video, and 50 of the 53 for validation have a neighbour that is for training: a low error says little about other tigers.",

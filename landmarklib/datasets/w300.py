@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from landmarklib.datasets import Dataset, archive, labels
+from landmarklib.datasets import Dataset, archive, labels, lengths
 from landmarklib.types import Listing, UserError
 
 TRAINING = ("afw", "helen/trainset", "lfpw/trainset")
@@ -22,7 +22,10 @@ def read(folder: Path) -> dict[str, Listing]:
     """The training parts in two, photo by photo, and the test parts; parts that are not there are left out."""
     if not any((folder / part).is_dir() for part in PARTS):
         raise UserError(f"{folder}: expected at least one of the folders {', '.join(PARTS)}")
-    training, test = _parts(folder, TRAINING), _parts(folder, TEST)
+    return _splits(_parts(folder, TRAINING), _parts(folder, TEST))
+
+
+def _splits(training: Listing, test: Listing) -> dict[str, Listing]:
     val = _validation(training.attributes["photo"].tolist())
     return {"train": training[np.flatnonzero(~val)], "val": training[np.flatnonzero(val)], "test": test}
 
@@ -31,7 +34,11 @@ def points(path: Path) -> Float[np.ndarray, "68 2"]:
     """The points of a .pts file, as it counts them: with or without its header and braces."""
     rows = []
     for i, line in enumerate(archive.lines(path)):
-        if line in ("{", "}") or line.startswith(("version", "n_points")):
+        if line in ("{", "}") or line.startswith("version"):
+            continue
+        if line.startswith("n_points"):
+            if line.split()[-1] != "68":
+                raise UserError(f"{path}, line {i + 1}: {line!r}; expected n_points: 68")
             continue
         if len(words := line.split()) != 2:
             raise UserError(f"{path}, line {i + 1}: {len(words)} words; expected x and y")
@@ -42,7 +49,7 @@ def points(path: Path) -> Float[np.ndarray, "68 2"]:
 
 
 def _parts(folder: Path, parts: Sequence[str]) -> Listing:
-    files, found, photos, codes = [], [], [], []
+    files, found = [], []
     for part in parts:
         if not (folder / part).is_dir():
             continue
@@ -56,11 +63,14 @@ def _parts(folder: Path, parts: Sequence[str]) -> Listing:
                 raise UserError(f"{folder / part / name}: no .jpg or .png of that name beside it")
             files.append(f"{part}/{images[stem]}")
             found.append(points(folder / part / name) - 1)
-            photos.append(_photo(part, stem))
-            codes.append(PARTS.index(part))
-    xy = np.array(found).reshape(-1, 68, 2)
-    attributes = {"part": np.array(codes, np.int64), "photo": np.array(photos, str)}
-    return Listing(tuple(files), xy, np.ones(xy.shape[:2], bool), tuple(files), attributes)
+    return _listing(files, np.array(found).reshape(-1, 68, 2))
+
+
+def _listing(files: Sequence[str], xy: Float[np.ndarray, "N 68 2"]) -> Listing:
+    places = [file.rpartition("/") for file in files]
+    parts = np.array([PARTS.index(part) for part, _, _ in places], np.int64)
+    photos = np.array([_photo(part, Path(name).stem) for part, _, name in places], str)
+    return Listing(tuple(files), xy, np.ones(xy.shape[:2], bool), tuple(files), {"part": parts, "photo": photos})
 
 
 def _photo(part: str, stem: str) -> str:
@@ -78,6 +88,38 @@ def _validation(photos: list[str]) -> Bool[np.ndarray, " N"]:
             chosen.append(i)
             room -= faces[i]
     return np.isin(place, chosen)
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the publisher's layout, all parts in their proportions. Which are for validation follows from the photos' names."""
+    from landmarklib.standins import faces, generator, publish
+
+    found = []
+    for parts, n in ((TRAINING, counts["train"] + counts["val"]), (TEST, counts["test"])):
+        ends = np.rint(np.cumsum([0, *(SIZES[part] for part in parts)]) / sum(SIZES[p] for p in parts) * n).astype(int)
+        files = [file for part, a, b in zip(parts, ends, ends[1:], strict=False) for file in _names(part, int(b - a))]
+        rng = generator(seed, len(found))
+        given = {"pose": rng.choice([1, 2, 3], n, p=[0.2, 0.6, 0.2]), "scale": rng.uniform(0.16, 0.21, n)}
+        given |= {"y": rng.uniform(0.4, 0.5, n)}
+        drawn = publish.photos(folder, files, faces.draw, 144, seed, 100000 * len(found), **given)
+        for file, xy in zip(files, drawn.points + 1, strict=True):
+            rows = ["version: 1", "n_points:  68", "{", *(f"{x:.6f} {y:.6f}" for x, y in xy), "}"]
+            publish.lines((folder / file).with_suffix(".pts"), rows)
+        found.append(_listing(files, drawn.points))
+    return _splits(*found)
+
+
+SIZES = dict(zip(PARTS, (337, 2000, 811, 330, 224, 135), strict=True))
+
+
+def _names(part: str, n: int) -> list[str]:
+    """Files of a part, in the order of their names: every fourth photo of AFW and HELEN has two faces, and one of iBUG's has a blank in its name."""
+    if part.startswith("lfpw"):
+        return [f"{part}/image_{i + 1:04d}.png" for i in range(n)]
+    if part == "ibug":
+        return sorted(f"{part}/image_{i + 1:03d}{' ' if i == 1 else ''}_01.jpg" for i in range(n))
+    start = 10000000 * (1 + PARTS.index(part))
+    return [f"{part}/{start + 97 * (i - i // 5)}_{2 if i and i % 5 == 0 else 1}.jpg" for i in range(n)]
 
 
 def _chain(first: int, last: int, closed: bool = False) -> tuple[tuple[int, int], ...]:
@@ -116,6 +158,7 @@ DATASET = Dataset(
     counts={"train": 2834, "val": 314, "test": 689},
     size=80,
     unit="% of the distance of the eye centres",
+    length=lengths.between((36, 39), (42, 45)),
     tier="paper",
     licence="research only, no commercial products; the photos belong to their sources",
     obtain="Download AFW, HELEN, LFPW and iBUG from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and unpack them as `afw`, `helen`, "
@@ -129,6 +172,7 @@ DATASET = Dataset(
     ),
     folder="w300",
     read=read,
+    imitate=imitate,
     attributes={"part": len(PARTS)},
     layout="afw/, helen/trainset/, helen/testset/, lfpw/trainset/, lfpw/testset/ and ibug/, each with *.jpg or *.png and a .pts beside every image",
     traps=(

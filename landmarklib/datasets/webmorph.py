@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
-from landmarklib.datasets import Dataset, archive
+from landmarklib.datasets import Dataset, archive, lengths
 from landmarklib.types import Listing, UserError
 
 COLUMNS = tuple(f"{axis}{k}" for k in range(189) for axis in "xy")
@@ -16,6 +18,11 @@ VALUES = {
     "ethnicity": ("black", "east_asian", "east_asian/white", "west_asian", "white"),
     "expression": ("neutral", "smiling"),
 }
+CUT = ("crop_x0", "crop_y0", "crop_side")
+HEADER = (
+    *("file", "set", "split", "person", "gender", "age", "ethnicity", "expression", "has_landmarks"),
+    *(*CUT, *COLUMNS),
+)
 
 
 def read(folder: Path) -> dict[str, Listing]:
@@ -54,6 +61,48 @@ def _codes(path: Path, name: str, words: list[str]) -> np.ndarray:
         if word not in VALUES[name]:
             raise UserError(f"{path}, line {i + 2}: {name} {word!r}; expected {', '.join(VALUES[name])}")
     return np.array([VALUES[name].index(word) for word in words], np.int64)
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the layout: people of London neutral and smiling, the latter without points, and as many of Canada and of 3D.sk."""
+    from landmarklib.standins import dense, publish
+
+    split = np.repeat(list(counts), list(counts.values()))
+    number = np.concatenate([1000 * k + np.arange(n) // 4 for k, n in enumerate(counts.values())])
+    kind = np.concatenate([np.arange(n) % 4 for n in counts.values()])
+    look, smiling, still = 4 * number + np.maximum(kind, 1), kind == 1, np.zeros(len(kind))
+    given = {name: still for name in ("glasses", "hand", "azimuth")} | {"person": look, "expression": smiling}
+    given |= {name: np.sin(k * look) / 40 for k, name in ((5, "yaw"), (7, "pitch"), (9, "roll"))}
+    given |= {"x": still + 0.5, "y": still + 0.48, "scale": still + 0.2}
+    people = [f"{VALUES['set'][k].partition('_')[0]}_{i:04d}" for k, i in zip(kind, number, strict=True)]
+    ids = tuple(f"{VALUES['set'][k]}__{person}.jpg" for k, person in zip(kind, people, strict=True))
+    files = tuple(f"images/{name}" for name in ids)
+    drawn = publish.photos(folder, files, publish.squares(dense.draw, 192, 160), 256, seed, **given)
+    codes = {"set": kind, "gender": 1 - drawn.attributes["gender"], "ethnicity": look % 5, "expression": smiling}
+    attributes = {name: codes[name].astype(np.int64) for name in VALUES}
+    attributes["age"] = np.where((kind == 2) & (number % 9 == 1), np.nan, 18.0 + number % 37)
+    attributes["person"] = np.array(people, str)
+    points = np.where(smiling[:, None, None], np.nan, drawn.points)
+    cuts = np.stack([drawn.attributes[name] for name in ("left", "top", "side")], 1)
+    whole = Listing(files, points, np.isfinite(points).all(-1), ids, attributes)
+    _write(folder / "landmarks.csv", whole, split, cuts)
+    return {name: whole[np.flatnonzero(split == name)] for name in counts}
+
+
+def _write(path: Path, whole: Listing, split: np.ndarray, cuts: Float[np.ndarray, "N 3"]) -> None:
+    from landmarklib.standins import publish
+
+    columns = {name: [values[code] for code in whole.attributes[name]] for name, values in VALUES.items()}
+    columns |= {"file": whole.ids, "split": split, "person": whole.attributes["person"]}
+    columns["age"] = ["" if np.isnan(age) else f"{age:g}" for age in whole.attributes["age"]]
+    columns["has_landmarks"] = [str(int(seen.all())) for seen in whole.visible]
+    columns |= {name: [f"{value:.3f}" for value in cuts[:, k]] for k, name in enumerate(CUT)}
+    columns |= {
+        name: ["" if np.isnan(value) else f"{value:.3f}" for value in values]
+        for name, values in zip(COLUMNS, whole.points.reshape(len(whole), -1).T, strict=True)
+    }
+    rows = zip(*(columns[name] for name in HEADER), strict=True)
+    publish.lines(path, [",".join(row) for row in (HEADER, *rows)])
 
 
 def _walk(text: str) -> tuple[int, ...]:
@@ -95,8 +144,10 @@ DATASET = Dataset(
     mirror=MIRROR,
     skeleton=SKELETON,
     counts={"train": 259, "val": 34, "test": 51},
+    ids={"train": "d4aa3257c928", "val": "ef25a1e76b75", "test": "12dc19cddea8"},
     size=128,
     unit="% of the distance of the pupils",
+    length=lengths.between(0, 1),
     tier="open",
     licence="CC BY 4.0 (README); its loader says of the 3D.sk photos: for educational use only",
     obtain="Nobody publishes these crops. The photos and points are those of debruine/webmorphR.stim on GitHub; cut the faces into a folder "
@@ -111,6 +162,7 @@ DATASET = Dataset(
     ),
     folder="webmorph_faces",
     read=read,
+    imitate=imitate,
     attributes={**{name: len(values) for name, values in VALUES.items()}, "age": 0},
     layout="images/, landmarks.csv: file, set, split, person, gender, age, ethnicity, expression, has_landmarks, x0, y0 to x188, y188",
     traps=(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive, w300
+from landmarklib.datasets import Dataset, archive, lengths, w300
 from landmarklib.types import Listing, UserError
 
 COLUMNS = tuple(f"{axis}{k}" for k in range(68) for axis in "xy")
@@ -40,6 +41,34 @@ def _clip(path: Path, line: int, file: str, person: str) -> str:
     return found[1]
 
 
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Stand-ins in the layout: sixteen images of a person, in four clips of three frames, the last of which is there under two names."""
+    from landmarklib.standins import faces, generator, publish
+
+    split = np.repeat(list(counts), list(counts.values()))
+    person = np.concatenate([1000 * k + np.arange(n) // 16 for k, n in enumerate(counts.values())])
+    within = np.concatenate([np.arange(n) % 16 for n in counts.values()])
+    clip, source = within // 4, np.where(within % 4 == 3, "test", "training")
+    people = np.array([f"Person_{p:04d}" for p in person])
+    clips = np.array([f"{name}_{c}" for name, c in zip(people, clip, strict=True)])
+    ids = [f"{c}{min(k % 4, 2)}__{s}.jpg" for c, k, s in zip(clips, within, source, strict=True)]
+    rng, n = generator(seed, 6), len(ids)
+    given = {"person": person, "light": 2 + (7 * person + 5 * clip) % 15, "scale": rng.uniform(0.19, 0.21, n)}
+    given |= {"pose": rng.choice([1, 2, 3], n, p=[0.25, 0.5, 0.25])}
+    files = tuple(f"images/{name}" for name in ids)
+    drawn = publish.photos(folder, files, publish.squares(faces.draw, 96, 64), 176, seed, **given)
+    cuts = np.stack([drawn.attributes[name] for name in ("left", "top", "side")], 1)
+    values = np.concatenate([cuts, drawn.points.reshape(n, -1)], 1)
+    rows = [
+        ",".join([*words, "176", "176", *(f"{value:.3f}" for value in row)])
+        for *words, row in zip(ids, source, split, people, values, strict=True)
+    ]
+    head = "file,source_split,split,person,orig_w,orig_h,crop_x0,crop_y0,crop_side"
+    publish.lines(folder / "landmarks.csv", [",".join([head, *COLUMNS]), *rows])
+    whole = Listing(files, drawn.points, np.ones((n, 68), bool), tuple(ids), {"person": people, "clip": clips})
+    return {name: whole[np.flatnonzero(split == name)] for name in counts}
+
+
 DATASET = Dataset(
     name="ytf68",
     title="YouTube Faces, 68 points",
@@ -47,8 +76,10 @@ DATASET = Dataset(
     mirror=w300.MIRROR,
     skeleton=w300.SKELETON,
     counts={"train": 1586, "val": 210, "test": 301},
+    ids={"train": "55aeba7c749c", "val": "c08f1fc7c570", "test": "1d55424eaae1"},
     size=80,
     unit="% of the distance of the eye centres",
+    length=lengths.between((36, 39), (42, 45)),
     tier="open",
     licence="MIT (the repository); frames of YouTube Faces: research",
     obtain="Nobody publishes these crops. The frames and points are those of udacity/P1_Facial_Keypoints on GitHub; cut every second person's faces "
@@ -61,6 +92,7 @@ DATASET = Dataset(
     ),
     folder="ytf68",
     read=read,
+    imitate=imitate,
     layout="landmarks.csv and images/",
     traps=(
         "The points were made by a machine, not by a person.",

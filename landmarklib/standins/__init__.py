@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from landmarklib.types import Annotations
 
@@ -49,3 +49,17 @@ def collect(
         tuple(f"{kind}-{first + j:06d}" for j in range(n)),
         {name: np.array([row[name] for row in attributes]) for name in attributes[0]},
     )
+
+
+def behind(
+    joints: Float[np.ndarray, "K 3"], ends: Int[np.ndarray, "S 2"], radius: Float[np.ndarray, " S"]
+) -> Bool[np.ndarray, " K"]:
+    """Joints that a thick line between two of them hides; not the line's own ends. The third coordinate grows towards the viewer."""
+    a, b = joints[ends[:, 0]], joints[ends[:, 1]]
+    along = (b - a)[:, :2]
+    t = ((joints[:, None, :2] - a[:, :2]) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9)
+    nearest = a + np.clip(t, 0, 1)[..., None] * (b - a)
+    apart = np.linalg.norm(nearest[..., :2] - joints[:, None, :2], axis=-1)
+    before = nearest[..., 2] > joints[:, None, 2] + 0.7 * radius
+    own = (np.arange(len(joints))[:, None, None] == ends).any(-1)
+    return ((apart < 0.9 * radius) & before & ~own).any(1)

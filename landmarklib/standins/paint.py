@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 STEPS = 6  # straight pieces between two points of a smooth curve
 
@@ -34,10 +34,16 @@ def oval(
     centre: Float[np.ndarray, " 2"], radii: tuple[float, float], angle: float = 0.0, n: int = 24
 ) -> Float[np.ndarray, "n 2"]:
     """Points of an ellipse; angle in radians, clockwise in the image."""
-    turn = np.linspace(0, 2 * np.pi, n, endpoint=False)
-    x, y = radii[0] * np.cos(turn), radii[1] * np.sin(turn)
+    circle = _circle(n)
+    x, y = radii[0] * circle[0], radii[1] * circle[1]
     c, s = np.cos(angle), np.sin(angle)
     return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], 1)
+
+
+@lru_cache(maxsize=8)
+def _circle(n: int) -> Float[np.ndarray, "2 n"]:
+    turn = np.linspace(0, 2 * np.pi, n, endpoint=False)
+    return np.stack([np.cos(turn), np.sin(turn)])
 
 
 def backdrop(
@@ -119,6 +125,26 @@ class Canvas:
         if grain:
             small = small + rng.standard_normal(small.shape, np.float32) * grain
         return np.ascontiguousarray(np.clip(small + 0.5, 0, 255).astype(np.uint8).transpose(2, 0, 1))
+
+
+def distant(picture: UInt8[np.ndarray, "S S 3"], share: float = 0.6, haze: float = 95.0) -> UInt8[np.ndarray, "S S 3"]:
+    """A background as what is far: paler, so that what stands before it is the darker thing; without haze dimmer."""
+    return np.clip(picture * share + haze, 0, 255).astype(np.uint8)
+
+
+def obstacle(
+    canvas: Canvas, points: Float[np.ndarray, "K 2"], rng: np.random.Generator, often: float = 0.4, most: int = 5
+) -> Bool[np.ndarray, " K"]:
+    """Sometimes a box in front of everything, never before more than so many points; which points it hides."""
+    there, angle, colour = rng.random() < often, rng.uniform(0, np.pi), rng.uniform(20, 235, 3)
+    middle, half = rng.uniform(0.1, 0.9, 2) * canvas.size, rng.uniform(0.04, 0.2, 2) * canvas.size
+    across = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    covered = (np.abs((points + 0.5 - middle) @ across) < half).all(1)
+    if not there or covered.sum() > most:
+        return np.zeros(len(points), bool)
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    canvas.polygon(middle - 0.5 + corners @ across.T, colour)
+    return covered
 
 
 def _ink(colour: Colour) -> tuple[int, int, int]:

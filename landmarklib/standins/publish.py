@@ -27,7 +27,7 @@ def lines(path: Path, rows: Sequence[str], ending: str = "\n", last: bool = True
     path.write_bytes((ending.join(rows) + (ending if last else "")).encode())
 
 
-def matlab(path: Path, variables: Mapping[str, np.ndarray]) -> None:
+def matlab(path: Path, variables: Mapping[str, object]) -> None:
     """A MATLAB file. Its header is always the same; the one that scipy writes has the time in it."""
     from scipy.io import savemat
 
@@ -75,6 +75,24 @@ def photos(
     )
 
 
+def document(path: Path, value: object) -> None:
+    """A JSON file."""
+    import json
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def crop(
+    pixels: UInt8[np.ndarray, "3 H W"], points: Float[np.ndarray, "K 2"], margin: int
+) -> tuple[UInt8[np.ndarray, "3 h w"], Float[np.ndarray, "K 2"]]:
+    """The part of an image around all points, in whole pixels, and the points in it."""
+    size = np.array(pixels.shape[:0:-1])
+    low = np.clip(np.floor(points.min(0)).astype(int) - margin, 0, size - 1)
+    high = np.clip(np.ceil(points.max(0)).astype(int) + margin + 1, 1, size)
+    return pixels[:, low[1] : high[1], low[0] : high[0]], points - low
+
+
 def structs(rows: Sequence[Mapping[str, object]]) -> np.ndarray:
     """Rows of the same fields as MATLAB's struct array, 1 x N."""
     array = np.empty((1, len(rows)), [(name, object) for name in rows[0]])
@@ -83,19 +101,32 @@ def structs(rows: Sequence[Mapping[str, object]]) -> np.ndarray:
     return array
 
 
-def square(
-    pixels: UInt8[np.ndarray, "3 H W"], points: Float[np.ndarray, "K 2"], side: int, inner: int
-) -> tuple[UInt8[np.ndarray, "3 S S"], Float[np.ndarray, "K 2"], Float[np.ndarray, " 3"]]:
-    """A square of `side` pixels, cut so that the longer side of the points' box is `inner` pixels, in the middle; the image's edge goes on beyond it.
+def squares(draw: Callable[..., Annotations], side: int, inner: int) -> Callable[..., Annotations]:
+    """Draws as a kind does and then cuts a square of `side` pixels around the points of each image, whose box's longer side becomes `inner` pixels.
 
-    Returns its pixels, the points in it, and x, y of its first pixel and its side, in pixels of the image.
+    Beyond the image its edge goes on. The attributes left, top and side say where a square was cut, in pixels of the image.
     """
+
+    def drawn(*where: int, **given: Sequence | np.ndarray) -> Annotations:
+        whole = draw(*where, **given)
+        low, high = whole.points.min(1), whole.points.max(1)
+        step = (high - low).max(1) / inner  # pixels of the image to one of the square
+        corner = (low + high) / 2 - side / 2 * step[:, None]
+        images = [_cut(*one, side) for one in zip(whole.images, corner, step.tolist(), strict=True)]
+        attributes = {"left": corner[:, 0], "top": corner[:, 1], "side": side * step}
+        points = (whole.points - corner[:, None]) / step[:, None, None]
+        return replace(whole, images=np.stack(images), points=points, attributes={**whole.attributes, **attributes})
+
+    return drawn
+
+
+def _cut(
+    pixels: UInt8[np.ndarray, "3 H W"], corner: Float[np.ndarray, " 2"], step: float, side: int
+) -> UInt8[np.ndarray, "3 S S"]:
     from PIL import Image
 
-    low, high = points.min(0), points.max(0)
-    step = float((high - low).max()) / inner
-    corner, pad = (low + high) / 2 - side / 2 * step, max(pixels.shape[1:])
+    pad = max(pixels.shape[1:])
     wide = Image.fromarray(np.pad(pixels, ((0, 0), (pad, pad), (pad, pad)), "edge").transpose(1, 2, 0))
-    x, y = corner + pad + 0.5 - step / 2
-    cut = wide.resize((side, side), Image.Resampling.BICUBIC, (x, y, x + side * step, y + side * step))
-    return np.asarray(cut).transpose(2, 0, 1), (points - corner) / step, np.array([*corner, side * step])
+    x, y = (corner + pad + 0.5 - step / 2).tolist()
+    box = (x, y, x + side * step, y + side * step)
+    return np.asarray(wide.resize((side, side), Image.Resampling.BICUBIC, box)).transpose(2, 0, 1)

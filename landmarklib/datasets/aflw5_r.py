@@ -1,0 +1,97 @@
+"""AFLW with five points as recropped by Zhang et al. 2018 ("AFLW_R"): other crops than those of aflw5.py, with which it shares the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from landmarklib.datasets import aflw5, archive
+from landmarklib.types import Listing, UserError
+
+IMAGES = "output"
+FACES = 3_000_000  # number of the first stand-in, so that other sets of faces have none of them
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """The publisher's two lists; a tenth of the first is for validation."""
+    return aflw5.split(_part(folder, "train"), _part(folder, "test"))
+
+
+def _part(folder: Path, which: str) -> Listing:
+    names, path = archive.lines(folder / f"aflw_{which}_images.txt"), folder / f"aflw_{which}_keypoints.mat"
+    yx, sizes = archive.matrix(path, "gt", (len(names), 5, 2)), archive.matrix(path, "hw", (len(names), 2))
+    for key, good in (("gt", np.isfinite(yx).all((1, 2))), ("hw", np.isfinite(sizes).all(1) & (sizes > 0).all(1))):
+        for i in np.flatnonzero(~good)[:1]:
+            raise UserError(f"{path}: {key}, row {i + 1} ({names[i]}); expected finite numbers, sizes above 0")
+    return _crops(names, yx[..., ::-1], sizes)
+
+
+def _crops(names: list[str], points: Float[np.ndarray, "N 5 2"], sizes: Float[np.ndarray, "N 2"]) -> Listing:
+    """Crops of these heights and widths. One that is listed again has its number in its id."""
+    seen, ids = Counter(), []
+    for name in names:
+        seen[name] += 1
+        ids.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    photos = np.array([name.rpartition("_")[0] or name for name in names], str)
+    boxes = np.concatenate([0 * sizes, sizes[:, ::-1]], 1)
+    visible = np.ones((len(names), 5), bool)
+    files = tuple(f"{IMAGES}/{name}" for name in names)
+    return Listing(files, np.ascontiguousarray(points), visible, tuple(ids), {"photo": photos}, boxes)
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Crops of several heights and widths, of photos with one face or two; some test faces are listed twice."""
+    from landmarklib.standins import faces, publish
+
+    parts, first = {}, 0
+    for which, n in (("train", counts["train"] + counts["val"]), ("test", counts["test"])):
+        n_faces = n - max(n // 20, n > 1) * (which == "test")
+        names, points, sizes = [], [], []
+        for i in range(first, first + n_faces):
+            drawn, photo = faces.draw(1, 128, seed, FACES + i), i - i // 4
+            names.append(f"{(0, 2, 3)[photo % 3]}/image{photo:05d}_{39341 + i}.jpg")
+            points.append(faces.five(drawn.points)[0])
+            sizes.append([128.0 - 4 * (i % 3), 128.0 - 4 * (i % 4)])
+            height, width = (int(side) for side in sizes[-1])
+            publish.photo(folder / IMAGES / names[-1], drawn.images[0, :, :height, :width])
+        again = np.arange(n) % max(n_faces, 1)
+        names, xy, hw = [names[i] for i in again], np.array(points)[again], np.array(sizes)[again]
+        publish.lines(folder / f"aflw_{which}_images.txt", names)
+        publish.matlab(folder / f"aflw_{which}_keypoints.mat", {"gt": xy[..., ::-1], "hw": hw})
+        parts[which] = _crops(names, xy, hw)
+        first += 4 * n_faces  # photos of its own
+    return aflw5.split(parts["train"], parts["test"])
+
+
+DATASET = replace(
+    aflw5.DATASET,
+    name="aflw5_r",
+    title="AFLW, 5 points, recropped",
+    counts={"train": 9110, "val": 1012, "test": 2991},
+    ids={},
+    obtain=(
+        "Download aflw_data.tar.gz and aflw_images.tar.gz of lmdis-rep's authors and unpack them into a folder `aflw5_r` below the data root: the "
+        "four lists beside `output`."
+    ),
+    citation="Zhang et al., CVPR 2018; Köstinger et al., ICCV Workshops 2011",
+    assumptions=(
+        "Points are taken to count from 0: the publisher's evaluation says that they run to the height and width less 1.",
+        aflw5.DATASET.assumptions[1],
+        "Faces that are listed twice stay in, as in others' errors.",
+    ),
+    folder="aflw5_r",
+    read=read,
+    imitate=imitate,
+    layout="aflw_train_images.txt, aflw_train_keypoints.mat (gt, hw), aflw_test_images.txt, aflw_test_keypoints.mat, output/{0,2,3}/*.jpg",
+    traps=(
+        "Left and right are the image's. A point of `gt` is y, x, and a row of `hw` height, width.",
+        "Crops have different sizes and are not quite square; others resize them to squares.",
+        "132 of the 2,991 test faces are listed twice; the second has #2 in its id.",
+        "The data set `aflw5` has other crops and 2,995 test faces: errors on the two are not to be compared.",
+    ),
+)

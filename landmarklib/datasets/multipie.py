@@ -1,0 +1,168 @@
+"""Multi-PIE (Gross et al. 2010): 68 points of 337 people with six expressions, seen by five of its cameras under many flashes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from landmarklib.datasets import Dataset, archive, labels, lengths, w300
+from landmarklib.types import Listing, UserError
+
+LABELS, IMAGES = "MPie_Labels/labels", "Multi-PIE/data"
+NAME = re.compile(
+    r"(?P<person>\d{3})_(?P<session>0[1-4])_(?P<recording>\d\d)_(?P<camera>\d{3})_(?P<flash>\d\d)_lm\.mat", re.ASCII
+)
+CAMERAS = ("13_0", "14_0", "05_1", "05_0", "04_1")  # from -30 to 30 degrees
+EXPRESSIONS = ("neutral", "smile", "surprise", "squint", "disgust", "scream")
+EXPRESSION = {  # of a recording of a session
+    **{("01", "01"): 0, ("01", "02"): 1, ("02", "01"): 0, ("02", "02"): 2, ("02", "03"): 3},
+    **{("03", "01"): 0, ("03", "02"): 1, ("03", "03"): 4, ("04", "01"): 0, ("04", "02"): 0, ("04", "03"): 5},
+}
+PERSONS = {"train": (1, 150), "val": (151, 200), "test": (201, 337)}
+FLASH_ORDER = 0  # seed of the hashed order of a shot's flashes, of which the first is taken
+
+
+def read(folder: Path) -> dict[str, Listing]:
+    """One image of every shot that has 68 points, lit by another flash than the one that was labelled; split by people."""
+    if not any((folder / LABELS / _digits(camera)).is_dir() for camera in CAMERAS):
+        raise UserError(f"{folder / LABELS}: expected at least one of the folders {', '.join(map(_digits, CAMERAS))}")
+    shots: dict[str, tuple[str, Float[np.ndarray, "68 2"]]] = {}
+    for camera in CAMERAS:
+        place = folder / LABELS / _digits(camera)
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            if path.name.endswith(".mat"):
+                shot, points = _label(path)
+                if shot not in shots and len(points) == 68:
+                    shots[shot] = _image(folder, path), points
+    return listings({shot: shots[shot] for shot in sorted(shots)})
+
+
+def listings(shots: Mapping[str, tuple[str, Float[np.ndarray, "68 2"]]]) -> dict[str, Listing]:
+    """The splits of shots: name -> image and points. Those of people above 337 are in none."""
+    ids = tuple(shots)
+    person, session, recording, camera = (np.array([shot.split("_") for shot in ids], str).reshape(-1, 4)).T
+    expression = [EXPRESSION[key] for key in zip(session, recording, strict=True)]
+    attributes = {
+        "expression": np.array(expression, np.int64),
+        "camera": np.array([[_digits(c) for c in CAMERAS].index(name) for name in camera], np.int64),
+        "person": person,
+    }
+    points = np.array([points for _, points in shots.values()]).reshape(-1, 68, 2)
+    files = tuple(file for file, _ in shots.values())
+    found, number = Listing(files, points, np.ones(points.shape[:2], bool), ids, attributes), person.astype(int)
+    return {name: found[np.flatnonzero((a <= number) & (number <= b))] for name, (a, b) in PERSONS.items()}
+
+
+def _label(path: Path) -> tuple[str, Float[np.ndarray, "n 2"]]:
+    """The shot of a label, person_session_recording_camera, and its points."""
+    name = NAME.fullmatch(path.name)
+    if name is None or name["camera"] != path.parent.name or (name["session"], name["recording"]) not in EXPRESSION:
+        raise UserError(
+            f"{path}: expected PERSON_SESSION_RECORDING_{path.parent.name}_FLASH_lm.mat of a known recording"
+        )
+    points = archive.matrix(path, "pts", (None, 2))
+    if not np.isfinite(points).all():
+        raise UserError(f"{path}: a point is not a number")
+    return path.name.rsplit("_", 2)[0], points
+
+
+def _image(folder: Path, label: Path) -> str:
+    """The image of a labelled shot that is taken."""
+    labelled = label.name.removesuffix("_lm.mat")
+    shot = labelled.rpartition("_")[0]
+    person, session, recording, camera = shot.split("_")
+    place = f"{IMAGES}/session{session}/multiview/{person}/{recording}/{camera[:2]}_{camera[2]}"
+    names = [path.name for path in (folder / place).glob(f"{shot}_[0-9][0-9].png")]
+    if not names:
+        raise UserError(
+            f"{folder / place}: no image of the shot that {label.name} labels; the archive is half unpacked"
+        )
+    return f"{place}/{_lit(names, f'{labelled}.png')}"
+
+
+def _lit(names: list[str], labelled: str) -> str:
+    """The first of a shot's images in the hashed order of their names, without the labelled one where there are others."""
+    others = tuple(name for name in names if name != labelled) or tuple(names)
+    return others[labels.label_order(others, None, FLASH_ORDER)[0]]
+
+
+def _digits(camera: str) -> str:
+    return camera.replace("_", "")
+
+
+def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+    """Shots of people in turn, under three flashes each, and a label with fewer points."""
+    from landmarklib.standins import faces, generator, publish
+
+    shots = {}
+    for split, n in counts.items():
+        first, last = PERSONS[split]
+        for i in range(n):
+            turn, person = divmod(i, last - first + 1)
+            person += first
+            kind = int(generator(seed, person).permutation(len(EXPRESSION) * len(CAMERAS))[turn])
+            recording, camera = list(EXPRESSION)[kind // len(CAMERAS)], kind % len(CAMERAS)
+            rng = generator(seed, person, kind)
+            # Small enough for every chin to be in the image.
+            given = {
+                "scale": [rng.uniform(0.17, 0.22)],
+                "person": [person],
+                "camera": [camera],
+                "expression": [EXPRESSION[recording]],
+            }
+            digits = _digits(CAMERAS[camera])
+            shot = f"{person:03d}_{'_'.join(recording)}_{digits}"
+            place = f"{IMAGES}/session{recording[0]}/multiview/{person:03d}/{recording[1]}/{CAMERAS[camera]}"
+            names = []
+            for flash in rng.permutation(19)[:3]:
+                drawn = faces.draw(1, 112, seed, 100 * person + kind, **given, light=[flash])
+                names.append(f"{shot}_{flash:02d}.png")
+                publish.photo(folder / place / names[-1], drawn.images[0])
+            label = names[0].replace(".png", "_lm.mat")
+            publish.matlab(folder / LABELS / digits / label, {"pts": drawn.points[0]})
+            shots[shot] = f"{place}/{_lit(names, names[0])}", drawn.points[0]
+    publish.matlab(folder / LABELS / "130" / "346_04_03_130_07_lm.mat", {"pts": np.ones((66, 2))})
+    return listings({shot: shots[shot] for shot in sorted(shots)})
+
+
+DATASET = Dataset(
+    name="multipie",
+    title="Multi-PIE",
+    landmarks=w300.DATASET.landmarks,  # the same 68 of a face
+    mirror=w300.DATASET.mirror,
+    skeleton=w300.DATASET.skeleton,
+    counts={"train": 1875, "val": 579, "test": 1054},
+    size=64,
+    unit="% of the distance of the eye centres",
+    length=lengths.between((36, 39), (42, 45)),
+    tier="paper",
+    licence="by agreement with Carnegie Mellon University; not to be passed on",
+    obtain=(
+        "Order Multi-PIE from Carnegie Mellon's Center for Technology Transfer and put its session folders into Multi-PIE/data and the labels into "
+        "MPie_Labels/labels of a folder `multipie` below the data root."
+    ),
+    citation="Gross et al., Image and Vision Computing 2010",
+    assumptions=(
+        "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
+        "Every shot is one image, lit by a flash that is drawn by hashing the names of its images, not by the labelled one; honari2018 draws at random.",
+        "People 1 to 150, 151 to 200 and 201 to 337 are for training, validation and testing, as in honari2018; people with higher numbers are left out.",
+        "honari2018 has 3,508 images and does not say which of the labelled shots they are: here it is every one of 68 points by these five cameras.",
+        "Cameras are ordered from -30 to 30 degrees: 13_0, 14_0, 05_1, 05_0, 04_1; which side is negative differs between sources.",
+    ),
+    folder="multipie",
+    read=read,
+    imitate=imitate,
+    attributes={"expression": len(EXPRESSIONS), "camera": len(CAMERAS)},
+    layout="Multi-PIE/data/session0S/multiview/PERSON/RECORDING/CAMERA/*.png, MPie_Labels/labels/CAMERA/*_lm.mat (key pts)",
+    traps=(
+        "Labels of side views have 39 or 66 points instead of 68, also some in the folders of these cameras; they are skipped.",
+        "One flash of a shot is labelled, and the points hold for all its flashes: only one image of a shot is taken.",
+        "The expression is told by session and recording; session 4 has two neutral ones.",
+        "A camera is 05_1 in the folders of the images and 051 in file names and in the folders of the labels.",
+        "The same people come in several sessions: a split by image has one person on both sides.",
+    ),
+)
