@@ -18,7 +18,7 @@ import pandas as pd
 
 from landmarklib import data, datasets, figures, report
 from landmarklib.datasets import Dataset
-from landmarklib.datasets.imitation import SEED
+from landmarklib.datasets.tiers import SEED
 
 SHOWN = 8  # pictures of a page
 TIERS = {

@@ -17,7 +17,7 @@ from jaxtyping import Int
 from tqdm import tqdm
 
 from landmarklib import datasets
-from landmarklib.datasets import Dataset, archive, imitation, labels
+from landmarklib.datasets import Dataset, archive, labels, tiers
 from landmarklib.types import DataMissing, Listing, UserError
 
 NAMED = 5  # offending files that a message names; the rest are counted
@@ -52,7 +52,7 @@ def listings(name: str, root: str | Path | None = None) -> tuple[Path, Mapping[s
     d = datasets.get(name)
     if d.read is None:
         raise UserError(f"{name} is generated; it has no files")
-    folder = imitation.folder(d, root)
+    folder = tiers.folder(d, root)
     return folder, d.read(folder)
 
 

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from landmarklib import checkpoint, compute, datasets, record, tables
-from landmarklib.datasets import imitation
+from landmarklib.datasets import tiers
 from landmarklib.experiment import Experiment
 from landmarklib.types import UserError
 
@@ -86,7 +86,7 @@ def ensure(
 def on(table: tables.Table, data: str = "auto") -> tables.Table:
     """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier."""
     alternative = datasets.get(table.open) if table.open else None
-    return replace(table, dataset=imitation.choose(datasets.get(table.dataset), alternative, data).name)
+    return replace(table, dataset=tiers.choose(datasets.get(table.dataset), alternative, data).name)
 
 
 def fill(

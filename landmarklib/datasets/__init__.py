@@ -21,10 +21,10 @@ from landmarklib.types import Annotations, Listing, Recipe, UserError
 HELPERS = {
     "archive",
     "crops",
-    "imitation",
     "labels",
     "lengths",
     "raster",
+    "tiers",
 }  # files of this folder that are not data sets
 
 
@@ -84,11 +84,12 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Dataset:
-    """The data set of that name, or the stand-in of one (`stand-in-NAME`). Raises UserError that lists the known ones."""
-    from landmarklib.datasets import imitation
+    """The data set of that name, its stand-in (`stand-in-NAME`) or the part of it that is here (`part-of-NAME`). Raises UserError that lists the known ones."""
+    from landmarklib.datasets import tiers
 
-    if name.startswith(imitation.PREFIX):
-        return imitation.of(get(name.removeprefix(imitation.PREFIX)))
+    for prefix, made in ((tiers.STAND_IN, tiers.stand_in), (tiers.PART, tiers.part)):
+        if name.startswith(prefix):
+            return made(get(name.removeprefix(prefix)))
     if name not in names():
         raise UserError(f"unknown data set {name!r}; known: {', '.join(names())}")
     return importlib.import_module(f"{__name__}.{name}").DATASET

@@ -20,7 +20,7 @@ from filelock import FileLock
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from landmarklib.datasets import archive, imitation
+from landmarklib.datasets import archive, tiers
 from landmarklib.types import Annotations, Listing, Recipe, UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None
 
     Points that fall outside of their crop do not count. Raises DataMissing, and UserError that names the first photo that is wrong.
     """
-    folder = imitation.folder(dataset, root)
+    folder = tiers.folder(dataset, root)
     splits = dataset.read(folder)
     if split not in splits:
         raise UserError(f"{dataset.name}: no split {split!r} here; there are {', '.join(splits)}")

@@ -104,9 +104,9 @@ def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str,
         for i in range(n):
             turn, person = divmod(i, last - first + 1)
             person += first
-            kind = int(generator(seed, person).permutation(len(EXPRESSION) * len(CAMERAS))[turn])
+            kind = int(generator(seed, 3, person).permutation(len(EXPRESSION) * len(CAMERAS))[turn])
             recording, camera = list(EXPRESSION)[kind // len(CAMERAS)], kind % len(CAMERAS)
-            rng = generator(seed, person, kind)
+            rng = generator(seed, 3, person, kind)
             # Small enough for every chin to be in the image.
             given = {
                 "scale": [rng.uniform(0.17, 0.22)],

@@ -9,7 +9,7 @@ import pytest
 from readers import draw
 
 from landmarklib import data, datasets, run, tables
-from landmarklib.datasets import archive, crops, imitation
+from landmarklib.datasets import archive, crops, tiers
 from landmarklib.types import DataMissing, Listing, UserError
 
 COUNTS = {"train": 3, "test": 2}
@@ -53,7 +53,7 @@ def little(monkeypatch, tmp_path):
 
     def get(name):
         if name == "stand-in-mtfl":
-            return imitation.of(dataset)
+            return tiers.stand_in(dataset)
         return dataset if name == "mtfl" else known(name)
 
     monkeypatch.setattr(datasets, "get", get)
@@ -74,52 +74,73 @@ def test_a_stand_in_is_a_data_set_like_any_other(little, tmp_path):
 
 
 def test_it_is_written_once_and_whole_or_not_at_all(little, tmp_path, monkeypatch):
-    stand_in = imitation.of(little)
+    stand_in = tiers.stand_in(little)
 
     def broken(folder, counts, seed):
         imitate(folder, counts, seed)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        imitation.folder(replace(stand_in, imitate=broken))
+        tiers.folder(replace(stand_in, imitate=broken))
     assert not [path for path in (tmp_path / "stand-ins").iterdir() if path.suffix != ".lock"]
-    assert imitation.folder(stand_in) == imitation.folder(stand_in) == tmp_path / stand_in.folder
+    assert tiers.folder(stand_in) == tiers.folder(stand_in) == tmp_path / stand_in.folder
     assert imitate.asked == 2
 
 
 def test_a_large_set_is_drawn_with_fewer_images(little):
     large = replace(little, counts={"train": 150_000, "test": 50_000})
-    assert imitation.of(large).counts == {"train": 15_000, "test": 5_000}
+    assert tiers.stand_in(large).counts == {"train": 15_000, "test": 5_000}
 
 
 def test_other_code_draws_other_pictures(little, monkeypatch):
-    first = imitation.of(little).folder
-    monkeypatch.setattr(imitation, "_fingerprint", lambda name: "12345678")
-    assert imitation.of(little).folder == "stand-ins/mtfl-12345678" != first
+    first = tiers.stand_in(little).folder
+    monkeypatch.setattr(tiers, "_fingerprint", lambda name: "12345678")
+    assert tiers.stand_in(little).folder == "stand-ins/mtfl-12345678" != first
+
+
+def fill(folder, counts=COUNTS):
+    """A real archive of that many images."""
+    imitate(folder, counts, 5)
 
 
 def test_auto_takes_the_best_that_is_here(little, tmp_path):
     other = replace(little, name="other", tier="open", folder="other")
-    assert imitation.choose(little, other).name == "stand-in-mtfl"
-    (tmp_path / "other").mkdir()
-    assert imitation.choose(little, other).name == "other"
-    (tmp_path / "little").mkdir()
-    assert imitation.choose(little, other).name == "mtfl"
-    assert imitation.choose(little, other, "stand-in").name == "stand-in-mtfl"
-    assert imitation.choose(little, other, "open").name == "other"
+    assert tiers.choose(little, other).name == "stand-in-mtfl"
+    fill(tmp_path / "other")
+    assert tiers.choose(little, other).name == "other"
+    fill(tmp_path / "little")
+    assert tiers.choose(little, other).name == "mtfl"
+    assert tiers.choose(little, other, "stand-in").name == "stand-in-mtfl"
+    assert tiers.choose(little, other, "open").name == "other"
+
+
+def test_a_part_of_the_papers_set_is_called_so_and_is_not_the_papers(little, tmp_path):
+    fill(tmp_path / "little", {"train": 1, "test": 2})
+    found = tiers.choose(little, None)
+    assert (found.name, found.tier, found.counts) == ("part-of-mtfl", "open", {"train": 1, "test": 2})
+    assert found.title == "MTFL, a part of it (test, train)"
+    with pytest.raises(UserError, match="only a part of mtfl is here"):
+        tiers.choose(little, None, "paper")
+
+
+def test_a_part_without_enough_of_a_split_is_not_run_on(little, tmp_path):
+    fill(tmp_path / "little", {"train": 3, "test": 0})
+    assert tiers.choose(little, None).name == "stand-in-mtfl"
 
 
 def test_nothing_is_taken_silently_for_something_else(little):
-    with pytest.raises(DataMissing, match="little: not on this machine"):
-        imitation.choose(little, None, "paper")
-    with pytest.raises(UserError, match="mtfl has no 'open' tier; it has auto, paper, stand-in"):
-        imitation.choose(little, None, "open")
     with pytest.raises(DataMissing, match="mtfl: not on this machine"):
-        imitation.choose(replace(little, imitate=None), None)
+        tiers.choose(little, None, "paper")
+    with pytest.raises(UserError, match=r"there is no open data for mtfl here; there is stand-in \(stand-in-mtfl\)"):
+        tiers.choose(little, None, "open")
+    with pytest.raises(DataMissing, match="mtfl: not on this machine"):
+        tiers.choose(replace(little, imitate=None), None)
     with pytest.raises(UserError, match="data: 'real'; valid: auto, paper, open, stand-in"):
-        imitation.choose(little, None, "real")
+        tiers.choose(little, None, "real")
     with pytest.raises(UserError, match="blocks has no stand-in"):
         datasets.get("stand-in-blocks")
+    with pytest.raises(UserError, match="blocks is generated"):
+        datasets.get("part-of-blocks")
 
 
 def test_a_generated_table_has_only_its_own_data(tmp_path):
@@ -136,5 +157,5 @@ def test_a_table_on_its_stand_in_makes_other_runs(little):
 
 
 def test_crops_of_a_stand_in_are_prepared_below_the_same_root(little, tmp_path):
-    crops.load(imitation.of(little), "test", 8)
+    crops.load(tiers.stand_in(little), "test", 8)
     assert [path.name.split("-8-")[0] for path in (tmp_path / "prepared").glob("*.npy")] == ["stand-in-mtfl"]
