@@ -40,6 +40,7 @@ def little(tmp_path, monkeypatch):
         counts={"train": N},
         read=lambda folder: state,
         landmarks=("p", "q"),
+        ids={},
     )
     monkeypatch.setattr(datasets, "get", lambda name: dataset)
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")

@@ -46,7 +46,7 @@ def little(monkeypatch, tmp_path):
         read=read,
         imitate=imitate,
     )
-    dataset = replace(dataset, folder="little")
+    dataset = replace(dataset, folder="little", ids={}, length=None)
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
     known = datasets.get
