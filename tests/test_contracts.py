@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from landmarklib import compute, coords, datasets, evaluate, heatmaps, methods, metrics, tables
+from landmarklib.datasets import labels
 from landmarklib.methods import Prediction
 from landmarklib.noise import Noise
 from landmarklib.types import Batch, UserError
@@ -317,3 +319,13 @@ def test_every_experiment_can_take_its_steps(name):
         assert e.fraction == 0 or round(e.fraction * n_train) > 0
         assert 0 < e.evaluation_images <= datasets.get(e.dataset).counts["val"]
         assert e.n_evaluations > 0 and e.warmup < e.hold * e.steps
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(datasets.__file__).parent / "splits").glob("*.txt")), ids=lambda p: p.stem
+)
+def test_a_split_that_was_drawn_here_is_written_down(path):
+    name, _, which = path.stem.rpartition("-")
+    ids, d = path.read_text(encoding="utf-8").splitlines(), datasets.get(name)
+    assert len(ids) == len(set(ids)) == d.counts[which]
+    assert labels.ids_hash(ids) == d.ids[which]

@@ -87,23 +87,25 @@ def test_regions_are_those_of_the_points():
 
 @pytest.fixture(scope="module")
 def studio():
-    """Faces at one place, as in Multi-PIE: 24 persons, five cameras, six expressions."""
-    rng, n = np.random.default_rng(0), 500
+    """Upright faces, as in Multi-PIE: 24 persons, five cameras, six expressions."""
+    rng, n = np.random.default_rng(0), 300
     given = {
         "camera": rng.integers(5, size=n),
         "expression": rng.integers(6, size=n),
         "person": rng.integers(24, size=n),
     }
-    return faces.draw(n, 8, **given, roll=np.zeros(n), scale=np.full(n, 0.23), x=np.full(n, 0.5), y=np.full(n, 0.5))
+    return faces.draw(n, 8, **given, roll=np.zeros(n))
 
 
 def information(drawn, name: str) -> float:
-    """Adjusted mutual information of an attribute with x and with y, in 20 steps, averaged over points (table S2 of honari2018)."""
+    """Adjusted mutual information of an attribute with x and with y, in 20 steps, averaged over points (table S2 of honari2018); place and scale left out."""
 
     def steps(v):
         return np.minimum((v - v.min()) / np.ptp(v) * 20, 19).astype(int)
 
-    columns = drawn.points[:, ::4].reshape(len(drawn), -1).T
+    points = drawn.points - drawn.points.mean(1, keepdims=True)
+    points = points / points.std((1, 2), keepdims=True)
+    columns = points[:, ::4].reshape(len(drawn), -1).T
     return 2 * np.mean([adjusted_mutual_info_score(drawn.attributes[name], steps(v)) for v in columns])
 
 
@@ -116,5 +118,5 @@ def test_landmarks_tell_attributes_in_the_order_of_the_paper(studio):
 
 
 def test_neither_the_mean_nor_a_ridge_from_pixels_finds_the_points():
-    mean, share = kinds.varies(faces.draw(600, 32, pose=[2] * 600), eyes_apart)
+    mean, share = kinds.varies(faces.draw(450, 32, pose=[2] * 450), eyes_apart)
     assert mean > 10 and 0.4 < share < 0.95

@@ -155,6 +155,7 @@ DATASET = Dataset(
     mirror=mtfl.DATASET.mirror,
     skeleton=mtfl.DATASET.skeleton,
     counts={"train": 161962, "val": 19867, "test": 19962},
+    ids={"train": "d782e598c4f4", "val": "6aef4696b3f8", "test": "ef5746525fa4"},
     size=80,
     unit="% of the distance of the eyes",
     length=lengths.between(0, 1),

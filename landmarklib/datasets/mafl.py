@@ -51,6 +51,7 @@ DATASET = replace(
     name="mafl",
     title="MAFL",
     counts={"train": 18000, "val": 1000, "test": 1000},
+    ids={"train": "5f5e137604a8", "val": "e5d5a2f53473", "test": "c6c753d9c18e"},
     citation="Zhang et al., ECCV 2014; Liu et al., ICCV 2015",
     assumptions=(
         celeba.DATASET.assumptions[0],

@@ -96,7 +96,11 @@ def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str,
 
     found = []
     for parts, n in ((TRAINING, counts["train"] + counts["val"]), (TEST, counts["test"])):
-        ends = np.rint(np.cumsum([0, *(SIZES[part] for part in parts)]) / sum(SIZES[p] for p in parts) * n).astype(int)
+        ends = (
+            np.rint(np.cumsum([0, *(SIZES[part] for part in parts)]) / sum(SIZES[p] for p in parts) * n)
+            .astype(int)
+            .tolist()
+        )
         files = [file for part, a, b in zip(parts, ends, ends[1:], strict=False) for file in _names(part, int(b - a))]
         rng = generator(seed, len(found))
         given = {"pose": rng.choice([1, 2, 3], n, p=[0.2, 0.6, 0.2]), "scale": rng.uniform(0.16, 0.21, n)}
