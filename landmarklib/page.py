@@ -97,7 +97,7 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
         return []
     return [
         f"<b>Beware:</b> the class head has learnt little at this budget in {', '.join(low)} (mean accuracy over all fractions; chance is "
-        f"{100 / datasets.get(table.dataset).n_classes:.0f}%), so these rows cannot show what the class label is worth."
+        f"{100 / datasets.get(table.dataset).n_classes:.0f}%), so these rows hardly show what the class label is worth."
     ]
 
 

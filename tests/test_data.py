@@ -98,6 +98,14 @@ def test_too_many_images_and_an_id_in_two_splits(little):
         check(folder)
 
 
+def test_lists_without_any_image_say_what_they_name(little):
+    folder, _ = little
+    for path in folder.glob("*.png"):
+        path.unlink()
+    with pytest.raises(UserError, match="its lists name train 3 images, and none of them is here; Download"):
+        check(folder)
+
+
 @pytest.fixture
 def pinned(little, monkeypatch):
     """The same data set with the hash of its split written down."""
@@ -149,7 +157,7 @@ def test_a_broken_image_is_named(little, damage, message):
 def test_many_faults_are_counted(little):
     folder, state = little
     for i in range(N):
-        (folder / f"{i}.png").unlink()
+        (folder / f"{i}.png").write_bytes(b"")
     state["train"] = replace(state["train"], points=np.full((N, 2, 2), np.nan))
     with pytest.raises(UserError, match=r"6 faults: (.*; ){5}and 1 more$"):
         check(folder)
