@@ -65,7 +65,7 @@ def overview() -> str:
             {"data set": link, "tier": d.tier, "images": f"{sum(d.counts.values()):,}", "landmarks": len(d.landmarks)}
             | {"attributes": ", ".join(_attributes(d)) or "none", "stand-in": drawn}
         )
-    return report.to_html(pd.DataFrame(lines), kind="summary", escape=False) + "\n"
+    return report.to_html(pd.DataFrame(lines), kind="sets", escape=False) + "\n"
 
 
 def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
