@@ -12,19 +12,7 @@ from typing import NoReturn
 
 from landmarklib import __version__
 from landmarklib.types import UserError
-
-RUN_PARAMETERS = {
-    "fractions": "label fractions in (0, 1], such as 0.05,0.2",
-    "seeds": "whole numbers, such as 0,1,2",
-    "methods": "rows of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'",
-    "budget": "smoke, cpu or paper",
-    "data": "auto, paper, open or stand-in",
-    "device": "cpu, cuda, cuda:1 ...",
-    "workers": "processes; 0 takes one per core on a CPU and one on a GPU",
-    "deadline": "seconds; no run starts that would not end in time",
-    "refresh": "true computes everything anew",
-    "results": "folder of the records",
-}
+from landmarklib.words import RUN_PARAMETERS, items, literal, number, run_parameters, split_words, truth
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -169,77 +157,6 @@ def run_table(arguments: argparse.Namespace) -> None:
         )
 
 
-def run_parameters(words: list[str]) -> dict:
-    """name=value words as arguments of `run.ensure`, each of its type. Raises UserError that names the valid ones."""
-    values = {}
-    for name, text in split_words(words, RUN_PARAMETERS).items():
-        if name in ("fractions", "seeds"):
-            values[name] = [number(name, part, float if name == "fractions" else int) for part in items(text)]
-        elif name == "methods":
-            values[name] = items(text)
-        elif name in ("workers", "deadline"):
-            values[name] = number(name, text, int if name == "workers" else float)
-        elif name == "refresh":
-            values[name] = truth(name, text)
-        else:
-            values[name] = text
-    return values
-
-
-def split_words(words: list[str], known: dict) -> dict[str, str]:
-    """`name=value` and `--name value` words as a dict; `--help` prints the known ones with what is said of them.
-
-    Raises UserError for an unknown or repeated name and for a missing value.
-    """
-    values: dict[str, str] = {}
-    words = list(words)
-    while words:
-        word = words.pop(0)
-        if word in ("-h", "--help"):
-            print("\n".join(f"{name:<10} {about}" for name, about in known.items()))
-            raise SystemExit(0)
-        if word.startswith("--") and "=" not in word:
-            if not words:
-                raise UserError(f"{word}: a value is missing")
-            word = f"{word}={words.pop(0)}"
-        name, equals, value = word.removeprefix("--").partition("=")
-        if name not in known or not equals:
-            raise UserError(f"unknown parameter {word!r}; write name=value with one of: {', '.join(known)}")
-        if not value:
-            raise UserError(f"{name}: a value is missing")
-        if name in values:
-            raise UserError(f"{name} is given twice")
-        values[name] = value
-    return values
-
-
-def items(text: str) -> list[str]:
-    """'0.05,0.2' and '[0.05, 0.2]' as a list of words."""
-    return [
-        part.strip().strip("'\"")
-        for part in text.strip().removeprefix("[").removesuffix("]").split(",")
-        if part.strip()
-    ]
-
-
-def number(name: str, text: str, kind: type) -> int | float:
-    """A finite number of that kind."""
-    try:
-        value = kind(text)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) < float("inf"):
-        raise UserError(f"{name}: {text!r} is not a {'whole ' if kind is int else ''}number")
-    return value
-
-
-def truth(name: str, text: str) -> bool:
-    """true or false."""
-    if text.lower() not in ("true", "false"):
-        raise UserError(f"{name}: {text!r} is neither true nor false")
-    return text.lower() == "true"
-
-
 def run_notebook(arguments: argparse.Namespace) -> None:
     """Execute one notebook with checked parameters."""
     from landmarklib import book
@@ -255,7 +172,7 @@ def run_notebook(arguments: argparse.Namespace) -> None:
         elif kind in ("int", "float"):
             given[name] = number(name, text, int if kind == "int" else float)
         elif kind == "list":
-            given[name] = [_literal(part) for part in items(text)]
+            given[name] = [literal(part) for part in items(text)]
         else:
             given[name] = text
     print(book.execute(arguments.name, given))
@@ -266,15 +183,6 @@ def store_notebook(arguments: argparse.Namespace) -> None:
     from landmarklib import book
 
     print(book.store(arguments.name))
-
-
-def _literal(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def show_table(arguments: argparse.Namespace) -> None:
@@ -349,10 +257,10 @@ def fetch_data(arguments: argparse.Namespace) -> None:
 
 def show_data(arguments: argparse.Namespace) -> None:
     """Draw a contact sheet."""
-    from landmarklib import data, datasets, figures, record
+    from landmarklib import data, datasets, record, sheets
 
     shown = data.samples(arguments.name, 12, arguments.split, arguments.data)
-    figure = figures.contact_sheet(datasets.get(arguments.name), shown)
+    figure = sheets.contact_sheet(datasets.get(arguments.name), shown)
     out = Path(arguments.out)
     if out.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg"):
         raise UserError(f"--out: {out} is no picture; write .png, .pdf, .svg or .jpg")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landmarklib import data, datasets, figures, report
+from landmarklib import data, datasets, figures, report, sheets
 from landmarklib.datasets import Dataset
 from landmarklib.datasets.tiers import SEED
 
@@ -34,7 +34,7 @@ def write(pages: Path, pictures: Path) -> None:
     for name in datasets.names():
         d = datasets.get(name)
         if shown := samples(d):
-            figures.save(figures.contact_sheet(d, shown, titled=False), pictures / f"{name}.png")
+            figures.save(sheets.contact_sheet(d, shown, titled=False), pictures / f"{name}.png")
         (pages / f"{name}.md").write_text(page(d, bool(shown), pictures.name), encoding="utf-8")
 
 

@@ -98,7 +98,7 @@ def check(name: str, root: str | Path | None = None) -> str:
         return f"{name}: generated, nothing to check"
     folder, splits = listings(name, root)
     files = [file for listing in splits.values() for file in listing.files]
-    if files and not any(archive.inside(folder, file).is_file() for file in files):
+    if files and not archive.any_here(folder, files):
         listed = ", ".join(f"{split} {len(listing):,}" for split, listing in splits.items())
         raise UserError(f"{folder}: its lists name {listed} images, and none of them is here; {d.obtain}")
     sizes, wrong = _decode(folder, files, name)

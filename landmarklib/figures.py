@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landmarklib import claims, data, datasets, metrics, report, speed
+from landmarklib import claims, datasets, metrics, report, speed
 from landmarklib.record import Record
 from landmarklib.tables import Table
 
@@ -26,7 +26,7 @@ TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
 
 def curve(table: Table, runs: pd.DataFrame):
     """Error against labelled fraction, a panel per method family: ours with its spread over seeds, the paper's dashed. Returns a Figure."""
-    plt = _pyplot()
+    plt = pyplot()
     frame = report.cells(table, runs)
     families = list(dict.fromkeys(name.split(" (")[0] for name in frame.method))
     figure, axes = plt.subplots(
@@ -69,7 +69,7 @@ def _plain_ticks(axis, fractions: Sequence[float]) -> None:
 
 def effects(table: Table, verdicts: Sequence[claims.Verdict]):
     """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure."""
-    plt = _pyplot()
+    plt = pyplot()
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.5 * len(verdicts)), layout="constrained")
     labelled: set[str] = set()
     for y, v in enumerate(verdicts):
@@ -97,7 +97,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
     runs = [r for r in shown if r is not None and r.gallery]
     if not runs:
         return _message("The runs of this picture are not computed yet.")
-    plt = _pyplot()
+    plt = pyplot()
     entries = [[g for g in r.gallery if g["kind"] == kind][:4] for r in runs]
     columns = max(len(e) for e in entries)
     side = WIDTH / columns * 1.3
@@ -143,7 +143,7 @@ def _validation(r: Record) -> float:
 
 def starts(table: Table, runs: pd.DataFrame):
     """Accuracy against the share of points on their own shape, a mark per start. Returns a Figure."""
-    plt = _pyplot()
+    plt = pyplot()
     figure, axis = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
     axis.axhline(99, color="0.4", lw=1, ls="--", label="accuracy in the paper")
     for row, colour, marker in zip(table.rows, COLOURS[1::-1], MARKERS, strict=False):
@@ -182,7 +182,7 @@ def _draw(axis, test, g: dict) -> None:
 
 def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     """Images on top, below them the softmax of each landmark's map (bright where it is high), predicted point as a ring. Returns a Figure."""
-    plt = _pyplot()
+    plt = pyplot()
     entries = [g for g in r.gallery if "maps" in g][:n_images] if r else []
     if not entries:
         return _message("There is no run here that keeps its probability maps.")
@@ -212,60 +212,9 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     return figure
 
 
-def contact_sheet(dataset: datasets.Dataset, shown: Sequence[data.Sample], columns: int = 4, titled: bool = True):
-    """Images cut to their points, with the skeleton; a mirror pair has one colour, round on one side and square on the other. Returns a Figure."""
-    plt = _pyplot()
-    lines, width = -(-len(shown) // columns), 2 * WIDTH if titled else WIDTH
-    figure, axes = plt.subplots(
-        lines,
-        columns,
-        figsize=(width, width / columns * (1.1 if titled else 1) * lines),
-        squeeze=False,
-        layout="constrained",
-    )
-    groups = _markers(dataset.mirror)
-    for axis in axes.flat[len(shown) :]:
-        axis.axis("off")
-    for axis, sample in zip(axes.flat, shown, strict=False):
-        image, points = sample.image, np.where(sample.visible[:, None], sample.points, np.nan)
-        axis.imshow(image.transpose(1, 2, 0) if len(image) == 3 else image[0], cmap="gray", vmin=0, vmax=255)
-        for edge in dataset.skeleton:
-            axis.plot(*points[list(edge)].T, color="white", lw=0.8)
-        for marker, (places, colours) in groups.items():
-            size = 14 if len(points) < 30 else 5
-            style = {"color": colours, "edgecolor": "black", "lw": 0.4, "s": size, "zorder": 3}
-            axis.scatter(*points[places].T, marker=marker, **style)
-        if titled:
-            axis.set_title(sample.id[-28:], fontsize=7)
-        axis.set(xticks=[], yticks=[])
-        if len(seen := points[np.isfinite(points).all(-1)]):
-            (left, top), side = _window(seen, image.shape[2], image.shape[1])
-            axis.set(xlim=(left, left + side), ylim=(top + side, top), facecolor="0.5")
-    return figure
-
-
-def _window(points: np.ndarray, width: int, height: int) -> tuple[np.ndarray, float]:
-    """Left and top corner and side of a square around the points that reaches out of the image no further than it must."""
-    low, high = points.min(0), points.max(0)
-    side = float(min(1.8 * (high - low).max() + 8, max(width, height)))
-    room = np.maximum([width - side, height - side], 0)
-    return np.clip((low + high) / 2 - side / 2, -0.5, room - 0.5), side
-
-
-def _markers(mirror: Sequence[int]) -> dict[str, tuple[list[int], list[str]]]:
-    """Marker -> landmarks and their colours: a colour per mirror pair, round and square for its sides, a diamond for a landmark in the middle."""
-    groups: dict[str, tuple[list[int], list[str]]] = {}
-    for i, (a, b) in enumerate(sorted({(min(k, m), max(k, m)) for k, m in enumerate(mirror)})):
-        for side, k in enumerate([a, b] if a != b else [a]):
-            places, colours = groups.setdefault("D" if a == b else "os"[side], ([], []))
-            places.append(k)
-            colours.append(COLOURS[i % len(COLOURS)])
-    return groups
-
-
 def _message(text: str):
     """A picture that says why there is none. Returns a Figure."""
-    plt = _pyplot()
+    plt = pyplot()
     figure = plt.figure(figsize=(WIDTH, 0.6))
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=9)
     return figure
@@ -281,7 +230,7 @@ def ratios(benchmark: speed.Benchmark):
     """How many times as fast ours is as each contender, on a log axis; a dot with its 10% and 90% quantiles. Returns a Figure."""
     from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-    plt = _pyplot()
+    plt = pyplot()
 
     firsts: dict[str, speed.Timing] = {}
     for t in benchmark.timings:
@@ -317,10 +266,10 @@ def ratios(benchmark: speed.Benchmark):
 def save(figure, path: Path) -> None:
     """Write a picture, and let go of it."""
     figure.savefig(path)
-    _pyplot().close(figure)
+    pyplot().close(figure)
 
 
-def _pyplot():
+def pyplot():
     """matplotlib with this book's style; imported when the first figure is drawn."""
     import matplotlib.pyplot as plt
     import seaborn as sns

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from landmarklib import compute, record, tables
-from landmarklib.__main__ import RUN_PARAMETERS, main
+from landmarklib.__main__ import main
 from landmarklib.nets import plain
+from landmarklib.words import RUN_PARAMETERS
 
 ROOT = Path(__file__).parent.parent
 ROW = "Seq-MT (L)"

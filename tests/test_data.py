@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from readers import draw
 
-from landmarklib import data, datasets, figures
+from landmarklib import data, datasets, sheets
 from landmarklib.__main__ import main
 from landmarklib.datasets import archive, labels
 from landmarklib.types import DataMissing, Listing, UserError
@@ -203,7 +203,7 @@ def test_a_contact_sheet_shows_every_image_cut_to_its_points(little):
     folder, _ = little
     shown = data.samples("little", 3, root=folder.parent)
     shown[1].visible[:] = False
-    figure = figures.contact_sheet(replace(datasets.get("little"), mirror=(1, 0), skeleton=((0, 1),)), shown)
+    figure = sheets.contact_sheet(replace(datasets.get("little"), mirror=(1, 0), skeleton=((0, 1),)), shown)
     assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c", ""]
     assert [axis.get_xlim() for axis in figure.axes[:2]] == [(1.0, 9.0), (-0.5, 39.5)]
     plt.close(figure)

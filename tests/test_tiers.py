@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +127,25 @@ def test_a_part_of_the_papers_set_is_called_so_and_is_not_the_papers(little, tmp
 def test_a_part_without_enough_of_a_split_is_not_run_on(little, tmp_path):
     fill(tmp_path / "little", {"train": 3, "test": 0})
     assert tiers.choose(little, None).name == "stand-in-mtfl"
+
+
+def test_lists_without_their_images_are_not_data(little, tmp_path):
+    fill(tmp_path / "little")
+    listed = read(tmp_path / "little")
+    for path in (tmp_path / "little").rglob("*.png"):
+        path.unlink()
+    lists = replace(little, read=lambda folder: listed)
+    assert tiers.choose(lists, None).name == "stand-in-mtfl"
+    with pytest.raises(DataMissing, match="mtfl: not on this machine"):
+        tiers.choose(lists, None, "paper")
+
+
+def test_code_that_a_set_borrows_is_part_of_its_stand_in():
+    def names(name):
+        return [path.stem for path in tiers._files(Path(datasets.__file__).parent, name)]
+
+    assert {"mafl", "celeba", "mtfl", "archive", "labels"} <= set(names("mafl"))
+    assert "mafl" not in names("celeba")
 
 
 def test_nothing_is_taken_silently_for_something_else(little):

@@ -7,6 +7,7 @@ import pytest
 from readers import read, real
 
 from landmarklib import datasets
+from landmarklib.datasets import archive as files
 from landmarklib.datasets import labels, w300
 from landmarklib.types import UserError
 
@@ -79,11 +80,11 @@ def test_parts_that_are_not_there_are_left_out(archive):
 
 def test_validation_takes_whole_photos_whatever_the_order_of_the_faces():
     photos = [f"{i}" for i in range(60) for _ in range(1 + i % 4)]
-    val = w300._validation(photos)
+    val = files.held_out(photos, len(photos) // 10, w300.PHOTO_ORDER)
     assert val.sum() == len(photos) // 10
     chosen = {photo for photo, taken in zip(photos, val, strict=True) if taken}
     assert val.tolist() == [photo in chosen for photo in photos]
-    assert w300._validation(photos[::-1]).tolist() == val[::-1].tolist()
+    assert files.held_out(photos[::-1], len(photos) // 10, w300.PHOTO_ORDER).tolist() == val[::-1].tolist()
 
 
 @pytest.mark.parametrize(

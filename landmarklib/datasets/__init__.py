@@ -18,14 +18,8 @@ import numpy as np
 
 from landmarklib.types import Annotations, Listing, Recipe, UserError
 
-HELPERS = {
-    "archive",
-    "crops",
-    "labels",
-    "lengths",
-    "raster",
-    "tiers",
-}  # files of this folder that are not data sets
+# Files of this folder that are not data sets.
+HELPERS = {"archive", "crops", "labels", "lengths", "raster", "tiers"}
 
 
 @dataclass(frozen=True)
@@ -60,16 +54,13 @@ class Dataset:
     )  # others: name -> number of classes, 0 for a real number
     load: Callable[[object, str, int], Annotations] | None = None  # of a generated set
     read: Callable[[Path], Mapping[str, Listing]] | None = None  # of a set in its publisher's layout
-    images: Callable[[Path, str], np.ndarray] | None = (
-        None  # folder, split -> N x C x H x W, where one file holds many images
-    )
-    imitate: Callable[..., Mapping[str, Listing]] | None = (
-        None  # (folder, counts, seed): writes stand-ins in that layout
-    )
+    # folder, split -> N x C x H x W, where one file holds many images
+    images: Callable[[Path, str], np.ndarray] | None = None
+    # (folder, counts, seed): writes stand-ins in that layout and gives what `read` must find
+    imitate: Callable[..., Mapping[str, Listing]] | None = None
     length: Callable[[Listing], np.ndarray] | None = None  # that unit in pixels of each photo; none where it is a pixel
-    ids: Mapping[str, str] = field(
-        default_factory=dict
-    )  # split -> hash of its ids in the whole archive, so that it cannot move
+    # split -> hash of its ids in the whole archive (`labels.ids_hash`), so that it cannot move
+    ids: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""  # of that layout, below a data root
     recipe: Recipe = field(default_factory=Recipe)  # how its photos are cut
     sources: tuple[Source, ...] = ()  # for `landmarklib data fetch`; none where it may not be had without asking

@@ -49,7 +49,7 @@ def _training(path: Path) -> Listing:
 
 
 def _test(path: Path) -> Listing:
-    found = mtfl._list(path)
+    found = mtfl.faces_of(path)
     return _crops(TEST, found.ids, found.points, [name.rpartition("-")[2] for name in found.ids])
 
 

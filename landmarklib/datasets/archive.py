@@ -6,7 +6,7 @@ Every function raises UserError that names the file, the place in it and what wa
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -16,10 +16,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from landmarklib.datasets import labels
 from landmarklib.types import DataMissing, UserError
 
-NO_PICTURE, BROKEN = (
-    "not an image that can be decoded",
-    (ValueError, SyntaxError),
-)  # what Pillow raises for one that cannot
+NO_PICTURE = "not an image that can be decoded"
+BROKEN = ValueError, SyntaxError  # what Pillow raises for one that cannot
 HOME = Path.home() / ".local" / "share" / "landmarklib"
 BESIDE = Path(__file__).parents[3] / "shared" / "data"  # a folder of archives beside the checkout
 
@@ -46,6 +44,11 @@ def inside(folder: Path, name: str) -> Path:
     if parts.is_absolute() or ".." in parts.parts or not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{folder}: the file name {name!r} leaves the data set's folder")
     return path
+
+
+def any_here(folder: Path, files: Iterable[str]) -> bool:
+    """Whether at least one of these files is there."""
+    return any(inside(folder, file).is_file() for file in files)
 
 
 @contextmanager
@@ -92,14 +95,21 @@ def different(path: Path, ids: Sequence[str]) -> tuple[str, ...]:
 
 def matrix(path: Path, key: str, shape: Sequence[int | None]) -> Float[np.ndarray, ...]:
     """An array of a MATLAB file, in double precision. shape: None where any length will do."""
+    return _shaped(path, key, _matlab(path, key), shape)
+
+
+def _matlab(path: Path, key: str, **how: bool) -> object:
+    """A variable of a MATLAB file as scipy gives it; None if it is not there."""
+    import zlib
+
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
-    # Files of MATLAB 7.3 are refused by scipy as what it has not got.
-    refusals = ValueError, TypeError, NotImplementedError, MatReadError, EOFError
+    broken = ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, EOFError
+    # Files of MATLAB 7.3 are refused by scipy as what it has not got, by a NotImplementedError.
+    refusals = *broken, NotImplementedError, MatReadError, zlib.error
     with reading(path, "not a MATLAB file that can be read", *refusals), open(path, "rb") as file:
-        found = loadmat(file, variable_names=[key])
-    return _shaped(path, key, found.get(key), shape)
+        return loadmat(file, variable_names=[key], **how).get(key)
 
 
 def array(path: Path, key: str, shape: Sequence[int | None]) -> np.ndarray:
@@ -216,16 +226,7 @@ def held_out(groups: Sequence[str], n: int, seed: int) -> Bool[np.ndarray, " N"]
 
 def struct(path: Path, key: str) -> object:
     """A struct of a MATLAB file: a dict; an array of structs is a list of them (one is a dict, none an empty array), text a str, one number a number."""
-    import zlib
-
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    broken = ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, EOFError
-    refusals = *broken, NotImplementedError, MatReadError, zlib.error
-    with reading(path, "not a MATLAB file that can be read", *refusals), open(path, "rb") as file:
-        found = loadmat(file, variable_names=[key], simplify_cells=True)
-    return found.get(key)
+    return _matlab(path, key, simplify_cells=True)
 
 
 def entries(path: Path, value: object, fields: Sequence[str], place: str) -> list[dict[str, object]]:

@@ -16,7 +16,7 @@ N_VALIDATION, SHUFFLE = 1000, 7345  # RCN's: the last tenth of a shuffle of the 
 
 def read(folder: Path) -> dict[str, Listing]:
     """The publisher's training list in two parts, and its test list, which is AFLW."""
-    return _splits(*(_list(folder / name) for name in ("training.txt", "testing.txt")))
+    return _splits(*(faces_of(folder / name) for name in ("training.txt", "testing.txt")))
 
 
 def _splits(training: Listing, test: Listing) -> dict[str, Listing]:
@@ -24,7 +24,8 @@ def _splits(training: Listing, test: Listing) -> dict[str, Listing]:
     return {"train": training[order[:-N_VALIDATION]], "val": training[order[-N_VALIDATION:]], "test": test}
 
 
-def _list(path: Path) -> Listing:
+def faces_of(path: Path) -> Listing:
+    """The faces of one of the publisher's lists, in its order; points as they are given."""
     rows, files = [], []
     for i, line in enumerate(archive.lines(path)):
         words = line.split()

@@ -7,6 +7,7 @@ a fingerprint over the code that draws it. It is written aside and put in place 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from dataclasses import replace
 from functools import lru_cache
@@ -127,7 +128,9 @@ def _tiers(offered: list[Dataset]) -> str:
 def _found(dataset: Dataset, place: Path) -> tuple[dict[str, int], list[str]]:
     """Images per split, and the folders that they are in."""
     splits = dataset.read(place)
-    files = (file for listing in splits.values() for file in listing.files)
+    files = [file for listing in splits.values() for file in listing.files]
+    if files and not archive.any_here(place, files):
+        raise DataMissing(f"{place}: only the lists of {dataset.name} are here. {dataset.obtain}")
     return {split: len(listing) for split, listing in splits.items()}, sorted({file.split("/")[0] for file in files})
 
 
@@ -145,11 +148,23 @@ def _write(dataset: Dataset, place: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _files(folder: Path, name: str) -> list[Path]:
+    """The files of a data set and of those that it borrows from."""
+    found, waiting = [], [name]
+    while waiting:
+        path = folder / f"{waiting.pop()}.py"
+        if path.is_file() and path not in found:
+            found.append(path)
+            imported = re.findall(r"^from landmarklib\.datasets import (.+)$", path.read_text(encoding="utf-8"), re.M)
+            waiting += [word for line in imported for word in line.split(", ")]
+    return sorted(found)
+
+
 @lru_cache(maxsize=64)
 def _fingerprint(name: str) -> str:
     """8 hex digits over the code that draws and writes: another one makes every picture anew."""
     here = Path(__file__).parent
-    files = [*sorted((here.parent / "standins").glob("*.py")), here / f"{name}.py", Path(__file__)]
+    files = [*sorted((here.parent / "standins").glob("*.py")), *_files(here, name), Path(__file__)]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

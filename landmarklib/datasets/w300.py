@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from landmarklib.datasets import Dataset, archive, labels, lengths
+from landmarklib.datasets import Dataset, archive, lengths
 from landmarklib.types import Listing, UserError
 
 TRAINING = ("afw", "helen/trainset", "lfpw/trainset")
@@ -26,7 +26,7 @@ def read(folder: Path) -> dict[str, Listing]:
 
 
 def _splits(training: Listing, test: Listing) -> dict[str, Listing]:
-    val = _validation(training.attributes["photo"].tolist())
+    val = archive.held_out(training.attributes["photo"].tolist(), len(training) // 10, PHOTO_ORDER)
     return {"train": training[np.flatnonzero(~val)], "val": training[np.flatnonzero(val)], "test": test}
 
 
@@ -79,29 +79,15 @@ def _photo(part: str, stem: str) -> str:
     return photo if part.startswith(("afw", "helen")) else f"{part}/{photo}"
 
 
-def _validation(photos: list[str]) -> Bool[np.ndarray, " N"]:
-    """Faces of whole photos, in the hashed order of the photos' names, until they are a tenth of the faces."""
-    names, place, faces = np.unique(np.array(photos, str), return_inverse=True, return_counts=True)
-    chosen, room = [], len(photos) // 10
-    for i in labels.label_order(tuple(names.tolist()), None, PHOTO_ORDER):
-        if faces[i] <= room:
-            chosen.append(i)
-            room -= faces[i]
-    return np.isin(place, chosen)
-
-
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout, all parts in their proportions. Which are for validation follows from the photos' names."""
     from landmarklib.standins import faces, generator, publish
 
     found = []
     for parts, n in ((TRAINING, counts["train"] + counts["val"]), (TEST, counts["test"])):
-        ends = (
-            np.rint(np.cumsum([0, *(SIZES[part] for part in parts)]) / sum(SIZES[p] for p in parts) * n)
-            .astype(int)
-            .tolist()
-        )
-        files = [file for part, a, b in zip(parts, ends, ends[1:], strict=False) for file in _names(part, int(b - a))]
+        shares = np.cumsum([0, *(SIZES[part] for part in parts)])
+        ends = np.rint(shares / shares[-1] * n).astype(int).tolist()
+        files = [file for part, a, b in zip(parts, ends, ends[1:], strict=False) for file in _names(part, b - a)]
         rng = generator(seed, len(found))
         given = {"pose": rng.choice([1, 2, 3], n, p=[0.2, 0.6, 0.2]), "scale": rng.uniform(0.16, 0.21, n)}
         given |= {"y": rng.uniform(0.4, 0.5, n)}
