@@ -173,7 +173,7 @@ class Pack:
         if not self.clip:
             return
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        norm = sum(g.reshape(len(g), -1).square().sum(1) for g in gradients).sqrt()
+        norm = torch.stack([torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in gradients]).norm(dim=0)
         factor = (self.clip / norm).clamp(max=1.0)
         for g in gradients:
             g *= factor.view(-1, *[1] * (g.dim() - 1))

@@ -277,7 +277,7 @@ def test_set_form_reaches_every_stack_inside():
 @pytest.mark.parametrize("size, blocks", [(8, {form.block for form in CANDIDATES["cpu"]}), (9, {(1, 1)})])
 def test_fastest_form_sets_a_candidate_that_fits_and_leaves_no_gradient(size, blocks):
     stack = ConvStack(1, [2], 5, seeded())
-    form, images_per_second = plain.fastest_form(stack, torch.rand(2, 1, size, size, generator=seeded()), repeats=1)
+    form, images_per_second = plain.fastest_form(stack, torch.rand(2, 1, size, size, generator=seeded()), rounds=1)
     assert form in CANDIDATES["cpu"] and form.block in blocks
     assert stack.form == form
     assert 0 < images_per_second < math.inf
@@ -289,7 +289,7 @@ def test_fastest_form_of_several_runs_counts_all_their_images_and_takes_no_chann
     ticks = itertools.count()
     monkeypatch.setattr(plain.time, "perf_counter", lambda: float(next(ticks)))
     monkeypatch.setattr(ConvStack, "forward", lambda self, x: tried.append(self.form) or forward(self, x))
-    _, images_per_second = plain.fastest_form(stack, torch.rand(2, 1, 8, 8, generator=seeded()), runs=3, repeats=1)
+    _, images_per_second = plain.fastest_form(stack, torch.rand(2, 1, 8, 8, generator=seeded()), runs=3, rounds=1)
     assert images_per_second == 6
     assert set(tried) == {form for form in CANDIDATES["cpu"] if not form.channels_last}
     assert all(p.grad is None for p in stack.parameters())

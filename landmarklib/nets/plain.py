@@ -83,15 +83,13 @@ class ConvStack(nn.Module):
             x = x.movedim(1, -1)
         elif self.form.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            expanded = expand_weight(weight, block).to(self.form.dtype)
-            offset = bias.repeat_interleave(block[0] * block[1]).to(self.form.dtype)
+        weights = expand_weights(list(self.weights), block, self.form)
+        offsets = torch.cat(list(self.biases)).repeat_interleave(block[0] * block[1]).to(self.form.dtype)
+        for weight, offset in zip(weights, offsets.split([len(w) for w in weights]), strict=True):
             if self.form.product:
-                x = F.relu(Product.apply(x, expanded.permute(2, 3, 1, 0), offset))
-                continue
-            if self.form.channels_last:
-                expanded = expanded.contiguous(memory_format=torch.channels_last)
-            x = F.relu(F.conv2d(x, expanded, offset, padding=padding))
+                x = F.relu(Product.apply(x, weight.permute(2, 3, 1, 0), offset))
+            else:
+                x = F.conv2d(x, weight, offset, padding=padding).relu_()
         return depth_to_space(x.movedim(-1, 1) if self.form.product else x, block).float()
 
 
@@ -162,13 +160,24 @@ def depth_to_space(x: Float[Tensor, "B D h w"], block: tuple[int, int]) -> Float
     return x.reshape(b, d // (r * s), r, s, h, w).permute(0, 1, 4, 2, 5, 3).reshape(b, d // (r * s), h * r, w * s)
 
 
-def expand_weight(weight: Float[Tensor, "D C k k"], block: tuple[int, int]) -> Float[Tensor, "E G u v"]:
-    """The kernel on blocks that equals `weight` on pixels. Differentiable, so training sees the literal parameters only."""
+def expand_weights(weights: list[Tensor], block: tuple[int, int], form: Form = LITERAL) -> list[Tensor]:
+    """The kernels on blocks, E x G x u x v, that equal `weights` on pixels, D x C x k x k with one k, in the form's number type and layout.
+
+    Differentiable, so training sees the literal parameters only. All layers at once, since each operation costs more than its arithmetic.
+    """
     if block == (1, 1):
-        return weight
-    taps = _taps(weight.shape[-1], block, weight.device)
-    wide = (weight.flatten(2) @ taps.flatten(1)).unflatten(2, taps.shape[1:])
-    return wide.permute(0, 2, 3, 1, 4, 5, 6, 7).flatten(3, 5).flatten(0, 2)
+        layout = torch.channels_last if form.channels_last else torch.contiguous_format
+        return [w.to(form.dtype).contiguous(memory_format=layout) for w in weights]
+    taps = _taps(weights[0].shape[-1], block, weights[0].device)
+    wide = (torch.cat([w.flatten(0, 1) for w in weights]).flatten(1) @ taps.flatten(1)).to(form.dtype)
+    found = []
+    for part, weight in zip(wide.split([w.shape[0] * w.shape[1] for w in weights]), weights, strict=True):
+        part = part.view(*weight.shape[:2], *taps.shape[1:])  # D C, rows and columns of a block out, the same in, taps
+        if form.channels_last:
+            found.append(part.permute(0, 2, 3, 6, 7, 1, 4, 5).flatten(5).flatten(0, 2).movedim(-1, 1))
+        else:
+            found.append(part.permute(0, 2, 3, 1, 4, 5, 6, 7).flatten(3, 5).flatten(0, 2))
+    return found
 
 
 def tap_range(kernel: int, block: int) -> tuple[int, int]:
@@ -200,34 +209,39 @@ def set_form(module: nn.Module, form: Form) -> None:
 
 
 def fastest_form(
-    module: nn.Module, images: Float[Tensor, "B C H W"], runs: int = 1, repeats: int = 2
+    module: nn.Module, images: Float[Tensor, "B C H W"], runs: int = 1, rounds: int = 5
 ) -> tuple[Form, float]:
     """Try the candidates of this device, forward and backward; set and return the fastest with its images per second.
 
-    runs: so many copies of the module are computed at once, as a pack is, each on its own images.
+    runs: so many copies of the module are computed at once, as a pack is, each on its own images. rounds: how often the three that were fastest
+    at first take turns; the least time of each counts.
     """
     parameters = {name: torch.stack([p.detach()] * runs).requires_grad_() for name, p in module.named_parameters()}
     inputs = images.expand(runs, *images.shape)
 
-    def total() -> Tensor:
-        if runs == 1:
-            return module(images).sum()
-        return vmap(lambda p, x: functional_call(module, p, (x,)))(parameters, inputs).sum()
-
-    seconds = {}
-    for form in CANDIDATES[images.device.type]:
-        if any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True)) or (form.channels_last and runs > 1):
-            continue
+    def seconds(form: Form) -> float:
         set_form(module, form)
-        times = []
-        for _ in range(repeats + 1):
-            start = time.perf_counter()
-            total().backward()
-            if images.is_cuda:
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - start)
-        seconds[form] = min(times[1:])
+        start = time.perf_counter()
+        if runs == 1:
+            total = module(images).sum()
+        else:
+            total = vmap(lambda p, x: functional_call(module, p, (x,)))(parameters, inputs).sum()
+        total.backward()
+        if images.is_cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    forms = [
+        form
+        for form in CANDIDATES[images.device.type]
+        if not any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True))
+        and not (form.channels_last and runs > 1)
+    ]
+    least = {form: min(seconds(form) for _ in range(3)) for form in forms}  # the first of a form prepares it
+    finalists = sorted(forms, key=lambda form: least[form])[:3]
+    for _ in range(rounds):
+        least |= {form: min(least[form], seconds(form)) for form in finalists}
     module.zero_grad(set_to_none=True)
-    best = min(seconds, key=lambda form: seconds[form])
+    best = min(finalists, key=lambda form: least[form])
     set_form(module, best)
-    return best, runs * len(images) / seconds[best]
+    return best, runs * len(images) / least[best]
