@@ -113,7 +113,7 @@ def named(landmarks: Sequence[str], most: int = 25) -> str:
 
 
 def _attributes(d: Dataset) -> dict[str, int]:
-    return ({"class": d.n_classes} if d.n_classes else {}) | dict(d.attributes)
+    return dict(d.attributes)
 
 
 def _caption(d: Dataset) -> str:

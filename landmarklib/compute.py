@@ -44,25 +44,38 @@ def run(
     """
     import torch
 
-    from landmarklib import methods, train
+    from landmarklib import methods, train, warps
     from landmarklib.nets import plain
 
     where, one = torch.device(device), experiments[0]
     method, dataset, options = methods.get(one.method), datasets.get(one.dataset), complete_options(one)
-    splits = {name: datasets.split(one.dataset, name, one.size) for name in dataset.counts}
-    splits["train"] = first(splits["train"], one.train_images)
-    images = torch.from_numpy(splits["train"].images).to(where)
+    splits = {name: datasets.split(one.dataset, name, one.size) for name in dataset.counts if name != "train"}
+    splits["train"] = first(training(one), one.train_images)
+    images = torch.from_numpy(np.array(splits["train"].images)).to(where)
+    margin = warps.MARGIN if one.jitter else 1.0
     form = form or measured_form(*network(one), device, len(experiments))[0]
     runs = []
     for e, state in zip(experiments, states or [{}] * len(experiments), strict=True):
-        chosen = labels.label_subset(splits["train"].ids, e.fraction, e.seed, splits["train"].attributes["class"])
+        chosen = labels.label_subset(splits["train"].ids, e.fraction, e.seed, splits["train"].attributes.get("class"))
         generator = torch.Generator().manual_seed(e.seed)
         module = method.build(dataset, e.size, options, generator).to(where)
         plain.set_form(module, form)
-        data = train.annotated(splits["train"], torch.from_numpy(chosen), images)
+        data = train.annotated(splits["train"], torch.from_numpy(chosen), images, options["attributes"], margin)
         runs.append(train.Run(e, module, data, generator, state=state))
     train.train(runs, method, first(splits["val"], one.evaluation_images), options, progress, keep)
     return [judge(r, method, options, splits, form, n_maps) for r in runs]
+
+
+def training(experiment: Experiment) -> Annotations:
+    """The training split; where its images are jittered, larger ones to cut from, a quarter finer than those that the network sees."""
+    from landmarklib import warps
+
+    e = experiment
+    if not e.jitter:
+        return datasets.split(e.dataset, "train", e.size)
+    if datasets.get(e.dataset).load:
+        raise UserError(f"jitter: {e.dataset} is generated and varies enough; jitter is for photos")
+    return datasets.split(e.dataset, "train", 2 * e.size, warps.MARGIN)
 
 
 def judge(
@@ -99,13 +112,21 @@ def judge(
         validation = first(splits["val"], e.evaluation_images)
         found = evaluate.predict(r.module, method, validation.images, options, where)
         assignment = metrics.best_assignment(found.points, validation.points)
-    test = first(splits["test"], e.test_images)
+    test, seen = first(splits["test"], e.test_images), options["attributes"] if "classes" in e.weights else ()
     predictions = evaluate.predict(r.module, method, test.images, options, where)
-    values = evaluate.per_image(predictions, test, assignment)
-    classes = predictions.classes
-    if "classes" not in e.weights:  # the head was never trained
-        values.pop("accuracy_percent", None)
-        classes = None
+    if not seen:  # the head was never trained
+        predictions = replace(predictions, classes=None)
+    values = evaluate.per_image(predictions, test, seen, assignment)
+    for shift in {dataset.displaced.get("test", 0.0)} - {0.0}:
+        values[f"nme_percent of points less {shift:g} px"] = displaced(predictions.points, test, shift)
+    for name in e.tests:
+        other = datasets.split(name, "test", e.size)
+        found = replace(evaluate.predict(r.module, method, other.images, options, where), classes=None)
+        called = name.removeprefix("stand-in-").removeprefix("part-of-")
+        of_other = evaluate.per_image(found, other, ())
+        values |= {f"{metric} on {called}": v for metric, v in of_other.items() if metric == "nme_percent"}
+    classes, error = None if predictions.classes is None else predictions.classes[:, 0], values["error_px"]
+    main = "nme_percent" if test.unit is not None else "error_px"
     points = predictions.points if assignment is None else predictions.points[:, assignment]
     maps = []
     if n_maps:
@@ -113,11 +134,18 @@ def judge(
     return Record(
         status="done",
         metrics={name: summary(v) for name, v in values.items()},
-        quantiles=tuple(np.round(np.nanquantile(values["error_px"], np.linspace(0, 1, 21)), 4).tolist()),
-        gallery=tuple(gallery(points, classes, values["error_px"], maps)),
+        quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
+        gallery=tuple(gallery(points, classes, error, maps)),
         assignment=None if assignment is None else tuple(assignment),
         **common,
     )
+
+
+def displaced(points: np.ndarray, annotations: Annotations, pixels: float) -> np.ndarray:
+    """The NME in percent if the annotated points stood so many pixels of their photo further left and up."""
+    a = annotations
+    moved = a.points - pixels * a.pixel[:, None, None]
+    return 100 * metrics.point_error(points, moved, a.visible, a.unit)
 
 
 def pack_key(experiment: Experiment) -> tuple:
@@ -137,7 +165,8 @@ def pack_key(experiment: Experiment) -> tuple:
 def network(experiment: Experiment) -> tuple:
     """What decides how fast a network is: data set, method, image side, and the options that set its shape."""
     options = complete_options(experiment)
-    shape = tuple((name, options[name]) for name in ("kernel", "depth", "width") if name in options)
+    shape = tuple((name, options[name]) for name in ("kernel", "depth", "width", "cells") if name in options)
+    shape += tuple((name, tuple(options[name])) for name in ("widths", "attributes") if name in options)
     return experiment.dataset, experiment.method, experiment.size, shape
 
 
@@ -204,8 +233,8 @@ def split_fingerprint(dataset: str, size: int) -> str:
 
 
 def tier(dataset: datasets.Dataset, size: int) -> str:
-    """The data set's; at another image side than the paper's it is a stand-in, whatever it was drawn from."""
-    return dataset.tier if size == dataset.size else "stand-in"
+    """The data set's; a generated one at another image side than the paper's is a stand-in."""
+    return "stand-in" if dataset.load and size != dataset.size else dataset.tier
 
 
 def first(annotations: Annotations, n: int) -> Annotations:
@@ -214,9 +243,9 @@ def first(annotations: Annotations, n: int) -> Annotations:
         return annotations
     attributes = {name: value[:n] for name, value in annotations.attributes.items()}
     a = annotations
-    return replace(
-        a, images=a.images[:n], points=a.points[:n], visible=a.visible[:n], ids=a.ids[:n], attributes=attributes
-    )
+    unit, pixel = (None if v is None else v[:n] for v in (a.unit, a.pixel))
+    parts = {"images": a.images[:n], "points": a.points[:n], "visible": a.visible[:n], "ids": a.ids[:n]}
+    return replace(a, **parts, attributes=attributes, unit=unit, pixel=pixel)
 
 
 def summary(values: np.ndarray) -> dict[str, float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import ModuleType
 
 import numpy as np
@@ -17,10 +18,11 @@ from landmarklib.types import Annotations
 
 @dataclass(frozen=True)
 class Predictions:
-    """points: N x K x 2 in pixels; classes: N, or None where the method has no class head."""
+    """points: N x K x 2 in pixels; classes: N x A, or None where the method has no class head; others: points by other readings."""
 
     points: np.ndarray
     classes: np.ndarray | None
+    others: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -30,14 +32,17 @@ def predict(
     """Points and classes of N uint8 images, in evaluation mode."""
     module.eval()
     size = images.shape[-1], images.shape[-2]
-    points, classes = [], []
+    points, classes, others = [], [], {}
     for start in range(0, len(images), batch):
-        part = torch.from_numpy(images[start : start + batch]).to(device).float() / 255
+        part = torch.from_numpy(np.array(images[start : start + batch])).to(device).float() / 255
         prediction = method.predict(module, part, options)
         points.append(coords.to_pixels(prediction.points, size).cpu())
         if prediction.logits is not None:
-            classes.append(prediction.logits.argmax(-1).cpu())
-    return Predictions(torch.cat(points).numpy(), torch.cat(classes).numpy() if classes else None)
+            classes.append(torch.stack([logits.argmax(-1) for logits in prediction.logits], -1).cpu())
+        for name, read in prediction.others.items():
+            others.setdefault(name, []).append(coords.to_pixels(read, size).cpu())
+    others = {name: torch.cat(parts).numpy() for name, parts in others.items()}
+    return Predictions(torch.cat(points).numpy(), torch.cat(classes).numpy() if classes else None, others)
 
 
 @torch.no_grad()
@@ -62,15 +67,25 @@ def probability_maps(
 
 
 def per_image(
-    predictions: Predictions, annotations: Annotations, assignment: list[int] | None
+    predictions: Predictions, annotations: Annotations, attributes: Sequence[str], assignment: list[int] | None = None
 ) -> dict[str, np.ndarray]:
-    """Values of every image. assignment: output of each landmark, for networks that were never told the landmarks' names."""
+    """Values of every image, by metric. attributes: what the classes are of, in order; without a name the accuracy is the first one's. assignment: output
+    of each landmark, for networks that were never told the landmarks' names.
+    """
+    a = annotations
     points = predictions.points if assignment is None else predictions.points[:, assignment]
-    values = {"error_px": metrics.point_error(points, annotations.points, annotations.visible)}
+    values = {"error_px": metrics.point_error(points, a.points, a.visible)}
+    if a.unit is not None:
+        values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.unit)
+        values["failures_percent"] = metrics.failures(values["nme_percent"])
+        for name, read in predictions.others.items():
+            values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.unit)
     if predictions.classes is not None:
-        values["accuracy_percent"] = 100.0 * (predictions.classes == annotations.attributes["class"])
+        for i, name in enumerate(attributes):
+            right = 100.0 * (predictions.classes[:, i] == a.attributes[name])
+            values[f"accuracy_percent of {name}" if i else "accuracy_percent"] = right
     if assignment is not None:
-        values["own_percent"] = 100.0 * metrics.nearer_to_own(points, annotations.points).mean(-1)
+        values["own_percent"] = 100.0 * metrics.nearer_to_own(points, a.points).mean(-1)
     return values
 
 
@@ -79,9 +94,10 @@ def scores(
 ) -> dict[str, float]:
     """Mean of every value over a split."""
     predictions = predict(module, method, annotations.images, options, device)
-    return {name: float(np.nanmean(v)) for name, v in per_image(predictions, annotations, None).items()}
+    values = per_image(predictions, annotations, options.get("attributes", ()))
+    return {name: float(np.nanmean(v)) for name, v in values.items()}
 
 
 def select(values: dict[str, float], name: str) -> float:
     """The number to minimise when the best checkpoint is chosen."""
-    return values[name] if metrics.LOWER_IS_BETTER[name] else -values[name]
+    return values[name] if metrics.lower_is_better(name) else -values[name]

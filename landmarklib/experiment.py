@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -17,7 +17,8 @@ class Experiment:
     images: labelled images seen in training (unlabelled ones where a step takes no labelled one), so that a budget means the same on
     every machine; batch, batch_unlabelled: images a step; weights: of the loss terms (points in [-1, 1]); starts: share of training after
     which a term joins; rate: Adam's, after `warmup` steps and until the share `hold` of training; head_rate: factor on it for a class head of its own
-    (`module.head`; Comm-MT's shares its layers); clip: largest norm of a step's gradient, 0 for any; beta2: Adam's, of the squared gradients.
+    (`module.head`; Comm-MT's shares its layers); clip: largest norm of a step's gradient, 0 for any; beta2: Adam's, of the squared gradients; jitter: ranges of the random
+    affine map that a training image is seen under, `warps.random_affine`'s; tests: other data sets whose test images are judged, too.
     """
 
     table: str
@@ -45,6 +46,8 @@ class Experiment:
     select: str
     clip: float = 0.0
     beta2: float = 0.999
+    jitter: Mapping[str, float] = field(default_factory=dict)
+    tests: Sequence[str] = field(default_factory=list)
 
     @property
     def steps(self) -> int:
@@ -62,7 +65,8 @@ class Experiment:
         left = {t: n - max(step, self.starts.get(t, 0) * n) for t, w in self.weights.items() if w}
         if self.fraction < 1 and left.keys() & {"classes", "elt"}:
             extra = max(left.get("classes", 0), left.get("elt", 0)) + left.get("elt", 0)
-        return float((n - step) * self.batch + extra * self.batch_unlabelled)
+        again = left.get("elt", 0) * self.batch if self.options.get("elt_on_all") else 0
+        return float((n - step) * self.batch + extra * self.batch_unlabelled + again)
 
     @property
     def key(self) -> str:

@@ -45,7 +45,7 @@ def curve(table: Table, runs: pd.DataFrame):
             axis.plot(paper.fraction * beside, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
         if table.rows[0].published:
             axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
-        axis.set(xscale="log", yscale="log", ylabel=report.LABELS[table.metrics[0]], title=family)
+        axis.set(xscale="log", yscale="log", ylabel=report.label(table.metrics[0]), title=family)
         _plain_ticks(axis, sorted(frame.fraction.unique()))
         axis.legend(fontsize=8, frameon=False)
         axis.grid(alpha=0.3)
@@ -137,7 +137,7 @@ def _of_row(records: Sequence[Record], row: str) -> list[Record]:
 
 def _validation(r: Record) -> float:
     """What the kept weights reached on validation images, as a number of which less is better."""
-    sign = 1 if metrics.LOWER_IS_BETTER[r.experiment.select] else -1
+    sign = 1 if metrics.lower_is_better(r.experiment.select) else -1
     return min(sign * point["validation"][r.experiment.select] for point in r.curve)
 
 
@@ -156,7 +156,7 @@ def starts(table: Table, runs: pd.DataFrame):
                 if 1 < n and x < 90:  # starts that lock alike hide each other
                     axis.annotate(f"{n} starts", (x, y), (8, 0), textcoords="offset points", va="center", fontsize=9)
     low = runs.accuracy_percent.min() if "accuracy_percent" in runs else 80
-    axis.set(xlabel=report.LABELS["own_percent"], ylabel=report.LABELS["accuracy_percent"])
+    axis.set(xlabel=report.label("own_percent"), ylabel=report.label("accuracy_percent"))
     axis.set(xlim=(45, 103), ylim=(min(80, low - 2), 101))
     axis.legend(loc="center left", fontsize=8)
     axis.grid(alpha=0.3)

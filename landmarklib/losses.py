@@ -5,7 +5,7 @@ Weights, schedules and which images count are the experiment's and the method's 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from landmarklib import coords, heatmaps, warps
 from landmarklib.noise import Noise
+from landmarklib.types import Batch
 
 
 def landmark_distance(
@@ -25,17 +26,18 @@ def landmark_distance(
 
 def elt(
     locate: Callable[[Tensor], Tensor],
-    images: Float[Tensor, "B C H W"],
+    batch: Batch,
     points: Float[Tensor, "B K 2"],
     noise: Noise,
+    first: int = 0,
     **ranges: float,
-) -> Float[Tensor, " B"]:
-    """Equivariant landmark transformation: `equivariance` under one random affine map per image.
+) -> Float[Tensor, " b"]:
+    """Equivariant landmark transformation: `equivariance` under one random affine map for each image from `first` on.
 
-    locate: images -> points, the localiser itself; points: what it found on these images; ranges: `warps.random_affine`'s.
+    locate: images -> points, the localiser itself; points: what it found on all images of the batch; ranges: `warps.random_affine`'s.
     """
-    warped, expected = warps.warp_jointly(images, points, noise, **ranges)
-    return equivariance(expected, locate(warped))
+    affine = warps.random_affine(len(points) - first, noise, **ranges)
+    return equivariance(warps.move(points[first:], affine), locate(warps.look_again(batch, first, affine)))
 
 
 def equivariance(
@@ -61,6 +63,6 @@ def pixel_cross_entropy(
     return -log_p.where(visible, 0).sum(-1) / visible.sum(-1).clamp(min=1)
 
 
-def class_cross_entropy(logits: Float[Tensor, "B classes"], classes: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
-    """-log P(class | image): `Cost_attr` of honari2018 for classification."""
-    return F.cross_entropy(logits, classes, reduction="none")
+def class_cross_entropy(logits: Sequence[Tensor], classes: Int[Tensor, "B A"]) -> Float[Tensor, " B"]:
+    """-log P(class | image), summed over attributes: `Cost_attr` of honari2018 for classification. logits: B x classes of each attribute."""
+    return sum(F.cross_entropy(of_one, classes[:, i], reduction="none") for i, of_one in enumerate(logits))

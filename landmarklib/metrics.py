@@ -5,7 +5,29 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-LOWER_IS_BETTER = {"error_px": True, "accuracy_percent": False, "own_percent": False}
+LOWER_IS_BETTER = {
+    "error_px": True,
+    "nme_percent": True,
+    "failures_percent": True,
+    "accuracy_percent": False,
+    "own_percent": False,
+}
+FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
+
+
+def base(name: str) -> str:
+    """A metric without what qualifies it: `nme_percent on afw` is an `nme_percent`."""
+    return name.partition(" ")[0]
+
+
+def lower_is_better(name: str) -> bool:
+    """Whether a smaller value of that metric is better."""
+    return LOWER_IS_BETTER[base(name)]
+
+
+def failures(nme_percent: Float[np.ndarray, " N"], threshold: float = FAILURE) -> Float[np.ndarray, " N"]:
+    """100 for each image whose NME lies beyond the threshold, else 0; NaN where there is no NME."""
+    return np.where(np.isnan(nme_percent), np.nan, 100.0 * (nme_percent > threshold))
 
 
 def point_error(

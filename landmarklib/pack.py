@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from landmarklib import warps
 from landmarklib.noise import KINDS, Drawn, Noise, Recorder
 from landmarklib.types import Batch
 
@@ -49,7 +50,7 @@ class Pack:
             for name, parameter in module.items():
                 parameter.data = self.parameters[name].detach()[i]
         self.optimizer = self._adam(runs[0].experiment)
-        self.clip = runs[0].experiment.clip
+        self.clip, self.jitter, self.size = (getattr(runs[0].experiment, n) for n in ("clip", "jitter", "size"))
         self.weights = {
             term: torch.tensor([float(run.experiment.weights[term]) for run in runs], device=self.device)
             for term in runs[0].experiment.weights
@@ -135,7 +136,8 @@ class Pack:
             self._loss(parameters, *batch, recorder, weights)
         self.drawn = recorder.drawn
         self.numbers = [torch.empty(len(self.generators), *shape, device=self.device) for _, shape in self.drawn]
-        self.passes = index.shape[1] + (index.shape[1] - n_labelled if "elt" in terms else 0)
+        again = 0 if self.options.get("elt_on_all") else n_labelled
+        self.passes = index.shape[1] + (index.shape[1] - again if "elt" in terms else 0)
         self.graph, self.warm = None, 0
 
     def _batch(self) -> tuple[Tensor, ...]:
@@ -146,6 +148,8 @@ class Pack:
     def _loss(self, parameters, images, points, visible, classes, noise: Noise, weights) -> tuple[Tensor, dict]:
         """Weighted loss of one run and the mean of each term."""
         batch = Batch(images, points, visible, classes, self.n_labelled)
+        if self.jitter:
+            batch = warps.look(batch, noise, self.size, **self.jitter)
         arguments = (self.method.loss, batch, set(self.terms), self.options, noise)
         values = functional_call(self.caller, parameters, arguments)
         means = {term: values[term].mean() for term in self.terms}

@@ -27,7 +27,7 @@ def overview(
 def key(table: Table) -> report.Html:
     """How to read the table beside the paper's."""
     which = "lower" if report.better(table) > 0 else "higher"
-    text = f"{report.LABELS[table.metrics[0]]}, mean ± standard deviation over seeds; {which} is better."
+    text = f"{report.label(table.metrics[0])}, mean ± standard deviation over seeds; {which} is better."
     if any(row.published for row in table.rows):
         text += " ✓: the mean is as good as the paper's or better, whatever the spread."
     if any(row.needs_unlabelled for row in table.rows) and 1 in table.fractions:
@@ -92,12 +92,13 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
     if "accuracy_percent" not in runs or table.metrics[0] == "accuracy_percent":
         return []
     mean = runs[runs.status == "done"].groupby("row", sort=False).accuracy_percent.mean().dropna()
+    attribute = table.rows[0].options.get("attributes", ["class"])[0]
     low = [f"{html.escape(row)} {value:.0f}%" for row, value in mean.items() if value < enough]
     if not low:
         return []
     return [
         f"<b>Beware:</b> the class head has learnt little at this budget in {', '.join(low)} (mean accuracy over all fractions; chance is "
-        f"{100 / datasets.get(table.dataset).n_classes:.0f}%), so these rows hardly show what the class label is worth."
+        f"{100 / datasets.get(table.dataset).attributes[attribute]:.0f}%), so these rows hardly show what the class label is worth."
     ]
 
 

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -133,6 +133,16 @@ def load(path: Path) -> Record:
 def load_all(folder: Path, table: str) -> list[Record]:
     """All records of a table, sorted by file name."""
     return [load(path) for path in sorted((folder / table).glob("*.json"))]
+
+
+def experiments(folder: Path, table: str) -> Iterator[Experiment]:
+    """What the records of a table are of; files that are no records are passed over."""
+    for path in sorted((folder / table).glob("*.json")):
+        try:
+            found = Experiment(**json.loads(path.read_text(encoding="utf-8"))["experiment"])
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        yield found
 
 
 def frame(records: list[Record]) -> pd.DataFrame:

@@ -15,12 +15,25 @@ import pandas as pd
 from landmarklib import claims, datasets, metrics, record
 from landmarklib.tables import Table
 
-UNITS = {"error_px": "px", "accuracy_percent": "%", "own_percent": "%"}
+UNITS = {"error_px": "px"}  # others are in percent
 LABELS = {
     "error_px": "landmark error [px]",
+    "nme_percent": "NME [%]",
+    "failures_percent": "images with an NME over 10% [%]",
     "accuracy_percent": "class accuracy [%]",
     "own_percent": "points nearer to their own shape [%]",
 }
+
+
+def unit(metric: str) -> str:
+    """The unit of a metric."""
+    return UNITS.get(metrics.base(metric), "%")
+
+
+def label(metric: str) -> str:
+    """A metric in words, with its unit."""
+    words, _, of = LABELS[metrics.base(metric)].rpartition(" [")
+    return f"{words} {metric.partition(' ')[2]}".rstrip() + f" [{of}"
 
 
 class Html(str):
@@ -54,7 +67,7 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
                 tier = done.tier.iloc[0] if len(done) else ""
                 lines.append(
                     {"method": row.name, "fraction": fraction, "n_seeds": len(values), "mean": values.mean()}
-                    | {"sd": values.std(ddof=1), "unit": UNITS[metric], "paper": paper}
+                    | {"sd": values.std(ddof=1), "unit": unit(metric), "paper": paper}
                     | {
                         "difference": values.mean() - paper if tier == "paper" else float("nan"),
                         "tier": tier,
@@ -84,7 +97,7 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
 
 def better(table: Table, metric: str | None = None) -> int:
     """+1 if a smaller value is better, -1 if a larger one is."""
-    return 1 if metrics.LOWER_IS_BETTER[metric or table.metrics[0]] else -1
+    return 1 if metrics.lower_is_better(metric or table.metrics[0]) else -1
 
 
 def percent(fraction: float) -> str:
@@ -180,7 +193,7 @@ def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
                         f"{m:.1f}" + (f" ± {s:.1f}" if n > 1 else "") if n else "not run"
                         for m, s, n in zip(frame["mean"], frame.sd, frame.n_seeds, strict=True)
                     ],
-                    metric=LABELS[metric],
+                    metric=label(metric),
                 )
             )
     if not parts:

@@ -57,7 +57,7 @@ def ensure(
     stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters and for a deadline too short for any
     missing run, before anything is computed or written.
     """
-    spec = on(tables.get(table), data)
+    spec = on(tables.get(table), data, results)
     experiments = spec.experiments(fractions, seeds, methods, budget)
     check_number("workers", workers, int)
     check_number("deadline", 0 if deadline is None else deadline, float)
@@ -83,10 +83,22 @@ def ensure(
     return record.frame([record.load(path) for path in paths if path.exists()])
 
 
-def on(table: tables.Table, data: str = "auto") -> tables.Table:
-    """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier."""
+def on(table: tables.Table, data: str = "auto", results: str | Path | None = None) -> tables.Table:
+    """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier.
+
+    Where records of the paper's data are in the results folder, auto and paper take those, whether the data are here or not: reading asks for no data.
+    """
+    if data in ("auto", "paper") and any(
+        map(table.makes, record.experiments(record.results_folder(results), table.name))
+    ):
+        return table
     alternative = datasets.get(table.open) if table.open else None
-    return replace(table, dataset=tiers.choose(datasets.get(table.dataset), alternative, data).name)
+    chosen = tiers.choose(datasets.get(table.dataset), alternative, data)
+    tests = table.tests
+    if chosen.name != table.dataset:
+        same = "stand-in" if chosen.tier == "stand-in" else "auto"
+        tests = tuple(tiers.choose(datasets.get(name), None, same).name for name in tests)
+    return replace(table, dataset=chosen.name, tests=tests)
 
 
 def fill(

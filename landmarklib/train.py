@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landmarklib import coords, evaluate, heatmaps
+from landmarklib import coords, evaluate, heatmaps, warps
 from landmarklib.experiment import Experiment
 from landmarklib.pack import Pack
 from landmarklib.types import Annotations
@@ -30,7 +30,10 @@ PLAIN = ("curve", "best", "best_step", "failure", "passes")  # of a run, beside 
 
 @dataclass(frozen=True)
 class Data:
-    """One split on the device: uint8 images, points in [-1, 1] (NaN for unlabelled images), visible, labelled, classes."""
+    """One split on the device: uint8 images, points in [-1, 1] (NaN for unlabelled images), visible, labelled, N x A classes.
+
+    Where images are jittered they are `warps.MARGIN` times as wide as the frame in which the points are.
+    """
 
     images: Tensor
     points: Tensor
@@ -44,16 +47,22 @@ def pixels(images: Tensor) -> Tensor:
     return images.float() / 255
 
 
-def annotated(annotations: Annotations, labelled: Tensor | None, images: Tensor) -> Data:
+def annotated(
+    annotations: Annotations,
+    labelled: Tensor | None,
+    images: Tensor,
+    attributes: Sequence[str] = ("class",),
+    margin: float = 1.0,
+) -> Data:
     """A split on the device of its images, which are shared. labelled: indices of the images that keep their points; None keeps all."""
     n, (height, width) = len(annotations), images.shape[-2:]
     mask = torch.full((n,), labelled is None)
     if labelled is not None:
         mask[labelled] = True
-    points = coords.to_norm(torch.from_numpy(annotations.points).float(), (width, height))
+    points = margin * coords.to_norm(torch.from_numpy(annotations.points).float(), (width, height))
     visible = torch.from_numpy(annotations.visible) & mask[:, None]
     points = points.where(visible[..., None], torch.nan)
-    classes = torch.from_numpy(annotations.attributes["class"])
+    classes = torch.from_numpy(np.stack([annotations.attributes[name] for name in attributes], -1))
     return Data(images, *(part.to(images.device) for part in (points, visible, mask, classes)))
 
 
@@ -120,7 +129,7 @@ def train(
         run.module.load_state_dict(run.best_state)
         run.module.eval()
         run.seconds += (time.perf_counter() - start) / len(runs)
-        run.warnings = health(run.module, method, run.data, options)
+        run.warnings = health(run.module, method, some_images(run), options)
 
 
 def states(runs: list[Run], pack: Pack, step: int, seconds: float) -> list[dict[str, Any]]:
@@ -230,13 +239,22 @@ def next_images(orders: list[tuple[Tensor, Tensor]], step: int) -> tuple[Tensor,
     return torch.cat([labelled, torch.stack([order[1][step - start] for order in orders])], 1), labelled.shape[1]
 
 
+def some_images(run: Run, n: int = 64) -> Tensor:
+    """The first n training images, as they are without jitter."""
+    images = pixels(run.data.images[:n])
+    if not run.experiment.jitter:
+        return images
+    still = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
+    return warps.warp_images(images, still, run.experiment.size, warps.MARGIN)
+
+
 @torch.no_grad()
-def health(module: nn.Module, method: ModuleType, data: Data, options: dict) -> list[str]:
-    """Dead and saturated maps on the first 64 training images, in words; empty for methods without maps.
+def health(module: nn.Module, method: ModuleType, images: Tensor, options: dict) -> list[str]:
+    """Dead and saturated maps on these images, in words; empty for methods without maps.
 
     Only soft-argmax can saturate: a cross-entropy over pixels wants its maps as peaked as it can get them.
     """
-    prediction = method.predict(module, pixels(data.images[:64]), options)
+    prediction = method.predict(module, images, options)
     if prediction.maps is None:
         return []
     largest, entropy = (v.tolist() for v in heatmaps.peakedness(prediction.maps, prediction.beta))

@@ -31,7 +31,7 @@ class Annotations:
 
     images: uint8, N x C x H x W. points: N x K x 2, xy in pixels of that image, pixel centres at integers;
     NaN where unknown. visible: N x K. ids: N different strings. attributes: name -> N values. unit: the length that an image's errors are
-    divided by, in pixels of that image; none where errors are in pixels.
+    divided by, in pixels of that image; none where errors are in pixels. pixel: the side of a pixel of the photo that it was cut from, in its own.
     """
 
     images: UInt8[np.ndarray, "N C H W"]
@@ -40,6 +40,7 @@ class Annotations:
     ids: tuple[str, ...]
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     unit: Float[np.ndarray, " N"] | None = None
+    pixel: Float[np.ndarray, " N"] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -88,7 +89,8 @@ class Batch:
     """What a method sees: B images, the labelled ones first.
 
     images: float32 in [0, 1], B x C x H x W. points: B x K x 2 in [-1, 1] (edges of the image at +-1), NaN for
-    unlabelled images, so that a leak of labels is loud. visible: B x K. classes: B, from 0.
+    unlabelled images, so that a leak of labels is loud. visible: B x K. classes: B x A, of each attribute, from 0. Where images are jittered,
+    source: what they are taken from, and jitter: B x 2 x 3, how (`warps.look`).
     """
 
     images: torch.Tensor
@@ -96,3 +98,5 @@ class Batch:
     visible: torch.Tensor
     classes: torch.Tensor
     n_labelled: int
+    source: torch.Tensor | None = None
+    jitter: torch.Tensor | None = None

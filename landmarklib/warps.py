@@ -8,6 +8,7 @@ one divided by the third coordinate. A `ThinPlate` has no inverse in closed form
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,7 +19,9 @@ from torch import Tensor
 
 from landmarklib import coords
 from landmarklib.noise import Noise
+from landmarklib.types import Batch
 
+MARGIN = 1.6  # how many times as wide as the frame the images are that jittered ones are cut from; a corner stays inside under 10% and 20 degrees
 NEWTON_STEPS = 10
 START = (
     1.4,
@@ -127,21 +130,51 @@ def origins(points: Float[Tensor, "B K 2"], warp: Warp) -> Float[Tensor, "B K 2"
     return coords.apply_affine(points, warp.affine) + bending @ warp.weights
 
 
-def warp_images(images: Float[Tensor, "B C H W"], warp: Warp) -> Float[Tensor, "B C H W"]:
-    """Move image content by the map: bilinear, black outside. Square images only: [-1, 1] must be isotropic."""
+def warp_images(
+    images: Float[Tensor, "B C H W"], warp: Warp, side: int = 0, margin: float = 1.0
+) -> Float[Tensor, "B C S S"]:
+    """Move image content by the map: bilinear, black outside. Square images only: [-1, 1] must be isotropic.
+
+    side: of the result, 0 for that of the images. margin: the result's frame, whose edges are at +-1 for the map, is so many times smaller than
+    the images', around the same centre.
+    """
     if images.shape[-1] != images.shape[-2]:
         raise ValueError(f"warps need square images, not {images.shape[-1]} x {images.shape[-2]}")
-    planes = _pixel_origins(warp, images.shape[-1], images.dtype, images.device)
+    planes = _pixel_origins(warp, side or images.shape[-1], images.dtype, images.device)
     grid = planes.permute(0, 2, 3, 1)
+    if margin != 1:
+        grid = grid / margin
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def warp_jointly(
-    images: Float[Tensor, "B C H W"], points: Float[Tensor, "B K 2"], noise: Noise, **ranges: float
-) -> tuple[Float[Tensor, "B C H W"], Float[Tensor, "B K 2"]]:
-    """T I and T L(I) for one random affine map per image; ranges: those of `random_affine`. Gradient flows through the points."""
-    affine = random_affine(len(images), noise, **ranges)
-    return warp_images(images, affine), move(points, affine)
+def look(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batch:
+    """The batch as seen under one random affine map per image: images of that side, cut from larger ones, so that what comes in from outside is real.
+
+    batch.images: what to cut from, MARGIN times as wide as the frame in which batch.points are. Points that leave the frame do not count.
+    """
+    jitter = random_affine(len(batch.images), noise, **ranges)
+    points = move(batch.points, jitter)
+    return replace(
+        batch,
+        images=warp_images(batch.images, jitter, side, MARGIN),
+        points=points,
+        visible=batch.visible & coords.inside(points),
+        source=batch.images,
+        jitter=jitter,
+    )
+
+
+def look_again(batch: Batch, first: int, affine: Float[Tensor, "b 2 3"]) -> Float[Tensor, "b C H W"]:
+    """The batch's images from `first` on, moved by a further affine map; taken from what they were cut from, where there is that, so that no pixel is interpolated twice."""
+    if batch.source is None:
+        return warp_images(batch.images[first:], affine)
+    return warp_images(batch.source[first:], compose(affine, batch.jitter[first:]), batch.images.shape[-1], MARGIN)
+
+
+def compose(second: Float[Tensor, "B 2 3"], first: Float[Tensor, "B 2 3"]) -> Float[Tensor, "B 2 3"]:
+    """The affine map that does what `first` does, and then what `second` does."""
+    linear = second[:, :, :2] @ first
+    return torch.cat([linear[..., :2], linear[..., 2:] + second[..., 2:]], -1)
 
 
 def _pixel_origins(warp: Warp, side: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "B 2 H W"]:

@@ -44,6 +44,8 @@ CHANGES = {
     "dataset": "shapes",
     "method": "comm_mt",
     "options": {"kernel": 7},
+    "jitter": {"scale": 0.1},
+    "tests": ["afw"],
     "weights": {"landmarks": 900.0, "elt": 271.0},
     "starts": {"elt": 0.3},
     "fraction": 0.1,

@@ -40,7 +40,7 @@ def batch(device: str, n: int = 8) -> Batch:
     labelled = torch.arange(n) < n // 2
     points[~labelled] = torch.nan
     visible = labelled[:, None].expand(n, 5).contiguous()
-    classes = torch.arange(n) % 15
+    classes = torch.arange(n)[:, None] % 15
     return Batch(*(t.to(device) for t in (images, points, visible, classes)), n // 2)
 
 

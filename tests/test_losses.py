@@ -9,6 +9,7 @@ import torch
 
 from landmarklib import coords, losses, warps
 from landmarklib.noise import Drawn
+from landmarklib.types import Batch
 
 NAN = float("nan")
 
@@ -86,7 +87,8 @@ def test_elt_by_hand_with_a_map_that_moves_right_by_a_quarter():
         seen.append(warped)
         return found
 
-    value = losses.elt(locate, images, points, noise, rotation_degrees=180.0, scale=0.1, shift=0.5)
+    batch = Batch(images, points, torch.ones(1, 2).bool(), torch.zeros(1, 1).long(), 0)
+    value = losses.elt(locate, batch, points, noise, rotation_degrees=180.0, scale=0.1, shift=0.5)
     assert close(seen[0], [[[[0.5, 1, 1, 1]] * 4]])
     assert close(value.detach(), [(0.25**2 + 0.5**2) / 2])
     value.sum().backward()
@@ -135,10 +137,13 @@ def test_pixel_cross_entropy_ignores_invisible_points(generator, hidden):
 
 def test_class_cross_entropy_by_hand():
     logits = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])
-    assert close(losses.class_cross_entropy(logits, torch.tensor([1, 0])), [math.log(4 / 3), math.log(4)])
+    classes = torch.tensor([[1, 1], [0, 1]])
+    assert close(losses.class_cross_entropy([logits], classes[:, :1]), [math.log(4 / 3), math.log(4)])
+    assert close(losses.class_cross_entropy([logits, logits], classes), [2 * math.log(4 / 3), math.log(16 / 3)])
 
 
 @pytest.mark.parametrize("n_classes", [2, 15])
 def test_class_cross_entropy_of_uniform_logits_is_the_log_of_the_classes(n_classes):
-    values = losses.class_cross_entropy(torch.full((3, n_classes), 5.0), torch.tensor([0, 1, n_classes - 1]))
+    classes = torch.tensor([[0], [1], [n_classes - 1]])
+    values = losses.class_cross_entropy([torch.full((3, n_classes), 5.0)], classes)
     assert close(values, [math.log(n_classes)] * 3)

@@ -24,9 +24,10 @@ def archive(tmp_path):
 
 def test_points_attributes_and_paths(archive):
     splits = read("mtfl", archive)
-    assert {name: len(listing) for name, listing in splits.items()} == {"train": 10, "val": 1000, "test": 1}
+    assert {name: len(listing) for name, listing in splits.items()} == {"train": 909, "val": 101, "test": 1}
     train = splits["train"]
     assert train.points[0].tolist() == [[1.5, 6], [2, 7.25], [3, 8], [4, 9], [5, 10]]
+    assert (np.random.RandomState(7345).permutation(1010)[:3] == [int(file[10:-4]) for file in train.files[:3]]).all()
     assert {name: values[0] for name, values in train.attributes.items()} == {
         "gender": 1,
         "smile": 0,

@@ -178,8 +178,8 @@ def test_weights_are_he_normal():
     "build",
     [
         lambda g: honari.Localizer(5, 2, 4, 3, g),
-        lambda g: honari.CommonNet(16, 5, 4, 3, 2, 0.25, g),
-        lambda g: honari.MapClassifier(16, 5, 4, 3, 2, 0.25, g),
+        lambda g: honari.CommonNet(16, 5, 4, 3, [2], 0.25, g),
+        lambda g: honari.MapClassifier(16, 5, 4, 3, [2], 0.25, g),
         lambda g: honari.Perceptron([4, 8, 2], 0.25, g),
     ],
     ids=["Localizer", "CommonNet", "MapClassifier", "Perceptron"],
@@ -245,21 +245,22 @@ def test_out_gain_scales_the_first_maps():
 
 @pytest.mark.parametrize("size", [60, 32, 30])
 def test_common_net_gives_points_and_class_logits(size):
-    net = honari.CommonNet(size, 5, 4, 5, 15, 0.25, seeded()).eval()
-    points, logits = net(torch.rand(2, 1, size, size, generator=seeded(1)))
+    net = honari.CommonNet(size, 5, 4, 5, [15], 0.25, seeded()).eval()
+    points, (logits,) = net(torch.rand(2, 1, size, size, generator=seeded(1)))
     assert points.shape == (2, 5, 2) and logits.shape == (2, 15)
 
 
 def test_common_net_starts_with_points_near_the_centre():
-    net = honari.CommonNet(16, 5, 4, 5, 15, 0.25, seeded())
+    net = honari.CommonNet(16, 5, 4, 5, [15], 0.25, seeded())
     assert net.points.weight.std().item() == pytest.approx(0.1 * math.sqrt(2 / 256), rel=0.05)
     assert net.classes.weight.std().item() == pytest.approx(math.sqrt(2 / 256), rel=0.05)
 
 
 @pytest.mark.parametrize("size", [60, 32, 30])
 def test_map_classifier_gives_class_logits(size):
-    net = honari.MapClassifier(size, 5, 4, 5, 15, 0.25, seeded())
-    assert net.eval()(torch.rand(2, 5, size, size, generator=seeded(1))).shape == (2, 15)
+    net = honari.MapClassifier(size, 5, 4, 5, [15, 2], 0.25, seeded())
+    logits = net.eval()(torch.rand(2, 5, size, size, generator=seeded(1)))
+    assert [of_one.shape for of_one in logits] == [(2, 15), (2, 2)]
 
 
 def test_blocks_networks_have_the_sizes_of_the_supplement():
@@ -269,7 +270,7 @@ def test_blocks_networks_have_the_sizes_of_the_supplement():
 
 
 def test_set_form_reaches_every_stack_inside():
-    net = honari.CommonNet(16, 5, 4, 3, 2, 0.25, seeded())
+    net = honari.CommonNet(16, 5, 4, 3, [2], 0.25, seeded())
     plain.set_form(net, Form((2, 2)))
     assert [part.form for part in (net.first, net.second, net.third)] == [Form((2, 2))] * 3
 

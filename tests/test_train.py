@@ -130,7 +130,7 @@ def showing(maps: torch.Tensor | None, beta: float = 1.0) -> types.ModuleType:
 
 
 def health_of(method: types.ModuleType, options: dict) -> list[str]:
-    return train.health(Walker(), method, data_of(annotations(64, 0)), options)
+    return train.health(Walker(), method, train.pixels(data_of(annotations(64, 0)).images), options)
 
 
 # Loss of 30 steps with every term, literal form, float32: computed once, and again whenever a change is meant to leave every number alone.
@@ -215,7 +215,7 @@ def test_batches_are_images_in_zero_to_one_with_the_labelled_ones_first():
         assert batch.n_labelled == 1
         assert torch.equal(batch.points[0], run.data.points[1]) and batch.visible[0].all()
         assert batch.points[1].isnan().all() and not batch.visible[1].any()
-        assert batch.classes.tolist() == a.attributes["class"][[1, 3]].tolist()
+        assert batch.classes[:, 0].tolist() == a.attributes["class"][[1, 3]].tolist()
     assert seen
 
 
@@ -414,7 +414,7 @@ def test_weights_that_break_at_the_very_last_update_are_a_failure():
 
 
 def test_health_looks_at_as_many_images_as_there_are():
-    few = data_of(annotations(8, 0))
+    few = train.pixels(data_of(annotations(8, 0)).images)
     assert train.health(Walker(), showing(torch.zeros(1, 4, 4)), few, {}) == ["map 0 is dead: it is constant"]
 
 

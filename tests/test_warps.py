@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from landmarklib import coords, warps
 from landmarklib.noise import Drawn, Noise
+from landmarklib.types import Batch
 
 RANGES = {"rotation_degrees": 180.0, "scale": 0.1, "shift": 1 / 6}
 KINDS = {
@@ -117,20 +118,40 @@ def test_the_slope_of_a_moved_point(draw, generator):
     assert torch.autograd.gradcheck(lambda p: warps.move(p, warp), points)
 
 
-def test_images_and_points_move_by_the_same_drawn_map(generator):
-    images, points = torch.rand(3, 1, 6, 6, generator=generator), torch.rand(3, 2, 2, generator=generator)
-    warped, moved = warps.warp_jointly(images, points, seeded(7), **RANGES)
+def a_batch(images: torch.Tensor, points: torch.Tensor) -> Batch:
+    n = len(images)
+    return Batch(images, points, torch.ones(points.shape[:2], dtype=torch.bool), torch.zeros(n, 1, dtype=torch.long), n)
+
+
+def test_a_look_at_a_batch_moves_images_and_points_by_the_same_drawn_map(generator):
+    images, points = torch.rand(3, 1, 12, 12, generator=generator), torch.rand(3, 2, 2, generator=generator)
+    points[0, 0] = torch.tensor([0.95, 0.95])
+    points[1, 1] = torch.nan
+    seen = warps.look(a_batch(images, points), seeded(7), 6, **RANGES)
     affine = warps.random_affine(3, seeded(7), **RANGES)
-    assert torch.equal(warped, warps.warp_images(images, affine))
-    assert torch.equal(moved, coords.apply_affine(points, affine))
+    assert seen.images.shape == (3, 1, 6, 6) and torch.equal(seen.source, images) and torch.equal(seen.jitter, affine)
+    expected = coords.apply_affine(points, affine)
+    assert close(seen.points[~points.isnan()], expected[~points.isnan()]) and seen.points[1, 1].isnan().all()
+    assert torch.equal(seen.visible, coords.inside(expected)) and not seen.visible[1, 1]
 
 
-def test_gradient_flows_through_the_points(generator):
-    points = torch.zeros(2, 1, 2, requires_grad=True)
-    affine = warps.random_affine(2, seeded(7), **RANGES)
-    _, moved = warps.warp_jointly(torch.zeros(2, 1, 4, 4), points, seeded(7), **RANGES)
-    moved[..., 0].sum().backward()
-    assert close(points.grad, affine[:, :1, :2])
+def test_a_look_without_a_map_is_the_middle_of_the_image(generator):
+    images = torch.rand(2, 1, 16, 16, generator=generator)
+    still = torch.eye(2, 3).expand(2, 2, 3)
+    assert close(warps.warp_images(images, still, 8, 2.0), images[:, :, 4:12, 4:12])
+    assert close(warps.warp_images(images, still, 8), torch.nn.functional.avg_pool2d(images, 2))
+
+
+def test_a_second_look_is_one_look_under_both_maps(generator):
+    points = torch.rand(2, 3, 2, generator=generator)
+    seen = warps.look(a_batch(torch.rand(2, 1, 20, 20, generator=generator), points), seeded(7), 10, **RANGES)
+    further = warps.random_affine(1, seeded(8), **RANGES)
+    both = warps.compose(further, seen.jitter[1:])
+    assert close(coords.apply_affine(points[1:], both), coords.apply_affine(seen.points[1:], further))
+    again = warps.look_again(seen, 1, further)
+    assert torch.equal(again, warps.warp_images(seen.source[1:], both, 10, warps.MARGIN))
+    plain = a_batch(seen.images, points)
+    assert torch.equal(warps.look_again(plain, 1, further), warps.warp_images(seen.images[1:], further))
 
 
 def test_a_map_by_hand():

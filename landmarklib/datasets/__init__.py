@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -48,10 +48,7 @@ class Dataset:
     obtain: str
     citation: str
     assumptions: tuple[str, ...]  # what the paper leaves open and is decided here
-    n_classes: int = 0  # of the attribute `class`, where there is one
-    attributes: Mapping[str, int] = field(
-        default_factory=dict
-    )  # others: name -> number of classes, 0 for a real number
+    attributes: Mapping[str, int] = field(default_factory=dict)  # name -> number of classes, 0 for a real number
     load: Callable[[object, str, int], Annotations] | None = None  # of a generated set
     read: Callable[[Path], Mapping[str, Listing]] | None = None  # of a set in its publisher's layout
     # folder, split -> N x C x H x W, where one file holds many images
@@ -64,6 +61,8 @@ class Dataset:
     folder: str = ""  # of that layout, below a data root
     recipe: Recipe = field(default_factory=Recipe)  # how its photos are cut
     sources: tuple[Source, ...] = ()  # for `landmarklib data fetch`; none where it may not be had without asking
+    # split -> by how many pixels of the photo, in x and y, its points may stand too far right and down: reported beside the points as given
+    displaced: Mapping[str, float] = field(default_factory=dict)
     layout: str = ""
     traps: tuple[str, ...] = ()  # what a reader of these files gets wrong
     beyond: float = 0.0  # how far counted points may lie outside their image, as a share of its longer side
@@ -87,9 +86,15 @@ def get(name: str) -> Dataset:
 
 
 @lru_cache(maxsize=8)
-def split(name: str, which: str, size: int) -> Annotations:
-    """One split of a data set, kept in memory for the next run or figure of this process; photos as crops, which stay on the disk."""
+def split(name: str, which: str, size: int, margin: float = 1.0) -> Annotations:
+    """One split of a data set, kept in memory for the next run or figure of this process; photos as crops, which stay on the disk.
+
+    margin: a photo's crop is so many times as wide as the data set's recipe says.
+    """
     from landmarklib.datasets import crops
 
     dataset = get(name)
-    return dataset.load(None, which, size) if dataset.load else crops.load(dataset, which, size)
+    if dataset.load:
+        return dataset.load(None, which, size)
+    recipe = replace(dataset.recipe, enlarge=margin * dataset.recipe.enlarge)
+    return crops.load(replace(dataset, recipe=recipe), which, size)

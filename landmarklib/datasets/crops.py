@@ -52,6 +52,7 @@ def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None
         listing.ids,
         listing.attributes,
         None if dataset.length is None else dataset.length(listing) * size / cuts[split][:, 2],
+        size / cuts[split][:, 2],
     )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.types import Listing, Recipe, UserError
 
 COLUMNS = "a path, x1 to x5, y1 to y5, gender, smile, glasses, pose"
-N_VALIDATION, SHUFFLE = 1000, 7345  # RCN's: the last tenth of a shuffle of the training list
+SHUFFLE = 7345  # RCN's: validation is the last tenth of a shuffle of the training list
 
 
 def read(folder: Path) -> dict[str, Listing]:
@@ -21,7 +21,8 @@ def read(folder: Path) -> dict[str, Listing]:
 
 def _splits(training: Listing, test: Listing) -> dict[str, Listing]:
     order = np.random.RandomState(SHUFFLE).permutation(len(training))  # numpy keeps this generator's numbers for ever
-    return {"train": training[order[:-N_VALIDATION]], "val": training[order[-N_VALIDATION:]], "test": test}
+    n = len(training) - len(training) // 10
+    return {"train": training[order[:n]], "val": training[order[n:]], "test": test}
 
 
 def faces_of(path: Path) -> Listing:
@@ -100,11 +101,15 @@ DATASET = Dataset(
     citation="Zhang et al., ECCV 2014",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
+        "A face is cut out as the square around its five points, 2.8 times as wide as they are, black beyond the photo; about what RCN's two cuts "
+        "around eyes and mouth leave. RCN's square is moved and shrunk into the photo instead, which leaves most test faces off their centre.",
         "Validation images are the last 1,000 of the training list after RCN's shuffle, as honari2018 has 9,000 and 1,000.",
     ),
     folder="mtfl",
     read=read,
     imitate=imitate,
+    recipe=Recipe(enlarge=2.8),
+    displaced={"test": 1.0},
     attributes={"gender": 2, "smile": 2, "glasses": 2, "pose": 5},
     layout="training.txt, testing.txt, and the images in lfw_5590/, net_7876/ and AFLW/",
     traps=(

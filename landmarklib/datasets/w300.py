@@ -22,7 +22,7 @@ def read(folder: Path) -> dict[str, Listing]:
     """The training parts in two, photo by photo, and the test parts; parts that are not there are left out."""
     if not any((folder / part).is_dir() for part in PARTS):
         raise UserError(f"{folder}: expected at least one of the folders {', '.join(PARTS)}")
-    return _splits(_parts(folder, TRAINING), _parts(folder, TEST))
+    return _splits(parts(folder, TRAINING), parts(folder, TEST))
 
 
 def _splits(training: Listing, test: Listing) -> dict[str, Listing]:
@@ -48,14 +48,15 @@ def points(path: Path) -> Float[np.ndarray, "68 2"]:
     return np.array(rows)
 
 
-def _parts(folder: Path, parts: Sequence[str]) -> Listing:
+def parts(folder: Path, names: Sequence[str]) -> Listing:
+    """The faces of those parts that are there."""
     files, found = [], []
-    for part in parts:
+    for part in names:
         if not (folder / part).is_dir():
             continue
-        names = {path.name for path in (folder / part).iterdir() if not path.name.startswith(".")}
-        images = {Path(n).stem: n for n in sorted(names) if n.lower().endswith((".jpg", ".png"))}
-        lists = sorted(n for n in names if n.lower().endswith(".pts"))
+        here = {path.name for path in (folder / part).iterdir() if not path.name.startswith(".")}
+        images = {Path(n).stem: n for n in sorted(here) if n.lower().endswith((".jpg", ".png"))}
+        lists = sorted(n for n in here if n.lower().endswith(".pts"))
         if not lists:
             raise UserError(f"{folder / part}: no .pts file; the archive is half unpacked")
         for name in lists:
@@ -81,22 +82,25 @@ def _photo(part: str, stem: str) -> str:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout, all parts in their proportions. Which are for validation follows from the photos' names."""
+    training = publish_parts(folder, TRAINING, counts["train"] + counts["val"], seed)
+    return _splits(training, publish_parts(folder, TEST, counts["test"], seed, 1))
+
+
+def publish_parts(folder: Path, names: Sequence[str], n: int, seed: int, draw: int = 0) -> Listing:
+    """n stand-ins, spread over those parts; draw: a number for different faces."""
     from landmarklib.standins import faces, generator, publish
 
-    found = []
-    for parts, n in ((TRAINING, counts["train"] + counts["val"]), (TEST, counts["test"])):
-        shares = np.cumsum([0, *(SIZES[part] for part in parts)])
-        ends = np.rint(shares / shares[-1] * n).astype(int).tolist()
-        files = [file for part, a, b in zip(parts, ends, ends[1:], strict=False) for file in _names(part, b - a)]
-        rng = generator(seed, len(found))
-        given = {"pose": rng.choice([1, 2, 3], n, p=[0.2, 0.6, 0.2]), "scale": rng.uniform(0.16, 0.21, n)}
-        given |= {"y": rng.uniform(0.4, 0.5, n)}
-        drawn = publish.photos(folder, files, faces.draw, 144, seed, 100000 * len(found), **given)
-        for file, xy in zip(files, drawn.points + 1, strict=True):
-            rows = ["version: 1", "n_points:  68", "{", *(f"{x:.6f} {y:.6f}" for x, y in xy), "}"]
-            publish.lines((folder / file).with_suffix(".pts"), rows)
-        found.append(_listing(files, drawn.points))
-    return _splits(*found)
+    shares = np.cumsum([0, *(SIZES[part] for part in names)])
+    ends = np.rint(shares / shares[-1] * n).astype(int).tolist()
+    files = [file for part, a, b in zip(names, ends, ends[1:], strict=False) for file in _names(part, b - a)]
+    rng = generator(seed, draw)
+    given = {"pose": rng.choice([1, 2, 3], n, p=[0.2, 0.6, 0.2]), "scale": rng.uniform(0.16, 0.21, n)}
+    given |= {"y": rng.uniform(0.4, 0.5, n)}
+    drawn = publish.photos(folder, files, faces.draw, 144, seed, 100000 * draw, **given)
+    for file, xy in zip(files, drawn.points + 1, strict=True):
+        rows = ["version: 1", "n_points:  68", "{", *(f"{x:.6f} {y:.6f}" for x, y in xy), "}"]
+        publish.lines((folder / file).with_suffix(".pts"), rows)
+    return _listing(files, drawn.points)
 
 
 SIZES = dict(zip(PARTS, (337, 2000, 811, 330, 224, 135), strict=True))

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from types import ModuleType
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from landmarklib.types import UserError
@@ -21,15 +22,27 @@ from landmarklib.types import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from landmarklib.datasets import Dataset
+
 
 class Prediction(NamedTuple):
-    """points: B x K x 2 in [-1, 1]. logits: B x classes, or None where no class head is trained. maps: B x K x H x W before the
-    softmax, or None; beta: the softmax's inverse temperature."""
+    """points: B x K x 2 in [-1, 1]. logits: B x classes of each attribute, or None without a class head. maps: B x K x H x W before the
+    softmax, or None; beta: the softmax's inverse temperature. others: the points as other readings of the same maps have them, by name."""
 
     points: Tensor
-    logits: Tensor | None = None
+    logits: tuple[Tensor, ...] | None = None
     maps: Tensor | None = None
     beta: float = 1.0
+    others: Mapping[str, Tensor] = MappingProxyType({})
+
+
+def classes_of(dataset: Dataset, options: dict) -> list[int]:
+    """Number of classes of each attribute that a method is asked to predict. Raises UserError for one that the data set lacks."""
+    known = {name: n for name, n in dataset.attributes.items() if n}
+    for name in options["attributes"]:
+        if name not in known:
+            raise UserError(f"attributes: {dataset.name} has no classes {name!r}; it has {', '.join(known) or 'none'}")
+    return [known[name] for name in options["attributes"]]
 
 
 def names() -> list[str]:

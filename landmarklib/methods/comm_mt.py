@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from landmarklib import losses
-from landmarklib.methods import Prediction
+from landmarklib.methods import Prediction, classes_of
 from landmarklib.nets.honari import CommonNet
 from landmarklib.noise import Noise
 
-OPTIONS = {"kernel": 9, "width": 8, "dropout": 0.25}
+OPTIONS = {"kernel": 9, "width": 8, "attributes": ["class"], "dropout": 0.25}
 TERMS = {"landmarks": False, "classes": True}
 
 
@@ -20,7 +20,7 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
         options["kernel"],
         options["width"],
         len(dataset.landmarks),
-        dataset.n_classes,
+        classes_of(dataset, options),
         options["dropout"],
         generator,
     )

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from landmarklib import heatmaps, losses
-from landmarklib.methods import Prediction
+from landmarklib.methods import Prediction, classes_of
 from landmarklib.nets.honari import Localizer, MapClassifier
 from landmarklib.noise import Noise
 
@@ -22,10 +22,12 @@ OPTIONS = {
     "decoder": "softmax",
     "beta": 1.0,
     "final_relu": False,
+    "attributes": ["class"],
     "dropout": 0.25,
     "rotation_degrees": 180.0,
     "scale": 0.1,
     "shift": 1 / 6,
+    "elt_on_all": False,
 }
 LOCALIZER = ("kernel", "depth", "width", "final_relu")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
@@ -40,7 +42,13 @@ class HeatmapMT(nn.Module):
         n_points = len(dataset.landmarks)
         self.localizer = Localizer(n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER})
         self.head = MapClassifier(
-            size, options["kernel"], options["width"], n_points, dataset.n_classes, options["dropout"], generator
+            size,
+            options["kernel"],
+            options["width"],
+            n_points,
+            classes_of(dataset, options),
+            options["dropout"],
+            generator,
         )
 
 
@@ -66,8 +74,9 @@ def loss(module: HeatmapMT, batch, terms: set[str], options: dict, noise: Noise)
         result["classes"] = losses.class_cross_entropy(logits, batch.classes)
     if "elt" in terms:
         ranges = {name: options[name] for name in RANGES}
+        first = 0 if options["elt_on_all"] else n
         result["elt"] = losses.elt(
-            lambda images: read(module.localizer(images)), batch.images[n:], read(maps[n:]), noise, **ranges
+            lambda images: read(module.localizer(images)), batch, read(maps), noise, first, **ranges
         )
     return result
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from landmarklib import heatmaps, losses
-from landmarklib.methods import Prediction
-from landmarklib.nets.honari import Localizer, Perceptron
+from landmarklib.methods import Prediction, classes_of
+from landmarklib.nets.honari import Classifier, Localizer
 from landmarklib.noise import Noise
 
 OPTIONS = {
@@ -18,12 +18,14 @@ OPTIONS = {
     "final_relu": False,
     "centred": False,
     "out_gain": 1.0,
+    "attributes": ["class"],
     "hidden": [256, 256],
     "dropout": 0.25,
     "point_noise": 0.0,
     "rotation_degrees": 180.0,
     "scale": 0.1,
     "shift": 1 / 6,
+    "elt_on_all": False,
 }
 LOCALIZER = ("kernel", "depth", "width", "final_relu", "centred", "out_gain")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
@@ -39,15 +41,17 @@ class SeqMT(nn.Module):
         # DEVIATION: no ReLU after the last layer, although S10-S13 print one: a map that starts negative everywhere stays dead (15 of 120
         # starts of the Blocks network had one); `final_relu` restores it.
         self.localizer = Localizer(n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER})
-        self.head = Perceptron([2 * n_points, *options["hidden"], dataset.n_classes], options["dropout"], generator)
+        self.head = Classifier(
+            [2 * n_points, *options["hidden"]], classes_of(dataset, options), options["dropout"], generator
+        )
 
 
 def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.Module:
     return SeqMT(dataset, options, generator)
 
 
-def loss(module: SeqMT, batch, terms: set[str], options: dict, noise: Noise) -> dict:
-    """Terms of Eq. 2: landmarks on labelled images, classes on all, ELT on the unlabelled ones (honari2018, footnote 2)."""
+def loss(module: nn.Module, batch, terms: set[str], options: dict, noise: Noise) -> dict:
+    """Terms of Eq. 2, for any module with a localizer and a head: landmarks on labelled images, classes on all, ELT on the unlabelled ones (honari2018, footnote 2) or on all."""
 
     def locate(images: torch.Tensor) -> torch.Tensor:
         return heatmaps.soft_argmax(module.localizer(images), options["beta"])
@@ -65,7 +69,8 @@ def loss(module: SeqMT, batch, terms: set[str], options: dict, noise: Noise) -> 
         result["classes"] = losses.class_cross_entropy(logits, batch.classes)
     if "elt" in terms:
         ranges = {name: options[name] for name in RANGES}
-        result["elt"] = losses.elt(locate, batch.images[n:], points[n:], noise, **ranges)
+        first = 0 if options["elt_on_all"] else n
+        result["elt"] = losses.elt(locate, batch, points, noise, first, **ranges)
     return result
 
 

@@ -33,8 +33,13 @@ class Row:
     training: Mapping[str, Any] = field(default_factory=dict)  # fields of the budget that this row sets otherwise
     head_rate: float = 1.0
     needs_unlabelled: bool = False
+    fractions: tuple[float, ...] = ()  # those of the table that the row is run at; all without
     published: Mapping[float, float] = field(default_factory=dict)
     note: str = ""
+
+    def has(self, fraction: float) -> bool:
+        """Whether there is such a cell: without unlabelled images there is nothing for a row that needs some."""
+        return not (self.needs_unlabelled and fraction == 1) and fraction in (self.fractions or (fraction,))
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Budget:
     size: int = 0  # 0: the table's
     clip: float = 0.0
     beta2: float = 0.999
+    jitter: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
 
 
@@ -88,6 +94,8 @@ class Table:
     claims: tuple[Claim, ...]
     n_maps: int  # gallery images whose probability maps are kept in each record
     protocol: tuple[str, ...]  # what the paper leaves open about training and is decided here
+    tests: tuple[str, ...] = ()  # other data sets whose test images are judged, too
+    jitter: Mapping[str, float] = field(default_factory=dict)  # of training images, at every budget
     open: str = ""  # an openly available data set of the same kind, where the paper's is not
 
     @property
@@ -124,7 +132,7 @@ class Table:
             for seed in seeds
             for row in rows
             for fraction in fractions
-            if not (row.needs_unlabelled and fraction == 1)
+            if row.has(fraction)
         ]
 
     def makes(self, experiment: Experiment) -> bool:
@@ -137,6 +145,7 @@ class Table:
         values = {**asdict(self.budgets[budget]), **row.training}
         values.pop("note")
         values["size"] = values["size"] or self.size
+        values["jitter"] = values["jitter"] or self.jitter
         # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
         steps = values["images"] // (values["batch"] or values["batch_unlabelled"])
         values["warmup"] = min(values["warmup"], max(1, steps // 4))
@@ -153,6 +162,7 @@ class Table:
             seed=seed,
             budget=budget,
             select=self.select,
+            tests=list(self.tests),
             **values,
         )
 
@@ -190,6 +200,7 @@ def read(path: Path) -> Table:
         claims = tuple(_claim(path.name, c, rows, raw["fractions"]) for c in raw.pop("claims", []))
         for name in ("seeds", "metrics", "protocol"):
             raw[name] = tuple(raw[name])
+        raw["tests"] = tuple(raw.get("tests", ()))
         raw["fractions"] = tuple(float(f) for f in raw["fractions"])
     except KeyError as error:
         raise UserError(f"{path.name}: {error.args[0]!r} is missing") from None
@@ -201,7 +212,8 @@ def read(path: Path) -> Table:
 def _row(where: str, raw: dict) -> Row:
     _only(f"{where}, row {raw.get('name')}, training", raw.get("training", {}), [f.name for f in fields(Budget)])
     published = {float(fraction): value for fraction, value in raw.pop("published", {}).items()}
-    return _build(f"{where}, row {raw.get('name')}", Row, {**raw, "published": published})
+    raw |= {"fractions": tuple(map(float, raw.get("fractions", ()))), "published": published}
+    return _build(f"{where}, row {raw.get('name')}", Row, raw)
 
 
 def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float]) -> Claim:
@@ -217,7 +229,7 @@ def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float
         for lower in comparison["lower"]:
             for higher in comparison["higher"]:
                 for fraction in comparison.get("fractions", fractions):
-                    if fraction != 1 or not (known[lower].needs_unlabelled or known[higher].needs_unlabelled):
+                    if known[lower].has(fraction) and known[higher].has(fraction):
                         pairs.append((lower, higher, float(fraction)))
     return Claim(raw["id"], raw["text"], tuple(pairs))
 

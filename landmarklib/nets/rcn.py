@@ -1,0 +1,102 @@
+"""The recombinator network (Honari et al., CVPR 2016) that honari2018 builds on: coarse maps are handed back to the finer ones."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from landmarklib.nets.plain import LITERAL, Form, depth_to_space, expand_weights, he_normal, pointwise
+
+LEAST_SIDE = 4  # of a level's maps
+FLAT = 8 / 255  # added to an image's standard deviation: an even image is not blown up
+
+
+class Conv(nn.Module):
+    """A same-padding convolution with He-normal weights and zero bias, and ReLU after it."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, generator: torch.Generator):
+        super().__init__()
+        self.weight = he_normal((outputs, inputs, kernel, kernel), generator)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+        kernel = self.weight.shape[-1]
+        return F.conv2d(x, self.weight.to(x.dtype), self.bias.to(x.dtype), padding=kernel // 2).relu_()
+
+
+class Recombinator(nn.Module):
+    """Encoder of 3 x 3 convolutions, each level half the size of the one before; then, from the coarsest level to the finest, the level's maps beside the
+    coarser result go through 5 x 5 and 1 x 1 convolutions. Two more 1 x 1 give one map per landmark, linear.
+
+    widths: maps of each level, the finest first; there are as many levels as halve evenly down to LEAST_SIDE. cells: side of the maps that come
+    out, where the way back stops; 0 for the images' own. Images are standardised one by one (DEVIATION: the published code subtracts a local mean and
+    divides by a local deviation).
+    """
+
+    CANDIDATES: ClassVar = {
+        "cpu": (Form(), Form(channels_last=True), Form(dtype=torch.bfloat16, channels_last=True)),
+        "cuda": (Form(dtype=torch.bfloat16, channels_last=True), Form(dtype=torch.bfloat16), Form()),
+    }
+
+    def __init__(
+        self, size: int, widths: list[int], n_maps: int, cells: int, out_std: float, generator: torch.Generator
+    ):
+        super().__init__()
+        sides = sides_of(size, len(widths))
+        widths = widths[: len(sides)]
+        self.encoder = nn.ModuleList(Conv(a, b, 3, generator) for a, b in zip([1, *widths], widths, strict=False))
+        self.first = sides.index(cells or size)  # the level at which the way back ends
+        self.wide, self.narrow, coarser = nn.ModuleList(), nn.ModuleList(), 0
+        for width in (*widths[: self.first : -1], widths[self.first]):
+            self.wide.append(Conv(width + coarser, width, 5, generator))
+            self.narrow.append(Conv(width, width, 1, generator))
+            coarser = width
+        self.mix = Conv(coarser, coarser, 1, generator)
+        self.out = nn.Parameter(out_std * torch.randn((n_maps, coarser, 1, 1), generator=generator))
+        self.out_bias = nn.Parameter(torch.zeros(n_maps))
+        self.form = LITERAL
+
+    def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K S S"]:
+        x = standardised(images).to(self.form.dtype)
+        if self.form.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        levels = []
+        for i, layer in enumerate(self.encoder):
+            x = layer(F.max_pool2d(x, 2) if i else x)
+            levels.append(x)
+        x = self.narrow[0](self.wide[0](levels[-1]))
+        for level, wide, narrow in zip(levels[-2::-1], self.wide[1:], self.narrow[1:], strict=False):
+            x = narrow(beside_coarser(level, x, wide))
+        return pointwise(self.mix(x).float(), self.out, self.out_bias)
+
+
+def beside_coarser(
+    level: Float[Tensor, "B C H W"], coarser: Float[Tensor, "B D H/2 W/2"], layer: Conv
+) -> Float[Tensor, "B E H W"]:
+    """The layer on the level's maps beside the coarser ones, each of whose pixels counts for two by two: their part of the sum is computed before they
+    are spread, with the taps that fall on one pixel added up, which is exact and takes a third of the work.
+    """
+    n, kernel = level.shape[1], layer.weight.shape[-1]
+    weight = layer.weight.to(level.dtype)
+    fine = F.conv2d(level, weight[:, :n], layer.bias.to(level.dtype), padding=kernel // 2)
+    spread = expand_weights([layer.weight[:, n:]], (2, 2))[0].unflatten(1, (-1, 4)).sum(2).to(level.dtype)
+    return (fine + depth_to_space(F.conv2d(coarser, spread, padding=spread.shape[-1] // 2), (2, 2))).relu_()
+
+
+def sides_of(size: int, most: int) -> list[int]:
+    """Sides of the levels' maps, the finest first."""
+    sides = [size]
+    while len(sides) < most and sides[-1] % 2 == 0 and sides[-1] // 2 >= LEAST_SIDE:
+        sides.append(sides[-1] // 2)
+    return sides
+
+
+def standardised(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    """Each image less its mean, by its standard deviation."""
+    mean = images.mean((1, 2, 3), keepdim=True)
+    deviation = (images - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
+    return (images - mean) / (deviation + FLAT)

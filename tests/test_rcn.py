@@ -1,0 +1,129 @@
+"""The recombinator network: its levels, its form, how it treats images."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from landmarklib import datasets, methods
+from landmarklib.methods import rcn
+from landmarklib.nets.plain import Form, set_form
+from landmarklib.nets.rcn import Recombinator, sides_of, standardised
+from landmarklib.noise import Noise
+from landmarklib.types import Batch, UserError
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def net(size: int = 16, widths: tuple[int, ...] = (3, 4, 5), cells: int = 0) -> Recombinator:
+    return Recombinator(size, list(widths), 2, cells, 0.5, seeded())
+
+
+@pytest.mark.parametrize(
+    "size, most, sides",
+    [
+        (80, 5, [80, 40, 20, 10, 5]),
+        (80, 9, [80, 40, 20, 10, 5]),
+        (64, 5, [64, 32, 16, 8, 4]),
+        (40, 5, [40, 20, 10, 5]),
+        (15, 5, [15]),
+    ],
+)
+def test_levels_halve_as_long_as_they_can(size, most, sides):
+    assert sides_of(size, most) == sides
+
+
+def test_it_is_a_chain_of_plain_layers():
+    module, images = net(), torch.rand(2, 1, 16, 16, generator=seeded(1))
+    named = dict(module.named_parameters())
+
+    def conv(x: torch.Tensor, name: str) -> torch.Tensor:
+        weight = named[f"{name}.weight"]
+        return F.relu(F.conv2d(x, weight, named[f"{name}.bias"], padding=weight.shape[-1] // 2))
+
+    fine = conv(standardised(images), "encoder.0")
+    middle = conv(F.max_pool2d(fine, 2), "encoder.1")
+    coarse = conv(F.max_pool2d(middle, 2), "encoder.2")
+    x = coarse
+    for i, level in enumerate((None, middle, fine)):
+        if level is not None:
+            x = torch.cat([level, x.repeat_interleave(2, -1).repeat_interleave(2, -2)], 1)
+        x = conv(conv(x, f"wide.{i}"), f"narrow.{i}")
+    maps = F.conv2d(conv(x, "mix"), module.out, module.out_bias)
+    assert torch.allclose(module(images), maps, atol=1e-5)
+    assert [named[f"wide.{i}.weight"].shape[1] for i in range(3)] == [5, 4 + 5, 3 + 4]
+
+
+@pytest.mark.parametrize("cells", [16, 8, 4])
+def test_the_way_back_stops_at_the_wanted_cells(cells):
+    module = net(cells=cells)
+    module(torch.rand(1, 1, 16, 16, generator=seeded(1))).sum().backward()
+    assert module(torch.rand(3, 1, 16, 16)).shape == (3, 2, cells, cells)
+    # every parameter takes part, the finest level's encoder by way of the coarser ones
+    assert all(p.grad is not None for p in module.parameters())
+
+
+def test_forms_agree_up_to_rounding():
+    images = torch.rand(2, 1, 16, 16, generator=seeded(1))
+    module = net()
+    expected = module(images)
+    for form, tolerance in ((Form(channels_last=True), 1e-5), (Form(dtype=torch.bfloat16, channels_last=True), 0.05)):
+        set_form(module, form)
+        found = module(images)
+        assert found.dtype == torch.float32
+        assert (found - expected).abs().max() < tolerance * expected.abs().max()
+
+
+def test_brightness_and_contrast_of_an_image_do_not_matter_much():
+    images = 0.5 * torch.rand(2, 1, 16, 16, generator=seeded(1))
+    assert torch.allclose(standardised(images), standardised(images + 0.4), atol=1e-5)
+    assert standardised(torch.full((1, 1, 4, 4), 0.3)).abs().max() < 1e-5
+    assert standardised(torch.tensor([[[[0.0, 1.0]]]])).flatten().tolist() == pytest.approx([-0.9410, 0.9410], abs=1e-4)
+
+
+def test_rcn_is_read_both_ways_and_rcn_plus_one():
+    options = {**rcn.OPTIONS, "widths": [4, 4]}
+    module = rcn.build(datasets.get("blocks"), 16, options, seeded()).eval()
+    images = torch.rand(2, 1, 16, 16, generator=seeded(1))
+    plus = rcn.predict(module, images, options)
+    plain = rcn.predict(module, images, {**options, "decoder": "softmax"})
+    assert plus.others == {} and list(plain.others) == ["read by soft-argmax"]
+    assert torch.equal(plain.others["read by soft-argmax"], plus.points)
+    # argmax gives centres of cells
+    assert torch.allclose((plain.points + 1) * 8 - 0.5, ((plain.points + 1) * 8 - 0.5).round(), atol=1e-4)
+
+
+def test_rcn_has_no_other_term_than_the_landmarks():
+    options = {**rcn.OPTIONS, "widths": [4, 4], "decoder": "softmax"}
+    module = rcn.build(datasets.get("blocks"), 16, options, seeded())
+    batch = Batch(torch.rand(2, 1, 16, 16), torch.zeros(2, 5, 2), torch.ones(2, 5).bool(), torch.zeros(2, 1).long(), 2)
+    with pytest.raises(UserError, match="decoder 'softmax' has the loss term 'landmarks' only, not elt, landmarks"):
+        rcn.loss(module, batch, {"landmarks", "elt"}, options, Noise(seeded()))
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_several_attributes_have_a_head_each(name):
+    method, faces = methods.get(name), datasets.get("mtfl")
+    options = {**method.OPTIONS, "attributes": ["pose", "smile"]} | ({"widths": [4, 4]} if name == "rcn" else {})
+    module = method.build(faces, 16, options, seeded())
+    n = 4
+    batch = Batch(
+        torch.rand(n, 1, 16, 16, generator=seeded(1)),
+        torch.zeros(n, 5, 2),
+        torch.ones(n, 5).bool(),
+        torch.tensor(list(itertools.product((0, 4), (0, 1)))),
+        n,
+    )
+    assert [logits.shape for logits in method.predict(module.eval(), batch.images, options).logits] == [(n, 5), (n, 2)]
+    values = method.loss(module, batch, {"classes"}, options, Noise(seeded()))["classes"]
+    assert values.shape == (n,) and (values > 0).all()
+
+
+def test_an_attribute_that_a_data_set_lacks_is_refused_with_those_it_has():
+    with pytest.raises(UserError, match="mtfl has no classes 'class'; it has gender, smile, glasses, pose"):
+        rcn.build(datasets.get("mtfl"), 16, rcn.OPTIONS, seeded())
