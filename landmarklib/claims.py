@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from landmarklib.tables import Claim, Table
+from landmarklib.tables import Claim, Inequality, Table
 
 HOLDS, FAILS, UNDECIDED, MISSING = "holds", "fails", "not decided", "not run"
 
@@ -23,6 +23,7 @@ class Comparison:
     lower: str
     higher: str
     fraction: float
+    metric: str
     n: int
     effect: float
     low: float
@@ -40,7 +41,7 @@ class Verdict:
     effect: float
     low: float
     high: float
-    paper_holds: bool
+    paper_holds: bool | None  # None where the paper prints no number that would say
     comparisons: tuple[Comparison, ...]
 
     def count(self, verdict: str) -> int:
@@ -56,13 +57,13 @@ def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verd
     """
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
-    errors = seed_errors(table, runs)
+    metrics = {c.metric for claim in table.claims for c in claim.comparisons}
+    errors = {metric: seed_errors(runs, metric) for metric in metrics}
     return [_evaluate(table, claim, errors, level) for claim in table.claims]
 
 
-def seed_errors(table: Table, runs: pd.DataFrame) -> dict[tuple[str, float], pd.Series]:
+def seed_errors(runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.Series]:
     """(row, fraction) -> error by seed, of the runs that are done."""
-    metric = table.metrics[0]
     if metric not in runs:
         return {}
     done = runs[(runs.status == "done") & runs[metric].notna()]
@@ -70,13 +71,12 @@ def seed_errors(table: Table, runs: pd.DataFrame) -> dict[tuple[str, float], pd.
 
 
 def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict:
-    empty = pd.Series(dtype=float)
-    differences = [
-        (errors.get((higher, f), empty) - errors.get((lower, f), empty)).dropna()
-        for lower, higher, f in claim.comparisons
-    ]
+    def of(row: str, c: Inequality) -> pd.Series:
+        return errors[c.metric].get((row, c.fraction), pd.Series(dtype=float))
+
+    differences = [(of(c.higher, c) - of(c.lower, c)).dropna() for c in claim.comparisons]
     comparisons = tuple(
-        _compare(table, *comparison, d.to_numpy(), level, len(claim.comparisons))
+        _compare(table, comparison, d.to_numpy(), level, len(claim.comparisons))
         for comparison, d in zip(claim.comparisons, differences, strict=True)
     )
     verdicts = {c.verdict for c in comparisons}
@@ -88,17 +88,18 @@ def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict
     if verdicts == {HOLDS}:
         overall = HOLDS
     per_seed = pd.concat(differences, axis=1).dropna().mean(axis=1).to_numpy() if differences else np.array([])
-    return Verdict(claim, overall, *interval(per_seed, level), all(c.paper > 0 for c in comparisons), comparisons)
+    silent = all(np.isnan(c.paper) for c in comparisons)
+    holds = None if silent else all(c.paper > 0 for c in comparisons)
+    return Verdict(claim, overall, *interval(per_seed, level), holds, comparisons)
 
 
-def _compare(
-    table: Table, lower: str, higher: str, fraction: float, d: np.ndarray, level: float, number: int
-) -> Comparison:
+def _compare(table: Table, inequality: Inequality, d: np.ndarray, level: float, number: int) -> Comparison:
     effect, low, high = interval(d, level)
     _, _, surely_below = interval(d, 1 - (1 - level) / number)
-    published = [table.row(name).published.get(fraction, np.nan) for name in (higher, lower)]
+    lower, higher, fraction, metric = inequality
+    published = [table.paper_value(name, fraction, metric) for name in (higher, lower)]
     verdict = MISSING if len(d) < 2 else HOLDS if low > 0 else FAILS if surely_below < 0 else UNDECIDED
-    return Comparison(lower, higher, fraction, len(d), effect, low, high, published[0] - published[1], verdict)
+    return Comparison(*inequality, len(d), effect, low, high, published[0] - published[1], verdict)
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:

@@ -78,8 +78,11 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
             label = None if "ours" in labelled else "ours"
             labelled.add("ours")
             axis.errorbar(v.effect, y - 0.13, xerr=spread, color=COLOURS[0], marker="o", capsize=4, label=label)
-        paper, label = np.nanmean([c.paper for c in v.comparisons]), None if y else "paper"
-        axis.plot(paper, y + 0.13, color=COLOURS[1], marker="D", mfc="white", ls="", label=label)
+        papers = [c.paper for c in v.comparisons if np.isfinite(c.paper)]
+        if papers:
+            label = None if "paper" in labelled else "paper"
+            labelled.add("paper")
+            axis.plot(np.mean(papers), y + 0.13, color=COLOURS[1], marker="D", mfc="white", ls="", label=label)
     axis.axvline(0, color="0.4", lw=1)
     axis.set_yticks(range(len(verdicts)), [f"{v.claim.id}: {v.verdict}" for v in verdicts])
     axis.invert_yaxis()

@@ -50,7 +50,7 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
     tier is `paper`: numbers on other data are not comparable.
     """
     metric = metric or table.metrics[0]
-    wanted = {(r.name, f): p for r in table.rows for f, p in r.published.items()}
+    wanted = {(r.name, f): table.paper_value(r.name, f, metric) for r in table.rows for f in r.published}
     groups = {}
     if len(runs):
         groups = {(row, f, b): g for (row, f, b), g in runs.groupby(["row", "fraction", "budget"])}
@@ -63,7 +63,7 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
                 group = groups.get((row.name, fraction, budget), pd.DataFrame({"status": []}))
                 done = group[group.status == "done"]
                 values = done[metric].dropna() if metric in done else pd.Series(dtype=float)
-                paper = wanted[row.name, fraction] if metric == table.metrics[0] else float("nan")
+                paper = wanted[row.name, fraction]
                 tier = done.tier.iloc[0] if len(done) else ""
                 lines.append(
                     {"method": row.name, "fraction": fraction, "n_seeds": len(values), "mean": values.mean()}
@@ -218,7 +218,9 @@ def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
                 " / ".join(str(v.count(x)) for x in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING))
                 for v in verdicts
             ],
-            "by the paper's numbers": ["holds" if v.paper_holds else "does not hold" for v in verdicts],
+            "by the paper's numbers": [
+                {True: "holds", False: "does not hold", None: "our question"}[v.paper_holds] for v in verdicts
+            ],
         }
     )
     return to_html(out, kind="claims")
@@ -232,12 +234,13 @@ def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
             "smaller": c.lower,
             "larger": c.higher,
             "labelled": percent(c.fraction),
+            "error": label(c.metric),
             "verdict": c.verdict,
         }
         | {
             f"larger - smaller [{table.unit}], 95% interval": _effect(c.effect, c.low, c.high),
             "seeds": c.n,
-            "paper": f"{c.paper:+.2f}",
+            "paper": f"{c.paper:+.2f}" if pd.notna(c.paper) else "none",
         }
         for v in verdicts
         for c in v.comparisons

@@ -10,14 +10,15 @@ import pytest
 
 from landmarklib import claims, tables
 from landmarklib.claims import FAILS, HOLDS, MISSING, UNDECIDED
-from landmarklib.tables import Claim
+from landmarklib.tables import Claim, Inequality
 
 LOWER, HIGHER, OTHER = "Seq-MT (L+A)", "Seq-MT (L)", "Comm-MT (L)"
 
 
-def table_with(*comparisons: tuple[str, str, float]) -> tables.Table:
+def table_with(*comparisons: tuple) -> tables.Table:
     """Blocks with one claim of these comparisons."""
-    return replace(tables.get("blocks"), claims=(Claim("X", "a sentence", comparisons),))
+    inequalities = tuple(Inequality(*(*comparison, "error_px")[:4]) for comparison in comparisons)
+    return replace(tables.get("blocks"), claims=(Claim("X", "a sentence", inequalities),))
 
 
 def runs_of(errors: dict, fraction: float = 0.1, seeds=(0, 1, 2), status: str = "done") -> pd.DataFrame:
@@ -191,7 +192,7 @@ def test_paper_holds_only_if_its_own_numbers_do():
 
 def test_a_comparison_that_the_paper_has_no_number_for_is_no_support():
     v = claims.evaluate(table_with((LOWER, HIGHER, 0.3)), pd.DataFrame())[0]
-    assert np.isnan(v.comparisons[0].paper) and not v.paper_holds
+    assert np.isnan(v.comparisons[0].paper) and v.paper_holds is None
 
 
 def test_frame_has_a_line_per_claim():
@@ -210,3 +211,12 @@ def test_runs_of_several_budgets_are_refused():
     )
     with pytest.raises(ValueError, match="one budget"):
         claims.evaluate(table, runs)
+
+
+def test_an_inequality_looks_at_its_own_metric():
+    runs = runs_of({LOWER: [1, 1, 1], HIGHER: [3, 3.1, 3]}).assign(**{"error_px on afw": [5, 5.1, 5, 2, 2, 2.1]})
+    table = table_with((LOWER, HIGHER, 0.1), (LOWER, HIGHER, 0.1, "error_px on afw"))
+    (v,) = claims.evaluate(table, runs)
+    assert [c.verdict for c in v.comparisons] == [HOLDS, FAILS] and v.verdict == FAILS
+    assert [c.metric for c in v.comparisons] == ["error_px", "error_px on afw"]
+    assert v.comparisons[0].paper == pytest.approx(0.15) and np.isnan(v.comparisons[1].paper)

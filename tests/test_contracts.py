@@ -276,8 +276,8 @@ def test_table_names_things_that_exist(name):
         assert set(row.published) <= set(table.fractions)
     for claim in table.claims:
         assert claim.comparisons
-        for lower, higher, fraction in claim.comparisons:
-            assert table.row(lower) != table.row(higher) and fraction in table.fractions
+        for lower, higher, fraction, metric in claim.comparisons:
+            assert table.row(lower) != table.row(higher) and fraction in table.fractions and metric in table.metrics
     assert len({claim.id for claim in table.claims}) == len(table.claims)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from landmarklib.experiment import Experiment
 from landmarklib.types import UserError
@@ -34,7 +34,8 @@ class Row:
     head_rate: float = 1.0
     needs_unlabelled: bool = False
     fractions: tuple[float, ...] = ()  # those of the table that the row is run at; all without
-    published: Mapping[float, float] = field(default_factory=dict)
+    published: Mapping[float, float] = field(default_factory=dict)  # of the table's first metric
+    published_also: Mapping[str, Mapping[float, float]] = field(default_factory=dict)  # of others, by metric
     note: str = ""
 
     def has(self, fraction: float) -> bool:
@@ -42,13 +43,25 @@ class Row:
         return not (self.needs_unlabelled and fraction == 1) and fraction in (self.fractions or (fraction,))
 
 
+class Inequality(NamedTuple):
+    """The row `lower` has a smaller error than the row `higher` at that label fraction."""
+
+    lower: str
+    higher: str
+    fraction: float
+    metric: str
+
+
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper as inequalities: in every comparison, `lower` has the smaller error at each of the fractions."""
+    """A sentence as inequalities: in every comparison, `lower` has the smaller error at each of the fractions.
+
+    Where the paper prints no number of any of them, the question is ours.
+    """
 
     id: str
     text: str
-    comparisons: tuple[tuple[str, str, float], ...]  # (lower row, higher row, fraction)
+    comparisons: tuple[Inequality, ...]
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,11 @@ class Table:
             if row.name == name:
                 return row
         raise UserError(f"table {self.name}: unknown method {name!r}; known: {', '.join(r.name for r in self.rows)}")
+
+    def paper_value(self, row: str, fraction: float, metric: str) -> float:
+        """What the paper printed; NaN for nothing."""
+        numbers = self.row(row).published if metric == self.metrics[0] else self.row(row).published_also.get(metric, {})
+        return numbers.get(fraction, float("nan"))
 
     def experiments(
         self,
@@ -197,7 +215,7 @@ def read(path: Path) -> Table:
             for r in raw.pop("rows")
         )
         budgets = {name: _build(f"{path.name}, budget {name}", Budget, b) for name, b in raw.pop("budgets").items()}
-        claims = tuple(_claim(path.name, c, rows, raw["fractions"]) for c in raw.pop("claims", []))
+        claims = tuple(_claim(path.name, c, rows, raw["fractions"], raw["metrics"]) for c in raw.pop("claims", []))
         for name in ("seeds", "metrics", "protocol"):
             raw[name] = tuple(raw[name])
         raw["tests"] = tuple(raw.get("tests", ()))
@@ -211,18 +229,28 @@ def read(path: Path) -> Table:
 
 def _row(where: str, raw: dict) -> Row:
     _only(f"{where}, row {raw.get('name')}, training", raw.get("training", {}), [f.name for f in fields(Budget)])
-    published = {float(fraction): value for fraction, value in raw.pop("published", {}).items()}
-    raw |= {"fractions": tuple(map(float, raw.get("fractions", ()))), "published": published}
+    raw["fractions"] = tuple(map(float, raw.get("fractions", ())))
+    raw["published"] = _by_fraction(raw.get("published", {}))
+    raw["published_also"] = {metric: _by_fraction(v) for metric, v in raw.get("published_also", {}).items()}
     return _build(f"{where}, row {raw.get('name')}", Row, raw)
 
 
-def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float]) -> Claim:
-    """A comparison lists lower and higher rows; every pair of them, at every fraction that both have, is one inequality."""
+def _by_fraction(numbers: Mapping[str, float | int]) -> dict[float, float]:
+    return {float(fraction): float(value) for fraction, value in numbers.items()}
+
+
+def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float], metrics: Sequence[str]) -> Claim:
+    """A comparison lists lower and higher rows; every pair of them, at every fraction that both have, is one inequality of each metric."""
     known = {row.name: row for row in rows}
     pairs = []
     _only(f"{where}, claim {raw['id']}", raw, ["id", "text", "comparisons"])
     for comparison in raw["comparisons"]:
-        _only(f"{where}, claim {raw['id']}", comparison, ["lower", "higher", "fractions"])
+        _only(f"{where}, claim {raw['id']}", comparison, ["lower", "higher", "fractions", "metrics"])
+        wanted = comparison.get("metrics", metrics[:1])
+        if unread := set(wanted) - set(metrics):
+            raise UserError(
+                f"{where}, claim {raw['id']}: unknown metric {sorted(unread)[0]!r}; known: {', '.join(metrics)}"
+            )
         unknown = {*comparison["lower"], *comparison["higher"]} - set(known)
         if unknown:
             raise UserError(f"{where}, claim {raw['id']}: unknown rows {sorted(unknown)}; known: {', '.join(known)}")
@@ -230,7 +258,7 @@ def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float
             for higher in comparison["higher"]:
                 for fraction in comparison.get("fractions", fractions):
                     if known[lower].has(fraction) and known[higher].has(fraction):
-                        pairs.append((lower, higher, float(fraction)))
+                        pairs += [Inequality(lower, higher, float(fraction), metric) for metric in wanted]
     return Claim(raw["id"], raw["text"], tuple(pairs))
 
 

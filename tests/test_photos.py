@@ -1,0 +1,192 @@
+"""A table on photos, end to end on archives that stand-ins write: jittered training, several test sets, readings, tiers, what is asked in vain."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from landmarklib import compute, coords, datasets, evaluate, metrics, record, run, tables, train, warps
+from landmarklib.datasets import afw, archive, mtfl
+from landmarklib.evaluate import Predictions
+from landmarklib.methods import rcn
+from landmarklib.types import Annotations, DataMissing, UserError
+
+COUNTS = {"train": 54, "val": 6, "test": 20}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """MTFL and AFW in their publishers' layout, with few faces."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "mtfl").mkdir()
+    (root / "w300").mkdir()
+    mtfl.imitate(root / "mtfl", COUNTS)
+    afw.imitate(root / "w300", {"test": 10})
+    return root
+
+
+@pytest.fixture
+def archives(root, monkeypatch):
+    """The data root with those, for sets that have no more faces."""
+    monkeypatch.setattr(mtfl, "DATASET", replace(mtfl.DATASET, counts=COUNTS, ids={}))
+    monkeypatch.setattr(afw, "DATASET", replace(afw.DATASET, counts={"test": 10}))
+    monkeypatch.setattr(archive, "BESIDE", root / "nowhere")
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(root))
+    compute.split_fingerprint.cache_clear()
+    datasets.split.cache_clear()
+    yield root
+    datasets.split.cache_clear()
+    compute.split_fingerprint.cache_clear()
+
+
+def experiment(row: str = "RCN+ (L)", fraction: float = 0.5, **changes):
+    (e,) = tables.get("mtfl").experiments([fraction], [0], [row], "smoke")
+    return replace(e, **changes)
+
+
+def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
+    runs = run.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", workers=1, results=tmp_path)
+    assert len(runs) == 2 * 2 + 3 and (runs.status == "done").all() and (runs.tier == "paper").all()
+    values = runs.set_index(["row", "fraction"])
+    assert values["nme_percent"].between(1, 200).all() and values["nme_percent on afw"].between(1, 200).all()
+    assert values["nme_percent of points less 1 px"].notna().all()
+    read_both_ways = values["nme_percent read by soft-argmax"].notna()
+    assert read_both_ways[read_both_ways].index.tolist() == [("RCN (L)", 1.0)]
+    assert values.accuracy_percent.notna().sum() == 3  # L+A at both fractions, L+ELT+A at one
+    # without the archives the records are still there to be read
+    before = {path: path.read_bytes() for path in tmp_path.glob("mtfl/*.json")}
+    again = run.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", data="paper", workers=1, results=tmp_path)
+    assert again.equals(runs) and {path: path.read_bytes() for path in before} == before
+
+
+def test_records_are_read_where_the_data_are_not(archives, tmp_path, monkeypatch):
+    methods = ["RCN+ (L)"]
+    run.ensure("mtfl", [0.5], [0], methods, "smoke", workers=1, results=tmp_path)
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
+    datasets.split.cache_clear()
+    assert run.on(tables.get("mtfl"), results=tmp_path).dataset == "mtfl"
+    assert len(run.ensure("mtfl", [0.5], [0], methods, "smoke", results=tmp_path)) == 1
+    with pytest.raises(DataMissing, match="mtfl: not on this machine"):
+        run.ensure("mtfl", [0.5], [1], methods, "smoke", workers=1, results=tmp_path)
+    assert run.on(tables.get("mtfl"), "stand-in", tmp_path).dataset == "stand-in-mtfl"
+    assert run.on(tables.get("mtfl"), "stand-in", tmp_path).tests == ("stand-in-afw",)
+    assert run.on(tables.get("mtfl"), results=tmp_path / "none").dataset == "stand-in-mtfl"
+
+
+def test_training_sees_more_of_the_photo_than_the_network_does(archives):
+    e = experiment()
+    wide, narrow = compute.training(e), datasets.split("mtfl", "train", e.size)
+    assert wide.images.shape[-1] == 2 * e.size and wide.ids == narrow.ids
+    frame = warps.MARGIN * coords.to_norm(torch.from_numpy(wide.points), (2 * e.size,) * 2)
+    assert torch.allclose(frame, coords.to_norm(torch.from_numpy(narrow.points), (e.size,) * 2), atol=1e-4)
+    data = train.annotated(wide, None, torch.from_numpy(np.array(wide.images)), ["pose"], warps.MARGIN)
+    assert torch.allclose(data.points, frame.float(), atol=1e-5)
+    # seen without a jitter, the wide crop is the narrow one but for resampling
+    still = torch.eye(2, 3).expand(len(wide), 2, 3)
+    seen = warps.warp_images(train.pixels(data.images), still, e.size, warps.MARGIN)
+    inner = np.s_[:, :, 2:-2, 2:-2]
+    assert np.abs(seen.numpy() - narrow.images / 255)[inner].mean() < 0.03
+
+
+def test_generated_images_are_not_jittered():
+    (e,) = tables.get("blocks").experiments([0.5], [0], ["Seq-MT (L)"], "smoke")
+    with pytest.raises(UserError, match="jitter: blocks is generated"):
+        compute.training(replace(e, jitter={"scale": 0.1, "shift": 0.1, "rotation_degrees": 5.0}))
+
+
+def test_a_run_on_photos_is_decided_by_its_seed_and_its_jitter(archives):
+    def curve(**changes) -> str:
+        (made,) = compute.run([experiment(**changes)])
+        return json.dumps(made.curve)
+
+    weak = {"rotation_degrees": 1.0, "scale": 0.01, "shift": 0.01}
+    assert curve() == curve() != curve(jitter=weak)
+
+
+def test_elt_may_take_all_images_and_then_needs_no_unlabelled_one(archives):
+    options = {**experiment().options, "elt_on_all": True}
+    e = experiment("RCN+ (L)", 1.0, weights={"landmarks": 400.0, "elt": 200.0}, options=options)
+    (made,) = compute.run([e])
+    assert made.status == "done" and made.passes == 2 * e.images == e.passes
+    assert set(made.curve[-1]["loss"]) == {"landmarks", "elt"}
+
+
+def some_faces() -> Annotations:
+    """Two faces of two points, 10 and 20 px apart, in crops whose pixels are half and twice a photo's."""
+    points = np.array([[[0, 0], [10, 0]], [[0, 0], [0, 20]]], np.float32)
+    images, unit = np.zeros((2, 1, 4, 4), np.uint8), np.array([10.0, 20.0])
+    attributes = {"pose": np.array([1, 0]), "smile": np.array([0, 0])}
+    return Annotations(
+        images, points, np.ones((2, 2), bool), ("a", "b"), attributes, unit=unit, pixel=np.array([2.0, 0.5])
+    )
+
+
+def test_nme_by_hand():
+    a = some_faces()
+    shifted = a.points + np.array([3, 4])
+    found = Predictions(shifted, np.array([[1, 1], [1, 0]]), {"read otherwise": a.points + np.array([0, 1])})
+    values = evaluate.per_image(found, a, ["pose", "smile"])
+    assert values["error_px"].tolist() == [5, 5]
+    assert values["nme_percent"].tolist() == [50, 25] and values["failures_percent"].tolist() == [100, 100]
+    assert values["nme_percent read otherwise"].tolist() == [10, 5]
+    assert values["accuracy_percent"].tolist() == [100, 0]
+    assert values["accuracy_percent of smile"].tolist() == [0, 100]
+    assert metrics.failures(np.array([9.9, 10.1, np.nan])).tolist()[:2] == [0, 100]
+
+
+def test_points_a_pixel_of_the_photo_lower_by_hand():
+    a = some_faces()
+    assert compute.displaced(a.points, a, 1.0) == pytest.approx([100 * 2 * 2**0.5 / 10, 100 * 0.5 * 2**0.5 / 20])
+    assert compute.displaced(a.points - 2, a, 1.0)[0] == pytest.approx(0)
+
+
+def test_five_of_68_points_by_hand():
+    xy = np.zeros((1, 68, 2))
+    xy[0, 36:42, 0], xy[0, 42:48, 1] = range(6), 7
+    xy[0, 30], xy[0, 48], xy[0, 54] = (1, 2), (3, 4), (5, 6)
+    listing = replace(afw.five(archive_of(xy)), files=("x",))
+    assert listing.points.tolist() == [[[2.5, 0], [0, 7], [1, 2], [3, 4], [5, 6]]]
+
+
+def archive_of(points: np.ndarray):
+    from landmarklib.types import Listing
+
+    n = len(points)
+    return Listing(("x",) * n, points, np.ones(points.shape[:2], bool), tuple(map(str, range(n))))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"fractions": [0.001]}, "fractions: 0.001 labels none of"),
+        ({"methods": ["Seq-MT (L)"]}, "unknown method 'Seq-MT .L.'; known: RCN .L., RCN.*"),
+        ({"data": "open"}, "there is no open data for mtfl here; there is paper .mtfl., stand-in .stand-in-mtfl."),
+        ({"budget": "huge"}, "unknown budget 'huge'; known: smoke, cpu, full, paper"),
+    ],
+)
+def test_what_is_asked_in_vain_is_refused_with_what_is_possible(archives, tmp_path, given, message):
+    with pytest.raises(UserError, match=message):
+        run.ensure("mtfl", **{"fractions": [0.5], "seeds": [0], "budget": "smoke", "results": tmp_path, **given})
+    assert not any(tmp_path.iterdir())
+
+
+def test_predictions_of_a_wide_network_are_those_of_its_method(archives):
+    e = experiment()
+    options = compute.complete_options(e)
+    module = rcn.build(datasets.get("mtfl"), e.size, options, torch.Generator().manual_seed(0)).eval()
+    test = datasets.split("mtfl", "test", e.size)
+    found = evaluate.predict(module, rcn, test.images, options, torch.device("cpu"), batch=7)
+    expected = rcn.predict(module, torch.from_numpy(np.array(test.images)).float() / 255, options)
+    assert np.allclose(found.points, coords.to_pixels(expected.points, (e.size,) * 2).detach(), atol=1e-3)
+    assert found.classes.shape == (20, 1) and found.others == {}
+
+
+def test_records_that_are_none_are_passed_over(tmp_path):
+    (tmp_path / "mtfl").mkdir()
+    (tmp_path / "mtfl" / "a.json").write_text("{")
+    (tmp_path / "mtfl" / "b.json").write_text('{"experiment": {"row": 1}}')
+    assert not list(record.experiments(tmp_path, "mtfl"))
