@@ -119,6 +119,10 @@ def judge(
     values = evaluate.per_image(predictions, test, seen, assignment)
     for shift in {dataset.displaced.get("test", 0.0)} - {0.0}:
         values[f"nme_percent of points less {shift:g} px"] = displaced(predictions.points, test, shift)
+    for name, (attribute, of_part) in dataset.subsets.items():
+        inside = np.isin(test.attributes[attribute], of_part)
+        if inside.any():
+            values[f"nme_percent on {name}"] = np.where(inside, values["nme_percent"], np.nan)
     for name in e.tests:
         other = datasets.split(name, "test", e.size)
         found = replace(evaluate.predict(r.module, method, other.images, options, where), classes=None)
@@ -165,7 +169,9 @@ def pack_key(experiment: Experiment) -> tuple:
 def network(experiment: Experiment) -> tuple:
     """What decides how fast a network is: data set, method, image side, and the options that set its shape."""
     options = complete_options(experiment)
-    shape = tuple((name, options[name]) for name in ("kernel", "depth", "width", "cells") if name in options)
+    shape = tuple(
+        (name, options[name]) for name in ("kernel", "depth", "width", "out_kernel", "cells") if name in options
+    )
     shape += tuple((name, tuple(options[name])) for name in ("widths", "attributes") if name in options)
     return experiment.dataset, experiment.method, experiment.size, shape
 
@@ -245,7 +251,8 @@ def first(annotations: Annotations, n: int) -> Annotations:
     a = annotations
     unit, pixel = (None if v is None else v[:n] for v in (a.unit, a.pixel))
     parts = {"images": a.images[:n], "points": a.points[:n], "visible": a.visible[:n], "ids": a.ids[:n]}
-    return replace(a, **parts, attributes=attributes, unit=unit, pixel=pixel)
+    units = {name: value[:n] for name, value in a.units.items()}
+    return replace(a, **parts, attributes=attributes, unit=unit, pixel=pixel, units=units)
 
 
 def summary(values: np.ndarray) -> dict[str, float]:

@@ -37,7 +37,7 @@ def predict(
         part = torch.from_numpy(np.array(images[start : start + batch])).to(device).float() / 255
         prediction = method.predict(module, part, options)
         points.append(coords.to_pixels(prediction.points, size).cpu())
-        if prediction.logits is not None:
+        if prediction.logits:
             classes.append(torch.stack([logits.argmax(-1) for logits in prediction.logits], -1).cpu())
         for name, read in prediction.others.items():
             others.setdefault(name, []).append(coords.to_pixels(read, size).cpu())
@@ -78,6 +78,9 @@ def per_image(
     if a.unit is not None:
         values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.unit)
         values["failures_percent"] = metrics.failures(values["nme_percent"])
+        for name, unit in a.units.items():
+            values[f"nme_percent by {name}"] = 100 * metrics.point_error(points, a.points, a.visible, unit)
+            values[f"pck_percent at 0.1 of {name}"] = 100 * metrics.correct(points, a.points, a.visible, unit)
         for name, read in predictions.others.items():
             values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.unit)
     if predictions.classes is not None:

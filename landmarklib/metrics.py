@@ -9,9 +9,11 @@ LOWER_IS_BETTER = {
     "error_px": True,
     "nme_percent": True,
     "failures_percent": True,
+    "pck_percent": False,
     "accuracy_percent": False,
     "own_percent": False,
 }
+PCK_SHARE = 0.1  # of the unit, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
 
 
@@ -44,6 +46,19 @@ def point_error(
     count = visible.sum(-1)
     total = np.where(visible, distance, 0).sum(-1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan) / unit
+
+
+def correct(
+    predicted: Float[np.ndarray, "N K 2"],
+    target: Float[np.ndarray, "N K 2"],
+    visible: Bool[np.ndarray, "N K"],
+    unit: Float[np.ndarray, " N"],
+    share: float = PCK_SHARE,
+) -> Float[np.ndarray, " N"]:
+    """Share of the visible points of each image that lie within that share of its unit (PCK); NaN where nothing is visible."""
+    near = (np.linalg.norm(predicted - target, axis=-1) <= share * unit[:, None]) & visible
+    count = visible.sum(-1)
+    return np.where(count > 0, near.sum(-1) / np.maximum(count, 1), np.nan)
 
 
 def best_assignment(predicted: Float[np.ndarray, "N K 2"], target: Float[np.ndarray, "N K 2"]) -> list[int]:

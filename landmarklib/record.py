@@ -34,6 +34,7 @@ PACKAGE = Path(__file__).parent
 DESCRIBE = {
     f"landmarklib{part}" for part in ("", ".types", ".experiment", ".record", ".tables", ".datasets", ".methods")
 }
+DRAW = "landmarklib.standins"  # pictures, whose fingerprint a record has
 STATUSES = ("done", "failed")
 
 
@@ -224,12 +225,13 @@ def code_digest(method: str, dataset: str) -> str:
 
 def _closure(method: str, dataset: str) -> dict[str, ast.AST]:
     """Module -> syntax tree of all that a run of this method on this data set imports and that may change a number."""
-    waiting = ["landmarklib.compute", f"landmarklib.methods.{method}", f"landmarklib.datasets.{dataset}"]
+    read_by = dataset.removeprefix("stand-in-").removeprefix("part-of-")
+    waiting = ["landmarklib.compute", f"landmarklib.methods.{method}", f"landmarklib.datasets.{read_by}"]
     trees: dict[str, ast.AST] = {}
     while waiting:
         name = waiting.pop()
         path = _source(name)
-        if name in trees or name in DESCRIBE or path is None:
+        if name in trees or name in DESCRIBE or name.startswith(DRAW) or path is None:
             continue
         trees[name] = ast.parse(path.read_text(encoding="utf-8"))
         waiting += [module for module in imported(trees[name]) if module.startswith("landmarklib")]

@@ -20,6 +20,7 @@ LABELS = {
     "error_px": "landmark error [px]",
     "nme_percent": "NME [%]",
     "failures_percent": "images with an NME over 10% [%]",
+    "pck_percent": "correct points [%]",
     "accuracy_percent": "class accuracy [%]",
     "own_percent": "points nearer to their own shape [%]",
 }

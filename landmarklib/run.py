@@ -86,19 +86,32 @@ def ensure(
 def on(table: tables.Table, data: str = "auto", results: str | Path | None = None) -> tables.Table:
     """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier.
 
-    Where records of the paper's data are in the results folder, auto and paper take those, whether the data are here or not: reading asks for no data.
+    Where there are records on the paper's set, on a part of it or on an open one, auto takes the first of those, whether the data are here or not, unless a better one
+    is here: reading asks for no data.
     """
-    if data in ("auto", "paper") and any(
-        map(table.makes, record.experiments(record.results_folder(results), table.name))
-    ):
+    known = {
+        "paper": [table.dataset],
+        "open": [tiers.PART + table.dataset, *filter(None, [table.open])],
+        "stand-in": [tiers.STAND_IN + table.dataset],
+    }
+    computed = {e.dataset for e in record.experiments(record.results_folder(results), table.name)}
+    names = [name for tier, of_tier in known.items() if data in ("auto", tier) for name in of_tier]
+    recorded = [name for name in names if name in computed]
+    if recorded[:1] == [table.dataset]:
+        return table  # nothing is better
+    try:
+        alternative = datasets.get(table.open) if table.open else None
+        name = tiers.choose(datasets.get(table.dataset), alternative, data).name
+    except UserError:
+        if not recorded:
+            raise
+        name = recorded[0]
+    if recorded and names.index(recorded[0]) < names.index(name):
+        name = recorded[0]
+    if name == table.dataset:
         return table
-    alternative = datasets.get(table.open) if table.open else None
-    chosen = tiers.choose(datasets.get(table.dataset), alternative, data)
-    tests = table.tests
-    if chosen.name != table.dataset:
-        same = "stand-in" if chosen.tier == "stand-in" else "auto"
-        tests = tuple(tiers.choose(datasets.get(name), None, same).name for name in tests)
-    return replace(table, dataset=chosen.name, tests=tests)
+    prefix = tiers.STAND_IN if name.startswith(tiers.STAND_IN) else ""
+    return replace(table, dataset=name, tests=tuple(prefix + test for test in table.tests))
 
 
 def fill(
@@ -253,7 +266,8 @@ def estimate_seconds(experiment: Experiment, folder: Path, device: str) -> float
     _, rate = compute.measured_form(*network, device, compute.pack_size(*network, device))
     n_test = experiment.test_images or datasets.get(experiment.dataset).counts["test"]
     done = checkpoint.step(folder, experiment, device)
-    evaluated = (1 - done / experiment.steps) * experiment.n_evaluations * experiment.evaluation_images
+    each = experiment.evaluation_images or datasets.get(experiment.dataset).counts["val"]
+    evaluated = (1 - done / experiment.steps) * experiment.n_evaluations * each
     return (experiment.passes_after(done) + (evaluated + 2 * n_test) / 3) / rate
 
 
@@ -276,7 +290,7 @@ def check_labels(experiments: list[Experiment]) -> None:
         n = e.train_images or datasets.get(e.dataset).counts["train"]
         if e.fraction and round(e.fraction * n) == 0:
             raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
-        if e.weights.get("elt") and round(e.fraction * n) == n:
+        if e.weights.get("elt") and not e.options.get("elt_on_all") and round(e.fraction * n) == n:
             raise UserError(
                 f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
             )

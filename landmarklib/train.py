@@ -62,7 +62,8 @@ def annotated(
     points = margin * coords.to_norm(torch.from_numpy(annotations.points).float(), (width, height))
     visible = torch.from_numpy(annotations.visible) & mask[:, None]
     points = points.where(visible[..., None], torch.nan)
-    classes = torch.from_numpy(np.stack([annotations.attributes[name] for name in attributes], -1))
+    classes = np.stack([np.zeros(n, np.int64), *(annotations.attributes[name] for name in attributes)], -1)[:, 1:]
+    classes = torch.from_numpy(classes)
     return Data(images, *(part.to(images.device) for part in (points, visible, mask, classes)))
 
 

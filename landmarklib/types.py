@@ -31,7 +31,8 @@ class Annotations:
 
     images: uint8, N x C x H x W. points: N x K x 2, xy in pixels of that image, pixel centres at integers;
     NaN where unknown. visible: N x K. ids: N different strings. attributes: name -> N values. unit: the length that an image's errors are
-    divided by, in pixels of that image; none where errors are in pixels. pixel: the side of a pixel of the photo that it was cut from, in its own.
+    divided by, in pixels of that image; none where errors are in pixels. units: other such lengths in use, by name. pixel: the
+    side of a pixel of the photo that it was cut from, in its own.
     """
 
     images: UInt8[np.ndarray, "N C H W"]
@@ -41,6 +42,7 @@ class Annotations:
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     unit: Float[np.ndarray, " N"] | None = None
     pixel: Float[np.ndarray, " N"] | None = None
+    units: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,11 +79,13 @@ class Listing:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a square is cut from a photo. around: points or box; enlarge: its side, as a multiple of the longer side of those; grey: one channel."""
+    """How a square is cut from a photo. around: points or box; enlarge: its side, as a multiple of the longer side of those; grey: one channel. groups: of
+    landmarks, whose centres are the points that count here; none for all points that are visible."""
 
     around: str = "points"
     enlarge: float = 1.5
     grey: bool = True
+    groups: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from landmarklib import compute, record, tables
+from landmarklib import book, compute, record, tables
 from landmarklib.__main__ import main
 from landmarklib.nets import plain
 from landmarklib.words import RUN_PARAMETERS
 
 ROOT = Path(__file__).parent.parent
 ROW = "Seq-MT (L)"
+KNOWN = f"known: {', '.join(tables.names())}"
 COMMANDS = {
     "list": ["--json"],
     "run": ["table", "name=value", *RUN_PARAMETERS],
@@ -76,9 +77,9 @@ def printed(capsys, *words: str) -> str:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "block"], ["unknown table 'block'", "known: blocks, quickstart, shapes"]),
-        (["table", "block"], ["unknown table 'block'", "known: blocks, quickstart, shapes"]),
-        (["claims", "block"], ["unknown table 'block'", "known: blocks, quickstart, shapes"]),
+        (["run", "block"], ["unknown table 'block'", KNOWN]),
+        (["table", "block"], ["unknown table 'block'", KNOWN]),
+        (["claims", "block"], ["unknown table 'block'", KNOWN]),
         (["run", "blocks", "epochs=3"], ["unknown parameter 'epochs=3'", *RUN_PARAMETERS]),
         (["run", "blocks", "--epochs", "3"], ["unknown parameter '--epochs=3'", *RUN_PARAMETERS]),
         (["run", "blocks", "smoke"], ["unknown parameter 'smoke'", "name=value", *RUN_PARAMETERS]),
@@ -107,7 +108,7 @@ def printed(capsys, *words: str) -> str:
         (["table", "blocks", "seeds=0"], ["unrecognized arguments: seeds=0", "--help"]),
         (["train", "blocks"], ["invalid choice: 'train'", "'list'", "'run'", "'status'"]),
         ([], ["COMMAND", "--help"]),
-        (["notebook", "block"], ["unknown notebook 'block'", "known: blocks, quickstart, shapes"]),
+        (["notebook", "block"], ["unknown notebook 'block'", f"known: {', '.join(book.names())}"]),
         (["notebook", "blocks", "epochs=3"], ["unknown parameter 'epochs=3'", "fractions, seeds, budget"]),
         (["notebook", "blocks", "seeds=0", "seeds=1"], ["seeds is given twice"]),
         (["notebook", "blocks", "workers=two"], ["workers: 'two' is not a whole number"]),
@@ -290,4 +291,4 @@ def test_a_mistake_ends_the_process_with_status_2_and_no_traceback():
     command = [sys.executable, "-m", "landmarklib", "run", "block"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "landmarklib: unknown table 'block'; known: blocks, quickstart, shapes\n"
+    assert done.stderr == f"landmarklib: unknown table 'block'; {KNOWN}\n"

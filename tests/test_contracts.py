@@ -312,7 +312,7 @@ def test_every_experiment_can_take_its_steps(name):
     for e in experiments_of(tables.get(name)):
         terms = methods.get(e.method).TERMS
         assert any(weight and not e.starts.get(term) for term, weight in e.weights.items())
-        assert (e.fraction < 1 and e.batch_unlabelled) or "elt" not in e.weights
+        assert (e.fraction < 1 and e.batch_unlabelled) or "elt" not in e.weights or e.options["elt_on_all"]
         assert e.fraction > 0 or all(terms[term] for term in e.weights)
         assert e.batch or all(terms[term] for term in e.weights)
         n_train = e.train_images or datasets.get(e.dataset).counts["train"]

@@ -257,6 +257,21 @@ def test_common_net_starts_with_points_near_the_centre():
 
 
 @pytest.mark.parametrize("size", [60, 32, 30])
+def test_a_wide_last_layer_is_one_more_convolution_without_relu(size):
+    net = honari.Localizer(5, 2, 4, 3, seeded(), out_kernel=3, standard=True)
+    images = torch.rand(2, 1, size, size, generator=seeded(1))
+    x = plain.standardised(images)
+    for stack, last in ((net.stack, False), (net.out_stack, True)):
+        for weight, bias in zip(stack.weights, stack.biases, strict=True):
+            x = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+            x = x if last else F.relu(x)
+    maps = net(images)
+    assert torch.allclose(maps, x, atol=1e-5) and maps.min() < 0
+    assert not hasattr(net, "mix")
+    assert honari.Localizer(5, 2, 4, 3, seeded(), final_relu=True, out_kernel=3)(images).min() == 0
+
+
+@pytest.mark.parametrize("size", [60, 32, 30])
 def test_map_classifier_gives_class_logits(size):
     net = honari.MapClassifier(size, 5, 4, 5, [15, 2], 0.25, seeded())
     logits = net.eval()(torch.rand(2, 5, size, size, generator=seeded(1)))

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from landmarklib import compute, coords, datasets, evaluate, metrics, record, run, tables, train, warps
-from landmarklib.datasets import afw, archive, mtfl
+from landmarklib.datasets import afw, archive, crops, lengths, mtfl, w300
 from landmarklib.evaluate import Predictions
 from landmarklib.methods import rcn
-from landmarklib.types import Annotations, DataMissing, UserError
+from landmarklib.types import Annotations, DataMissing, Listing, Recipe, UserError
 
 COUNTS = {"train": 54, "val": 6, "test": 20}
 
@@ -153,8 +153,6 @@ def test_five_of_68_points_by_hand():
 
 
 def archive_of(points: np.ndarray):
-    from landmarklib.types import Listing
-
     n = len(points)
     return Listing(("x",) * n, points, np.ones(points.shape[:2], bool), tuple(map(str, range(n))))
 
@@ -190,3 +188,63 @@ def test_records_that_are_none_are_passed_over(tmp_path):
     (tmp_path / "mtfl" / "a.json").write_text("{")
     (tmp_path / "mtfl" / "b.json").write_text('{"experiment": {"row": 1}}')
     assert not list(record.experiments(tmp_path, "mtfl"))
+
+
+def test_a_square_around_the_centres_of_groups_by_hand():
+    xy = np.zeros((1, 4, 2))
+    xy[0] = [[8, 20], [12, 20], [30, 20], [20, 40]]  # the first two are one group, with its centre at 10
+    listing = archive_of(xy)
+    square = crops.squares(listing, Recipe(enlarge=2.0, groups=((0, 1), (2,), (3,))))
+    assert square.tolist() == [[20.5 - 20, 30.5 - 20, 40]]  # 20 wide and high, from 10.5 to 30.5 and from 20.5 to 40.5
+
+
+def test_the_root_of_the_box_of_the_points_by_hand():
+    assert lengths.points_root(archive_of(np.array([[[0.0, 0], [4, 1], [2, 9]]]))).tolist() == [6]
+
+
+def test_correct_points_by_hand():
+    target, visible = np.zeros((2, 3, 2)), np.array([[True, True, True], [True, False, False]])
+    predicted = target + np.array([[[0, 1], [0, 0.9], [3, 4]], [[0, 2.1], [0, 0], [0, 0]]])
+    found = metrics.correct(predicted, target, visible, np.array([10.0, 20.0]))
+    assert found.tolist() == pytest.approx([2 / 3, 0])
+    assert np.isnan(metrics.correct(predicted[:1], target[:1], visible[:1] & False, np.ones(1)))
+
+
+def test_other_units_and_readings_stand_beside_the_main_one():
+    a = replace(some_faces(), units={"the box": np.array([20.0, 50.0])})
+    values = evaluate.per_image(Predictions(a.points + np.array([3, 4]), None), a, [])
+    assert values["nme_percent by the box"].tolist() == [25, 10]
+    assert values["pck_percent at 0.1 of the box"].tolist() == [0, 100]
+
+
+def test_300w_runs_on_a_part_of_it_and_says_so(tmp_path, monkeypatch):
+    counts = {"train": 60, "val": 8, "test": 30}
+    monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
+    monkeypatch.setattr(w300, "DATASET", replace(w300.DATASET, counts={**counts, "train": 90}, ids={}))
+    (tmp_path / "w300").mkdir()
+    w300.imitate(tmp_path / "w300", counts)
+    runs = run.ensure("w300", [1.0], [0], budget="smoke", workers=1, results=tmp_path / "r")
+    assert (runs.status == "done").all() and (runs.tier == "open").all()
+    values = runs.set_index("row")
+    assert values["nme_percent on Common"].notna().all() and values["nme_percent on IBUG"].notna().all()
+    parts = values[["nme_percent on Common", "nme_percent on IBUG"]]
+    assert (parts.min(axis=1) <= values.nme_percent).all() and (values.nme_percent <= parts.max(axis=1)).all()
+    assert values["nme_percent read by soft-argmax"].notna().tolist() == [True, False, False, False, False]
+    assert "accuracy_percent" not in runs
+    # the two corners of the eyes are further apart than their middles, so their measure is smaller
+    assert (values["nme_percent by the outer eye corners"] < values.nme_percent).all()
+    # records of a part are read where nothing is
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
+    table = run.on(tables.get("w300"), results=tmp_path / "r")
+    assert table.dataset == "part-of-w300" and all(map(table.makes, record.experiments(tmp_path / "r", "w300")))
+    assert run.on(tables.get("w300"), "open", tmp_path / "r").dataset == "part-of-w300"
+    with pytest.raises(DataMissing, match="w300: not on this machine"):
+        run.on(tables.get("w300"), "paper", tmp_path / "r")
+
+
+def test_a_budget_sets_what_a_method_can_afford():
+    table = tables.get("w300")
+    small, full = (table.experiments([0.05], [0], ["Seq-MT (L)"], budget)[0] for budget in ("cpu", "paper"))
+    assert (small.size, small.options["width"], full.size, full.options["width"]) == (32, 16, 64, 32)
+    assert small.rate == 0.001 and table.experiments([0.05], [0], ["RCN (L)"], "cpu")[0].rate == 0.003

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from landmarklib import datasets, methods
 from landmarklib.methods import rcn
-from landmarklib.nets.plain import Form, set_form
-from landmarklib.nets.rcn import Recombinator, sides_of, standardised
+from landmarklib.nets.plain import Form, set_form, standardised
+from landmarklib.nets.rcn import Recombinator, sides_of
 from landmarklib.noise import Noise
 from landmarklib.types import Batch, UserError
 

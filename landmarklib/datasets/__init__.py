@@ -56,6 +56,9 @@ class Dataset:
     # (folder, counts, seed): writes stand-ins in that layout and gives what `read` must find
     imitate: Callable[..., Mapping[str, Listing]] | None = None
     length: Callable[[Listing], np.ndarray] | None = None  # that unit in pixels of each photo; none where it is a pixel
+    lengths: Mapping[str, Callable[[Listing], np.ndarray]] = field(default_factory=dict)  # others in use, by name
+    # name of a part of the test images -> attribute and its values
+    subsets: Mapping[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     # split -> hash of its ids in the whole archive (`labels.ids_hash`), so that it cannot move
     ids: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""  # of that layout, below a data root

@@ -44,6 +44,7 @@ def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None
     start = sum(len(splits[s]) for s in list(splits)[: list(splits).index(split)])
     listing = splits[split]
     points = to_crop(listing.points, cuts[split], size)
+    scale = size / cuts[split][:, 2]
     inside = ((points >= -0.5) & (points <= size - 0.5)).all(-1)
     return Annotations(
         pixels[start : start + len(listing)],
@@ -51,8 +52,9 @@ def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None
         listing.visible & inside,
         listing.ids,
         listing.attributes,
-        None if dataset.length is None else dataset.length(listing) * size / cuts[split][:, 2],
-        size / cuts[split][:, 2],
+        None if dataset.length is None else dataset.length(listing) * scale,
+        scale,
+        {name: length(listing) * scale for name, length in dataset.lengths.items()},
     )
 
 
@@ -64,6 +66,9 @@ def squares(listing: Listing, recipe: Recipe) -> Float[np.ndarray, "N 3"]:
         low, high = listing.boxes[:, :2], listing.boxes[:, 2:]
     elif not listing.points.shape[1]:
         raise UserError("recipe: there are no points to cut around")
+    elif recipe.groups:
+        points = np.stack([listing.points[:, group].mean(1) for group in recipe.groups], 1) + 0.5
+        low, high = points.min(1), points.max(1)
     else:
         points = np.where(listing.visible[..., None], listing.points, np.nan) + 0.5
         none = ~listing.visible.any(1)

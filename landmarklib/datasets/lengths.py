@@ -41,6 +41,11 @@ def points_side(listing: Listing) -> Float[np.ndarray, " N"]:
     return side
 
 
+def points_root(listing: Listing) -> Float[np.ndarray, " N"]:
+    """The square root of the area of the upright box around all points."""
+    return np.sqrt(np.prod(np.ptp(listing.points, axis=1), -1))
+
+
 def given(attribute: str) -> Length:
     """What an attribute of that name holds."""
     return lambda listing: np.asarray(listing.attributes[attribute], float)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.types import Listing, Recipe, UserError
 
 TRAINING = ("afw", "helen/trainset", "lfpw/trainset")
 TEST = ("helen/testset", "lfpw/testset", "ibug")
@@ -153,6 +153,13 @@ DATASET = Dataset(
     size=80,
     unit="% of the distance of the eye centres",
     length=lengths.between((36, 39), (42, 45)),
+    lengths={
+        "the outer eye corners": lengths.between(36, 45),
+        "the root of the points' box": lengths.points_root,
+        "the longer side of the points' box": lengths.points_side,
+    },
+    subsets={"Common": ("part", (3, 4)), "IBUG": ("part", (5,))},
+    recipe=Recipe(enlarge=3.6, groups=(tuple(range(36, 42)), tuple(range(42, 48)), (48,), (54,))),
     tier="paper",
     licence="research only, no commercial products; the photos belong to their sources",
     obtain="Download AFW, HELEN, LFPW and iBUG from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and unpack them as `afw`, `helen`, "
@@ -161,6 +168,8 @@ DATASET = Dataset(
     assumptions=(
         "Validation faces are a tenth of the training faces, 314 of 3,148 as in honari2018, but of whole photos, taken in the order of a hash of the "
         "photos' names; RCN shuffles the faces in the order in which the disc lists them, which nobody can repeat.",
+        "A face is cut out as the square around the middles of its eyes and the corners of its mouth, 3.6 times as wide as they are, black beyond the photo. RCN adds 1.3 times the larger "
+        "of the distances of the eyes and from eyes to mouth on each side of that box, which is about as much, and moves the square into the photo.",
         "A part of the archive is split by the same rule, so its validation faces are a tenth of the faces that are there.",
         "Photos of AFW and HELEN are told by the number before the last _ of the name; every image of LFPW counts as its own photo.",
     ),

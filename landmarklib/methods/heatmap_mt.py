@@ -22,6 +22,8 @@ OPTIONS = {
     "decoder": "softmax",
     "beta": 1.0,
     "final_relu": False,
+    "out_kernel": 1,
+    "standard": False,
     "attributes": ["class"],
     "dropout": 0.25,
     "rotation_degrees": 180.0,
@@ -29,7 +31,7 @@ OPTIONS = {
     "shift": 1 / 6,
     "elt_on_all": False,
 }
-LOCALIZER = ("kernel", "depth", "width", "final_relu")
+LOCALIZER = ("kernel", "depth", "width", "final_relu", "out_kernel", "standard")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
 TERMS = {"landmarks": False, "classes": True, "elt": True}
 

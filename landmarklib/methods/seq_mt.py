@@ -16,6 +16,8 @@ OPTIONS = {
     "width": 8,
     "beta": 10.0,
     "final_relu": False,
+    "out_kernel": 1,
+    "standard": False,
     "centred": False,
     "out_gain": 1.0,
     "attributes": ["class"],
@@ -27,7 +29,7 @@ OPTIONS = {
     "shift": 1 / 6,
     "elt_on_all": False,
 }
-LOCALIZER = ("kernel", "depth", "width", "final_relu", "centred", "out_gain")
+LOCALIZER = ("kernel", "depth", "width", "final_relu", "centred", "out_gain", "out_kernel", "standard")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
 TERMS = {"landmarks": False, "classes": True, "elt": True}
 

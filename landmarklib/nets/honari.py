@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.nets.plain import ConvStack, he_normal, pointwise
+from landmarklib.nets.plain import ConvStack, he_normal, pointwise, standardised
 from landmarklib.noise import Noise
 
 
@@ -59,11 +59,12 @@ def dropout(x: Tensor, probability: float, noise: Noise | None) -> Tensor:
 
 
 class Localizer(nn.Module):
-    """k x k convolutions, one 1 x 1, and a 1 x 1 to one map per landmark (S11, and the trunk of S10).
+    """k x k convolutions, one 1 x 1, and a 1 x 1 to one map per landmark (S11, and the trunk of S10); with an out_kernel, no 1 x 1 but one more convolution of
+    that size to the maps (S12, S13).
 
     The 1 x 1 layers run in float32 whatever the stack's form. final_relu: the tables print a ReLU after the last layer as well; centred:
     images of [0, 1] are taken to [-1, 1], in here so that what a warp brings in from outside an image stays black; out_gain: on the last
-    layer's He-normal weights, so that the first maps are nearly flat.
+    layer's He-normal weights, so that the first maps are nearly flat; standard: each image is standardised by itself.
     """
 
     def __init__(
@@ -76,19 +77,30 @@ class Localizer(nn.Module):
         final_relu: bool = False,
         centred: bool = False,
         out_gain: float = 1.0,
+        out_kernel: int = 1,
+        standard: bool = False,
     ):
         super().__init__()
         self.stack = ConvStack(1, [width] * depth, kernel, generator)
-        self.mix = he_normal((width, width, 1, 1), generator)
-        self.mix_bias = nn.Parameter(torch.zeros(width))
-        self.out = he_normal((n_maps, width, 1, 1), generator)
-        self.out_bias = nn.Parameter(torch.zeros(n_maps))
-        self.final_relu, self.centred = final_relu, centred
+        self.wide = out_kernel > 1
+        if self.wide:
+            self.out_stack = ConvStack(width, [n_maps], out_kernel, generator, final_relu)
+            last = self.out_stack.weights[0]
+        else:
+            self.mix = he_normal((width, width, 1, 1), generator)
+            self.mix_bias = nn.Parameter(torch.zeros(width))
+            self.out = last = he_normal((n_maps, width, 1, 1), generator)
+            self.out_bias = nn.Parameter(torch.zeros(n_maps))
+        self.final_relu, self.centred, self.standard = final_relu, centred, standard
         with torch.no_grad():
-            self.out *= out_gain
+            last *= out_gain
 
     def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K H W"]:
         x = 2 * images - 1 if self.centred else images
+        if self.standard:
+            x = standardised(x)
+        if self.wide:
+            return self.out_stack(self.stack(x))
         x = F.relu(pointwise(self.stack(x), self.mix, self.mix_bias))
         maps = pointwise(x, self.out, self.out_bias)
         return F.relu(maps) if self.final_relu else maps

@@ -36,6 +36,7 @@ class Form(NamedTuple):
         return f"{self.block[0]}x{self.block[1]} {str(self.dtype).removeprefix('torch.')}{layout}"
 
 
+FLAT = 8 / 255  # added to an image's standard deviation: an even image is not blown up
 LITERAL = Form()
 CANDIDATES = {
     "cpu": (
@@ -61,10 +62,13 @@ CANDIDATES = {
 
 
 class ConvStack(nn.Module):
-    """n same-padding convolutions of odd size k, each followed by ReLU: B x C x H x W -> B x widths[-1] x H x W, float32."""
+    """n same-padding convolutions of odd size k, each followed by ReLU, the last one if last_relu: B x C x H x W -> B x widths[-1] x H x W, float32."""
 
-    def __init__(self, channels: int, widths: list[int], kernel: int, generator: torch.Generator):
+    def __init__(
+        self, channels: int, widths: list[int], kernel: int, generator: torch.Generator, last_relu: bool = True
+    ):
         super().__init__()
+        self.last_relu = last_relu
         inputs = [channels, *widths[:-1]]
         self.weights = nn.ParameterList(
             he_normal((w, c, kernel, kernel), generator) for c, w in zip(inputs, widths, strict=True)
@@ -85,11 +89,13 @@ class ConvStack(nn.Module):
             x = x.contiguous(memory_format=torch.channels_last)
         weights = expand_weights(list(self.weights), block, self.form)
         offsets = torch.cat(list(self.biases)).repeat_interleave(block[0] * block[1]).to(self.form.dtype)
-        for weight, offset in zip(weights, offsets.split([len(w) for w in weights]), strict=True):
+        for i, (weight, offset) in enumerate(zip(weights, offsets.split([len(w) for w in weights]), strict=True)):
             if self.form.product:
-                x = F.relu(Product.apply(x, weight.permute(2, 3, 1, 0), offset))
+                x = Product.apply(x, weight.permute(2, 3, 1, 0), offset)
             else:
-                x = F.conv2d(x, weight, offset, padding=padding).relu_()
+                x = F.conv2d(x, weight, offset, padding=padding)
+            if self.last_relu or i < len(weights) - 1:
+                x = x.relu_()
         return depth_to_space(x.movedim(-1, 1) if self.form.product else x, block).float()
 
 
@@ -136,6 +142,13 @@ def pointwise(
     """A 1 x 1 convolution as one matrix product per image: on few channels ten times as fast as `conv2d` on a CPU."""
     product = torch.baddbmm(bias[None, :, None], weight.flatten(1).expand(len(x), -1, -1), x.flatten(2))
     return product.unflatten(2, x.shape[2:])
+
+
+def standardised(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    """Each image less its mean, by its standard deviation."""
+    mean = images.mean((1, 2, 3), keepdim=True)
+    deviation = (images - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
+    return (images - mean) / (deviation + FLAT)
 
 
 def he_normal(shape: tuple[int, ...], generator: torch.Generator) -> nn.Parameter:

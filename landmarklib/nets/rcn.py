@@ -9,10 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.nets.plain import LITERAL, Form, depth_to_space, expand_weights, he_normal, pointwise
+from landmarklib.nets.plain import LITERAL, Form, depth_to_space, expand_weights, he_normal, pointwise, standardised
 
 LEAST_SIDE = 4  # of a level's maps
-FLAT = 8 / 255  # added to an image's standard deviation: an even image is not blown up
 
 
 class Conv(nn.Module):
@@ -93,10 +92,3 @@ def sides_of(size: int, most: int) -> list[int]:
     while len(sides) < most and sides[-1] % 2 == 0 and sides[-1] // 2 >= LEAST_SIDE:
         sides.append(sides[-1] // 2)
     return sides
-
-
-def standardised(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-    """Each image less its mean, by its standard deviation."""
-    mean = images.mean((1, 2, 3), keepdim=True)
-    deviation = (images - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
-    return (images - mean) / (deviation + FLAT)

@@ -82,6 +82,8 @@ class Budget:
     clip: float = 0.0
     beta2: float = 0.999
     jitter: Mapping[str, float] = field(default_factory=dict)
+    # method -> fields that its rows set otherwise, and its `options`: networks are smaller where there is less time
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     note: str = ""
 
 
@@ -162,6 +164,9 @@ class Table:
     def _experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
         values = {**asdict(self.budgets[budget]), **row.training}
         values.pop("note")
+        of_method = dict(values.pop("methods").get(row.method, {}))
+        options = {**row.options, **of_method.pop("options", {})}
+        values |= of_method
         values["size"] = values["size"] or self.size
         values["jitter"] = values["jitter"] or self.jitter
         # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
@@ -172,7 +177,7 @@ class Table:
             row=row.name,
             dataset=self.dataset,
             method=row.method,
-            options=row.options,
+            options=options,
             weights=row.weights,
             starts=row.starts,
             head_rate=row.head_rate,
@@ -214,7 +219,7 @@ def read(path: Path) -> Table:
             _row(path.name, {**r, "options": {**common.get("options", {}), **r.get("options", {})}})
             for r in raw.pop("rows")
         )
-        budgets = {name: _build(f"{path.name}, budget {name}", Budget, b) for name, b in raw.pop("budgets").items()}
+        budgets = {name: _budget(f"{path.name}, budget {name}", b) for name, b in raw.pop("budgets").items()}
         claims = tuple(_claim(path.name, c, rows, raw["fractions"], raw["metrics"]) for c in raw.pop("claims", []))
         for name in ("seeds", "metrics", "protocol"):
             raw[name] = tuple(raw[name])
@@ -225,6 +230,12 @@ def read(path: Path) -> Table:
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path.name}: a value is of the wrong kind: {error}") from None
     return _build(path.name, Table, {**raw, "rows": rows, "budgets": budgets, "claims": claims})
+
+
+def _budget(where: str, raw: dict) -> Budget:
+    for method, changes in raw.get("methods", {}).items():
+        _only(f"{where}, methods.{method}", changes, ["options", *(f.name for f in fields(Budget))])
+    return _build(where, Budget, raw)
 
 
 def _row(where: str, raw: dict) -> Row:
