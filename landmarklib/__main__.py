@@ -80,6 +80,12 @@ def parser() -> Parser:
         action="store_true",
         help="train the quickstart on this machine instead of showing its committed records",
     )
+    sub = add(
+        "overlap", measure_overlap, "How much a data set's attributes and landmarks tell of each other (Table S2)."
+    )
+    sub.add_argument("name")
+    sub.add_argument("--data", default="auto", help="auto, paper, open or stand-in")
+    sub.add_argument("--results", help="folder of the results; by default the project's own")
     data = commands.add_parser("data", help="The data sets on this machine.").add_subparsers(
         metavar="COMMAND", required=True
     )
@@ -121,7 +127,7 @@ def list_tables(arguments: argparse.Namespace) -> None:
     lines = []
     for name in tables.names():
         table = tables.get(name)
-        runs, _ = report.read(table)
+        runs, _ = report.read(report.recorded(table) or table)
         cells, of, done, failed = report.state(table, runs)
         lines.append(
             {"table": name, "title": table.title, "paper": table.paper, "where": table.where, "cells": cells, "of": of}
@@ -208,6 +214,7 @@ def _runs(arguments: argparse.Namespace):
     budget = arguments.budget or table.default_budget
     if budget not in table.budgets:
         raise UserError(f"table {table.name}: unknown budget {budget!r}; known: {', '.join(table.budgets)}")
+    table = report.recorded(table) or table
     return table, report.read(table, budget)[0]
 
 
@@ -215,6 +222,16 @@ def _print(frame, csv: bool) -> None:
     print(frame.to_csv(index=False), end="") if csv else print(
         frame.to_string(index=False, float_format=lambda v: f"{v:.3f}")
     )
+
+
+def measure_overlap(arguments: argparse.Namespace) -> None:
+    """Measure and keep what a data set's attributes and landmarks tell of each other."""
+    from landmarklib import overlap, record
+
+    found = overlap.measure(arguments.name, arguments.data)
+    for attribute, (mean, largest) in found.values.items():
+        print(f"{found.title}, {attribute}: mean {mean:.3f}, largest {largest:.3f}")
+    print(overlap.save(found, record.results_folder(arguments.results)))
 
 
 def import_results(arguments: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import catalogue, claims, figures, record, report, speed, tables
+from landmarklib import catalogue, claims, figures, overlap, record, report, speed, tables
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -178,6 +178,7 @@ def generate(folder: Path) -> None:
     (folder / "status.md").write_text(status_page(), encoding="utf-8")
     (folder / "data.md").write_text(catalogue.overview(), encoding="utf-8")
     catalogue.write(folder.parent / "data", folder)
+    (folder / "overlap.md").write_text(overlap.page(), encoding="utf-8")
     measured = speed.load_all(record.results_folder())
     (folder / "speed.md").write_text(speed.page(measured), encoding="utf-8")
     for b in measured:
@@ -197,12 +198,17 @@ def summary() -> str:
 
 def _summary_line(paper: str, entry: dict) -> list[str]:
     line = [paper, entry["table"], entry["dataset"]]
+    if "page" in entry:
+        return [*line, f'<a href="{entry["page"]}.html">measured</a>', "none stated as inequalities", entry["what"]]
     if "run" not in entry:
         return [*line, "planned", "–", entry["what"]]
     table = tables.get(entry["run"])
+    table = report.recorded(table) or table
     runs, _ = report.read(table)
     cells, of, _, _ = report.state(table, runs)
-    link = f'<a href="tables/{table.name}.html">{"done" if cells == of else "part"}: {cells} of {of} cells</a>'
+    other = ", ".join(sorted({*runs.tier} - {"paper"})) if len(runs) else ""
+    state = f"{'done' if cells == of else 'part'}: {cells} of {of} cells{f', on {other} data' if other else ''}"
+    link = f'<a href="tables/{table.name}.html">{state}</a>'
     runs, _ = report.read(table, table.default_budget)
     verdicts = [v.verdict for v in claims.evaluate(table, runs)]
     counted = [
@@ -247,8 +253,9 @@ def status() -> pd.DataFrame:
     """A line per table and budget: runs, seeds, failures, flags, standing of the records, dates, hours."""
     lines = []
     for name in tables.names():
-        _, records = report.read(tables.get(name))
-        for budget in tables.get(name).budgets:
+        table = tables.get(name)
+        _, records = report.read(report.recorded(table) or table)
+        for budget in table.budgets:
             part = [r for r in records if r.experiment.budget == budget]
             dates = sorted({r.provenance.get("date", "") for r in part})
             lines.append(

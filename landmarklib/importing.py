@@ -45,7 +45,7 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
 def check_of_today(one: record.Record) -> None:
     """Raise UserError unless the record is of a run that its table makes today, by code that computes what today's does."""
     table = tables.get(one.experiment.table)
-    if not table.makes(one.experiment):
+    if not any(variant.makes(one.experiment) for variant in table.variants().values()):
         raise UserError(f"table {table.name} makes this run with other settings today")
     if record.standing(one) == "stale":
         raise UserError(f"computed by other code ({one.provenance.get('code')}) than this library's")

@@ -317,6 +317,13 @@ def read(
     return record.frame(records), records
 
 
+def recorded(table: Table, results: str | Path | None = None) -> Table | None:
+    """The table on the best kind of data that there are records of; None without a record."""
+    folder = record.results_folder(results)
+    variants = table.variants().values()
+    return next((v for v in variants if any(map(v.makes, record.experiments(folder, table.name)))), None)
+
+
 def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:
     """Recompute the errors of every stored prediction with today's data set and metric; one line that says whether they agree.
 

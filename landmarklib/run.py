@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,12 +25,13 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from landmarklib import checkpoint, compute, datasets, record, tables
+from landmarklib import checkpoint, compute, datasets, record, report, tables
 from landmarklib.datasets import tiers
 from landmarklib.experiment import Experiment
 from landmarklib.types import UserError
 
 SAFETY = 1.3  # a run is started only if the deadline leaves this much more than its estimated time
+OPEN = {"part": "open"}  # a part of the paper's set counts as open data
 DEFERRED, BUSY, DONE = "deferred", "busy", "done"
 
 
@@ -89,29 +89,19 @@ def on(table: tables.Table, data: str = "auto", results: str | Path | None = Non
     Where there are records on the paper's set, on a part of it or on an open one, auto takes the first of those, whether the data are here or not, unless a better one
     is here: reading asks for no data.
     """
-    known = {
-        "paper": [table.dataset],
-        "open": [tiers.PART + table.dataset, *filter(None, [table.open])],
-        "stand-in": [tiers.STAND_IN + table.dataset],
-    }
-    computed = {e.dataset for e in record.experiments(record.results_folder(results), table.name)}
-    names = [name for tier, of_tier in known.items() if data in ("auto", tier) for name in of_tier]
-    recorded = [name for name in names if name in computed]
-    if recorded[:1] == [table.dataset]:
-        return table  # nothing is better
+    recorded = report.recorded(table, results)
+    offered = {v.dataset: v for tier, v in table.variants().items() if data in ("auto", tier, OPEN.get(tier))}
+    names, there = list(offered), recorded is not None and recorded.dataset in offered
+    if there and recorded.dataset == names[0]:
+        return recorded  # nothing is better
     try:
         alternative = datasets.get(table.open) if table.open else None
-        name = tiers.choose(datasets.get(table.dataset), alternative, data).name
+        chosen = tiers.choose(datasets.get(table.dataset), alternative, data).name
     except UserError:
-        if not recorded:
+        if not there:
             raise
-        name = recorded[0]
-    if recorded and names.index(recorded[0]) < names.index(name):
-        name = recorded[0]
-    if name == table.dataset:
-        return table
-    prefix = tiers.STAND_IN if name.startswith(tiers.STAND_IN) else ""
-    return replace(table, dataset=name, tests=tuple(prefix + test for test in table.tests))
+        return recorded
+    return recorded if there and names.index(recorded.dataset) < names.index(chosen) else offered[chosen]
 
 
 def fill(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import torch
 
 
+STAND_IN, PART = "stand-in-", "part-of-"  # before a data set's name: generated in its place; what is here of it
+
+
 class UserError(Exception):
     """A mistake of the caller: its message is one line that says what is wrong, where, and what is valid."""
 

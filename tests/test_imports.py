@@ -166,8 +166,8 @@ def test_methods_know_no_data_set_table_or_record(module):
         ("checkpoint", ("record", "experiment", "types")),
         ("importing", ("speed", "tables", "record", "experiment", "types")),
         ("claims", ("tables", "record", "experiment", "types")),
-        ("pack", ("noise", "types")),
-        ("train", ("pack", "evaluate", "heatmaps", "coords", "metrics", "experiment", "types")),
+        ("pack", ("warps", "noise", "types")),
+        ("train", ("pack", "evaluate", "heatmaps", "warps", "coords", "metrics", "experiment", "types")),
         ("evaluate", ("heatmaps", "coords", "metrics", "types")),
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from landmarklib import compute, coords, datasets, evaluate, metrics, record, run, tables, train, warps
+from landmarklib import compute, coords, datasets, evaluate, metrics, record, report, run, tables, train, warps
 from landmarklib.datasets import afw, archive, crops, lengths, mtfl, w300
 from landmarklib.evaluate import Predictions
 from landmarklib.methods import rcn
@@ -237,6 +237,9 @@ def test_300w_runs_on_a_part_of_it_and_says_so(tmp_path, monkeypatch):
     # records of a part are read where nothing is
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
     table = run.on(tables.get("w300"), results=tmp_path / "r")
+    assert report.recorded(tables.get("w300"), tmp_path / "r") == table
+    assert report.recorded(tables.get("w300"), tmp_path / "empty") is None
+    assert report.state(table, report.read(table, "smoke", tmp_path / "r")[0])[0] == 5
     assert table.dataset == "part-of-w300" and all(map(table.makes, record.experiments(tmp_path / "r", "w300")))
     assert run.on(tables.get("w300"), "open", tmp_path / "r").dataset == "part-of-w300"
     with pytest.raises(DataMissing, match="w300: not on this machine"):

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from landmarklib.datasets import archive
-from landmarklib.types import DataMissing, UserError
+from landmarklib.types import PART, STAND_IN, DataMissing, UserError
 
 if TYPE_CHECKING:
     from landmarklib.datasets import Dataset
 
-STAND_IN, PART = "stand-in-", "part-of-"  # before a data set's name
 TIERS = ("auto", "paper", "open", "stand-in")
 FOLDER = "stand-ins"  # below the first data root
 SEED = 0

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from landmarklib.experiment import Experiment
-from landmarklib.types import UserError
+from landmarklib.types import PART, STAND_IN, UserError
 
 SCHEMA = 1  # of the TOML files; a newer one is refused
 FOLDER = Path(__file__).parent
@@ -154,6 +154,17 @@ class Table:
             for fraction in fractions
             if row.has(fraction)
         ]
+
+    def variants(self) -> dict[str, Table]:
+        """The table on every kind of data that it may be run on, by tier, the best first: the paper's, a part of it, an open set, stand-ins."""
+        found = {"paper": self, "part": self._on(PART), "open": None, "stand-in": self._on(STAND_IN)}
+        if self.open:
+            found["open"] = replace(self, dataset=self.open, tests=())
+        return {tier: table for tier, table in found.items() if table}
+
+    def _on(self, prefix: str) -> Table:
+        tests = tuple(prefix + test for test in self.tests) if prefix == STAND_IN else self.tests
+        return replace(self, dataset=prefix + self.dataset, tests=tests)
 
     def makes(self, experiment: Experiment) -> bool:
         """Whether this is a run of the table with today's settings, whatever its fraction and seed."""
