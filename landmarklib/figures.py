@@ -144,6 +144,37 @@ def _validation(r: Record) -> float:
     return min(sign * point["validation"][r.experiment.select] for point in r.curve)
 
 
+def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
+    """How many test images have at most which error (the cumulative error distribution), a panel per labelled fraction and a line per method, mean over seeds.
+
+    Drawn from the 21 quantiles that each record keeps. most: the largest error shown. Returns a Figure.
+    """
+    done = [r for r in records if r.status == "done"]
+    if not done:
+        return _message("No run yet.")
+    plt = pyplot()
+    fractions = sorted({r.experiment.fraction for r in done})
+    size = (WIDTH, 2.8 * len(fractions))
+    figure, axes = plt.subplots(len(fractions), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
+    share = np.linspace(0, 100, len(done[0].quantiles))
+    dashes = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
+    for axis, fraction in zip(axes[:, 0], fractions, strict=True):
+        for i, row in enumerate(table.rows):
+            curves = [r.quantiles for r in _of_row(done, row.name) if r.experiment.fraction == fraction]
+            if curves:
+                below = 100 * report.area(np.mean(curves, 0).tolist(), metrics.FAILURE)
+                label = f"{row.name}: {below:.0f}%"
+                colour, dash = COLOURS[i % len(COLOURS)], dashes[i % len(dashes)]
+                axis.plot(np.mean(curves, 0), share, color=colour, ls=dash, label=label)
+        axis.axvline(metrics.FAILURE, color="0.4", lw=1)
+        axis.set(title=f"{report.percent(fraction)} labelled", ylabel="test images [%]", xlim=(0, most), ylim=(0, 100))
+        legend = axis.legend(fontsize=8, frameon=False, loc="lower right", title=f"area below {metrics.FAILURE:g}%")
+        legend.get_title().set_fontsize(8)
+        axis.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel(report.label(table.metrics[0]).replace(" [", " at most ["))
+    return figure
+
+
 def starts(table: Table, runs: pd.DataFrame):
     """Accuracy against the share of points on their own shape, a mark per start. Returns a Figure."""
     plt = pyplot()

@@ -317,6 +317,15 @@ def read(
     return record.frame(records), records
 
 
+def area(quantiles: Sequence[float], threshold: float) -> float:
+    """Area under the cumulative error distribution up to the threshold, as a share of what no error would have (AUC); from evenly spaced quantiles.
+
+    It is the mean of max(0, 1 - error / threshold) over images.
+    """
+    errors = np.interp(np.linspace(0, 1, 2001), np.linspace(0, 1, len(quantiles)), quantiles)
+    return float(np.trapezoid(np.maximum(0, 1 - errors / threshold), dx=1 / 2000))
+
+
 def recorded(table: Table, results: str | Path | None = None) -> Table | None:
     """The table on the best kind of data that there are records of; None without a record."""
     folder = record.results_folder(results)

@@ -72,3 +72,15 @@ def test_starts_are_drawn_where_every_run_failed():
     assert figures.starts(shapes, runs).axes
     failed = runs[["row", "seed", "fraction", "budget"]].assign(status="failed")
     assert figures.starts(shapes, failed).axes
+
+
+def test_the_error_distribution_of_each_method_and_fraction():
+    figure = figures.distribution(TABLE, RECORDS)
+    fractions = sorted({r.experiment.fraction for r in RECORDS})
+    assert [axis.get_title() for axis in figure.axes] == [f"{100 * f:g}% labelled" for f in fractions]
+    lines = figure.axes[0].get_lines()[: len(ROWS)]
+    (first,) = figures.runs_of(RECORDS, ROWS[:1], fractions[0])
+    assert lines[0].get_xdata().tolist() == list(first.quantiles)
+    assert lines[0].get_ydata()[[0, 10, 20]].tolist() == [0, 50, 100]
+    assert [line.get_label().split(":")[0] for line in lines] == ROWS
+    assert figures.distribution(TABLE, []).texts[0].get_text() == "No run yet."

@@ -358,3 +358,12 @@ def test_records_of_other_settings_than_todays_are_in_no_table(tmp_path):
         runs, records = report.read(BLOCKS, budget, tmp_path)
         assert [r.experiment for r in records] == [today] and len(runs) == 1
     assert report.read(BLOCKS, "paper", tmp_path)[1] == []
+
+
+def test_area_under_the_error_distribution_is_the_mean_of_what_is_left_of_the_threshold():
+    assert report.area([0.0] * 21, 10.0) == pytest.approx(1)
+    assert report.area([10.0] * 21, 10.0) == 0
+    assert report.area(np.linspace(0, 20, 21).tolist(), 10.0) == pytest.approx(0.25, abs=1e-3)
+    errors = np.random.default_rng(0).gamma(4.0, 2.0, 5000)
+    expected = np.maximum(0, 1 - errors / 10).mean()
+    assert report.area(np.quantile(errors, np.linspace(0, 1, 21)).tolist(), 10.0) == pytest.approx(expected, abs=0.01)
