@@ -18,7 +18,7 @@ from landmarklib import datasets, metrics, record
 from landmarklib.datasets import labels
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
-from landmarklib.types import Annotations, UserError
+from landmarklib.types import Annotations, UserError, whole
 
 if TYPE_CHECKING:
     from landmarklib import train
@@ -126,9 +126,8 @@ def judge(
     for name in e.tests:
         other = datasets.split(name, "test", e.size)
         found = replace(evaluate.predict(r.module, method, other.images, options, where), classes=None)
-        called = name.removeprefix("stand-in-").removeprefix("part-of-")
         of_other = evaluate.per_image(found, other, ())
-        values |= {f"{metric} on {called}": v for metric, v in of_other.items() if metric == "nme_percent"}
+        values |= {f"{metric} on {whole(name)}": v for metric, v in of_other.items() if metric == "nme_percent"}
     classes, error = None if predictions.classes is None else predictions.classes[:, 0], values["error_px"]
     main = "nme_percent" if test.unit is not None else "error_px"
     points = predictions.points if assignment is None else predictions.points[:, assignment]
@@ -226,7 +225,10 @@ def complete_options(experiment: Experiment) -> dict:
     ):
         if unknown := set(given) - set(known):
             raise UserError(f"{experiment.method}: unknown {kind} {sorted(unknown)[0]!r}; known: {', '.join(known)}")
-    return {**method.OPTIONS, **experiment.options}
+    complete = {**method.OPTIONS, **experiment.options}
+    if experiment.weights.get("classes") and not complete["attributes"]:
+        raise UserError(f"{experiment.method}: the loss term 'classes' needs attributes; there is none in the options")
+    return complete
 
 
 @cache

@@ -162,7 +162,7 @@ def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
         for i, row in enumerate(table.rows):
             curves = [r.quantiles for r in _of_row(done, row.name) if r.experiment.fraction == fraction]
             if curves:
-                below = 100 * report.area(np.mean(curves, 0).tolist(), metrics.FAILURE)
+                below = 100 * np.mean([report.area(quantiles, metrics.FAILURE) for quantiles in curves])
                 label = f"{row.name}: {below:.0f}%"
                 colour, dash = COLOURS[i % len(COLOURS)], dashes[i % len(dashes)]
                 axis.plot(np.mean(curves, 0), share, color=colour, ls=dash, label=label)

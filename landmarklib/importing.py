@@ -16,7 +16,7 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
     counts the others.
     """
     measured = speed.load_all(source)
-    paths = sorted(path for path in source.glob("*/*.json") if path.parent.name != speed.FOLDER)
+    paths = sorted(path for path in source.glob("*/*.json") if path.parent.name not in (speed.FOLDER, record.OVERLAP))
     if not paths and not measured:
         raise UserError(f"{source}: no records there; expected a folder with TABLE/KEY.json")
     new, here, refused = [], 0, []

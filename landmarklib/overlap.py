@@ -20,10 +20,9 @@ from jaxtyping import Float, Int
 
 from landmarklib import datasets, record, report
 from landmarklib.datasets import crops, tiers
-from landmarklib.types import UserError
+from landmarklib.types import UserError, whole
 
 SCHEMA = 1
-FOLDER = "overlap"  # in the results folder
 LEVELS = 20
 RANDOM = "random"  # an attribute of as many classes as LEVELS, drawn: what chance gives
 
@@ -93,7 +92,7 @@ def measure(name: str, data: str = "auto") -> Overlap:
 
 def save(overlap: Overlap, folder: Path) -> Path:
     """Write its file below the results folder, in one step."""
-    path = folder / FOLDER / f"{overlap.dataset}.json"
+    path = folder / record.OVERLAP / f"{overlap.dataset}.json"
     text = json.dumps(asdict(overlap), indent=1)
     record.write_in_one_step(path, lambda file: file.write(f"{record.compact(text)}\n".encode()))
     return path
@@ -102,7 +101,7 @@ def save(overlap: Overlap, folder: Path) -> Path:
 def load_all(folder: Path) -> list[Overlap]:
     """What has been measured. Raises UserError that names a file that is none of these."""
     found = []
-    for path in sorted((folder / FOLDER).glob("*.json")):
+    for path in sorted((folder / record.OVERLAP).glob("*.json")):
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             values = {name: (float(mean), float(largest)) for name, (mean, largest) in raw.pop("values").items()}
@@ -126,7 +125,7 @@ def beside_paper(measured: Sequence[Overlap]) -> pd.DataFrame:
     lines = []
     papers = {(p["dataset"], p["attribute"]): p for p in published()}
     for overlap in measured:
-        name = overlap.dataset.removeprefix(tiers.STAND_IN).removeprefix(tiers.PART)
+        name = whole(overlap.dataset)
         for attribute, (mean, largest) in overlap.values.items():
             paper = papers.pop((name, attribute), {})
             lines.append(

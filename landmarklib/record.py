@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from landmarklib.experiment import Experiment
-from landmarklib.types import UserError
+from landmarklib.types import UserError, whole
 
 SCHEMA = 1
 PACKAGE = Path(__file__).parent
@@ -36,6 +36,7 @@ DESCRIBE = {
 }
 DRAW = "landmarklib.standins"  # pictures, whose fingerprint a record has
 STATUSES = ("done", "failed")
+OVERLAP = "overlap"  # folder of the results beside those of the tables: mutual information
 
 
 @dataclass(frozen=True)
@@ -225,8 +226,7 @@ def code_digest(method: str, dataset: str) -> str:
 
 def _closure(method: str, dataset: str) -> dict[str, ast.AST]:
     """Module -> syntax tree of all that a run of this method on this data set imports and that may change a number."""
-    read_by = dataset.removeprefix("stand-in-").removeprefix("part-of-")
-    waiting = ["landmarklib.compute", f"landmarklib.methods.{method}", f"landmarklib.datasets.{read_by}"]
+    waiting = ["landmarklib.compute", f"landmarklib.methods.{method}", f"landmarklib.datasets.{whole(dataset)}"]
     trees: dict[str, ast.AST] = {}
     while waiting:
         name = waiting.pop()

@@ -48,7 +48,7 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
     """One line per cell: method, fraction, n_seeds, mean, sd (over seeds), unit, paper, difference, tier, budget, failed, warned.
 
     Cells of the paper's table without a run are there with n_seeds 0, so that nothing is blank by accident. difference is NaN unless the
-    tier is `paper`: numbers on other data are not comparable.
+    tier is `paper` and the budget leaves images and networks as the table has them: other numbers are not comparable.
     """
     metric = metric or table.metrics[0]
     wanted = {(r.name, f): table.paper_value(r.name, f, metric) for r in table.rows for f in r.published}
@@ -70,7 +70,9 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
                     {"method": row.name, "fraction": fraction, "n_seeds": len(values), "mean": values.mean()}
                     | {"sd": values.std(ddof=1), "unit": unit(metric), "paper": paper}
                     | {
-                        "difference": values.mean() - paper if tier == "paper" else float("nan"),
+                        "difference": values.mean() - paper
+                        if tier == "paper" and table.in_full(budget)
+                        else float("nan"),
                         "tier": tier,
                         "budget": budget,
                     }
@@ -323,14 +325,18 @@ def area(quantiles: Sequence[float], threshold: float) -> float:
     It is the mean of max(0, 1 - error / threshold) over images.
     """
     errors = np.interp(np.linspace(0, 1, 2001), np.linspace(0, 1, len(quantiles)), quantiles)
-    return float(np.trapezoid(np.maximum(0, 1 - errors / threshold), dx=1 / 2000))
+    return float(np.maximum(0, 1 - errors / threshold).mean())
 
 
-def recorded(table: Table, results: str | Path | None = None) -> Table | None:
-    """The table on the best kind of data that there are records of; None without a record."""
-    folder = record.results_folder(results)
-    variants = table.variants().values()
-    return next((v for v in variants if any(map(v.makes, record.experiments(folder, table.name)))), None)
+def recorded(table: Table, results: str | Path | None = None, budget: str | None = None) -> Table | None:
+    """The table on the best kind of data that there are records of: at that budget, by default the table's own, else at any. None without a record."""
+    computed = list(record.experiments(record.results_folder(results), table.name))
+    at_budget = [e for e in computed if e.budget == (budget or table.default_budget)]
+    for records in (at_budget, computed):
+        for variant in table.variants().values():
+            if any(map(variant.makes, records)):
+                return variant
+    return None
 
 
 def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:

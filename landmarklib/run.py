@@ -28,7 +28,7 @@ from tqdm import tqdm
 from landmarklib import checkpoint, compute, datasets, record, report, tables
 from landmarklib.datasets import tiers
 from landmarklib.experiment import Experiment
-from landmarklib.types import UserError
+from landmarklib.types import DataMissing, UserError
 
 SAFETY = 1.3  # a run is started only if the deadline leaves this much more than its estimated time
 OPEN = {"part": "open"}  # a part of the paper's set counts as open data
@@ -51,13 +51,14 @@ def ensure(
 ) -> pd.DataFrame:
     """Records of a table as a frame, one line per run; only missing runs are computed. None takes the table's own values.
 
-    data: auto takes the paper's data set where it is here, else an open one, else a stand-in; paper, open or stand-in take just that.
+    data: auto takes the paper's data set where it is here or has records, else a part of it or an open one, else a stand-in; paper, open or stand-in take
+    just that (`on`).
     workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
     deadline: seconds from now; no run starts that would not end in time, so some may stay missing. refresh: compute all anew. A run that was
     stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters and for a deadline too short for any
     missing run, before anything is computed or written.
     """
-    spec = on(tables.get(table), data, results)
+    spec = on(tables.get(table), data, results, budget)
     experiments = spec.experiments(fractions, seeds, methods, budget)
     check_number("workers", workers, int)
     check_number("deadline", 0 if deadline is None else deadline, float)
@@ -72,6 +73,7 @@ def ensure(
     stop = float("inf") if deadline is None else time.time() + deadline
     if missing:
         check_device(device)
+        check_data(missing, [record.load(path) for path in paths if path.exists()])
         check_labels(missing)
         if deadline is not None:
             check_time(missing, folder, device, deadline)
@@ -83,13 +85,15 @@ def ensure(
     return record.frame([record.load(path) for path in paths if path.exists()])
 
 
-def on(table: tables.Table, data: str = "auto", results: str | Path | None = None) -> tables.Table:
+def on(
+    table: tables.Table, data: str = "auto", results: str | Path | None = None, budget: str | None = None
+) -> tables.Table:
     """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier.
 
     Where there are records on the paper's set, on a part of it or on an open one, auto takes the first of those, whether the data are here or not, unless a better one
-    is here: reading asks for no data.
+    is here: reading asks for no data. budget: of those records, by default the table's own.
     """
-    recorded = report.recorded(table, results)
+    recorded = report.recorded(table, results, budget)
     offered = {v.dataset: v for tier, v in table.variants().items() if data in ("auto", tier, OPEN.get(tier))}
     names, there = list(offered), recorded is not None and recorded.dataset in offered
     if there and recorded.dataset == names[0]:
@@ -272,6 +276,25 @@ def check_device(device: str) -> None:
     valid = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())] + ["cuda"] * torch.cuda.is_available()
     if device not in valid:
         raise UserError(f"device: {device!r} is not here; valid: {', '.join(valid)}")
+
+
+def check_data(missing: list[Experiment], there: list[record.Record]) -> None:
+    """Raise DataMissing unless every data set is here, and UserError if it is not the one that the records which are there were made on."""
+    for name in dict.fromkeys(name for e in missing for name in (e.dataset, *e.tests)):
+        if (dataset := datasets.get(name)).read:
+            try:
+                dataset.read(tiers.folder(dataset))
+            except DataMissing as error:
+                raise DataMissing(f"{error} Or run on generated pictures with data=stand-in.") from None
+    made_on = {(r.experiment.dataset, r.experiment.size): r for r in there if r.data.get("fingerprint")}
+    for name, size in dict.fromkeys((e.dataset, e.size) for e in missing):
+        if datasets.get(name).read and (name, size) in made_on:
+            found, known = compute.split_fingerprint(name, size), made_on[name, size]
+            if found != known.data["fingerprint"]:
+                raise UserError(
+                    f"results: {known.key} was made on other data of {name} (fingerprint {known.data['fingerprint']}, here {found}); "
+                    "give a results folder of its own"
+                )
 
 
 def check_labels(experiments: list[Experiment]) -> None:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 STAND_IN, PART = "stand-in-", "part-of-"  # before a data set's name: generated in its place; what is here of it
 
 
+def whole(dataset: str) -> str:
+    """The name of the data set that a stand-in stands in for, or that a part is of; else the name as it is."""
+    return dataset.removeprefix(STAND_IN).removeprefix(PART)
+
+
 class UserError(Exception):
     """A mistake of the caller: its message is one line that says what is wrong, where, and what is valid."""
 

@@ -21,7 +21,7 @@ from landmarklib import coords
 from landmarklib.noise import Noise
 from landmarklib.types import Batch
 
-MARGIN = 1.6  # how many times as wide as the frame the images are that jittered ones are cut from; a corner stays inside under 10% and 20 degrees
+MARGIN = 1.6  # how many times as wide as the frame the images are that jittered ones are cut from; beyond is black
 NEWTON_STEPS = 10
 START = (
     1.4,
@@ -148,7 +148,7 @@ def warp_images(
 
 
 def look(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batch:
-    """The batch as seen under one random affine map per image: images of that side, cut from larger ones, so that what comes in from outside is real.
+    """The batch as seen under one random affine map per image: images of that side, cut from larger ones, so that what comes in from outside is real as far as those reach.
 
     batch.images: what to cut from, MARGIN times as wide as the frame in which batch.points are. Points that leave the frame do not count.
     """

@@ -43,6 +43,23 @@ def test_records_that_are_not_here_are_taken_home_and_those_that_are_stay(tmp_pa
     assert importing.import_records(source, home) == (0, 3)
 
 
+def test_what_is_no_record_of_a_table_is_left_where_it_is(tmp_path):
+    source = folder_of(tmp_path / "gpu", made(0))
+    (source / record.OVERLAP).mkdir()
+    (source / record.OVERLAP / "mtfl.json").write_text("{}")
+    assert importing.import_records(source, tmp_path / "home") == (1, 0)
+    assert [path.parent.name for path in tmp_path.glob("home/*/*.json")] == ["blocks"]
+
+
+def test_runs_on_a_part_of_the_data_come_home_too(tmp_path):
+    table = tables.get("w300").variants()["part"]
+    (e,) = table.experiments([0.05], [0], ["RCN+ (L)"], "smoke")
+    code = record.code_digest(e.method, e.dataset)
+    values = {"nme_percent": {"mean": 8.0, "low": 7.0, "high": 9.0, "n": 64}}
+    one = record.Record(e, "done", metrics=values, provenance={"code": code, "device": "a GPU"})
+    assert importing.import_records(folder_of(tmp_path / "gpu", one), tmp_path / "home") == (1, 0)
+
+
 def test_a_stale_record_gives_way(tmp_path):
     home = folder_of(tmp_path / "home", made(0, code="0" * 12))
     assert importing.import_records(folder_of(tmp_path / "gpu", made(0)), home) == (1, 0)

@@ -69,6 +69,9 @@ def test_the_real_archive():
     test = splits["test"]
     left, right = test.points[:, 0, 0], test.points[:, 1, 0]
     assert (left >= right).sum() == 4
+    assert (test.attributes["pose"] == 2).mean() == pytest.approx(0.61, abs=0.005)
+    poses = np.concatenate([splits[name].attributes["pose"] for name in ("train", "val")])
+    assert (poses == 2).mean() == pytest.approx(0.74, abs=0.005)
     train = splits["train"]
     assert np.linalg.norm(train.points[:, 0] - train.points[:, 1], axis=-1).min() == pytest.approx(16.5, abs=0.1)
     assert {file.split("/")[0] for file in train.files} == {"lfw_5590", "net_7876"}

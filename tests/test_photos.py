@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from landmarklib import compute, coords, datasets, evaluate, metrics, record, re
 from landmarklib.datasets import afw, archive, crops, lengths, mtfl, w300
 from landmarklib.evaluate import Predictions
 from landmarklib.methods import rcn
+from landmarklib.nets import plain
 from landmarklib.types import Annotations, DataMissing, Listing, Recipe, UserError
 
 COUNTS = {"train": 54, "val": 6, "test": 20}
@@ -251,3 +253,68 @@ def test_a_budget_sets_what_a_method_can_afford():
     small, full = (table.experiments([0.05], [0], ["Seq-MT (L)"], budget)[0] for budget in ("cpu", "paper"))
     assert (small.size, small.options["width"], full.size, full.options["width"]) == (32, 16, 64, 32)
     assert small.rate == 0.001 and table.experiments([0.05], [0], ["RCN (L)"], "cpu")[0].rate == 0.003
+
+
+def test_a_second_test_set_that_is_missing_is_said_before_anything_is_trained(archives, tmp_path, monkeypatch):
+    monkeypatch.setattr(compute, "run", None)
+    root = tmp_path / "data"
+    shutil.copytree(archives / "mtfl", root / "mtfl")
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(root))
+    asked = {"fractions": [0.5], "seeds": [0], "budget": "smoke", "results": tmp_path / "r", "data": "paper"}
+    with pytest.raises(DataMissing, match=r"w300: not on this machine.*Download AFW.*data=stand-in"):
+        run.ensure("mtfl", **asked)
+    shutil.copytree(archives / "w300" / "afw", root / "w300" / "other")
+    with pytest.raises(UserError, match="afw: missing; expected the faces of AFW"):
+        run.ensure("mtfl", **asked)
+    assert not (tmp_path / "r").exists()
+
+
+def test_runs_on_other_data_of_the_same_name_are_not_mixed(archives, tmp_path, monkeypatch):
+    asked = {"fractions": [0.5], "methods": ["RCN+ (L)"], "budget": "smoke", "workers": 1, "results": tmp_path}
+    run.ensure("mtfl", seeds=[0], **asked)
+    (path,) = tmp_path.glob("mtfl/*.json")
+    text = path.read_text()
+    known = json.loads(text)["data"]["fingerprint"]
+    path.write_text(text.replace(known, "0123456789ab"))
+    with pytest.raises(UserError, match=f"made on other data of mtfl .fingerprint 0123456789ab, here {known}."):
+        run.ensure("mtfl", seeds=[0, 1], **asked)
+    path.write_text(text)
+    assert len(run.ensure("mtfl", seeds=[0, 1], **asked)) == 2
+
+
+def test_records_at_the_budget_that_is_read_decide_on_which_data(archives, tmp_path):
+    smoke = run.ensure("mtfl", [0.5], [0], ["RCN+ (L)"], "smoke", workers=1, results=tmp_path)
+    (made,) = record.load_all(tmp_path, "mtfl")
+    stand_in = tables.get("mtfl").variants()["stand-in"]
+    (e,) = stand_in.experiments([0.05], [0], ["RCN+ (L)"], "cpu")
+    record.save(replace(made, experiment=e), tmp_path)
+    assert report.recorded(tables.get("mtfl"), tmp_path) == stand_in
+    assert report.recorded(tables.get("mtfl"), tmp_path, "smoke") == tables.get("mtfl") and len(smoke) == 1
+
+
+def test_packed_runs_on_photos_equal_each_alone(archives):
+    """Jitter, ELT's second look at the photo and every term."""
+    options = {**experiment().options, "dropout": 0.0}
+    weights = {"landmarks": 400.0, "elt": 200.0, "classes": 1.0}
+    changes = {"options": options, "weights": weights, "starts": {}, "images": 48, "rate": 0.0001}
+    for more in ({}, {"options": {**options, "elt_on_all": True}}):
+        pack = [experiment(seed=seed, **{**changes, **more}) for seed in (0, 1)]
+        together = compute.run(pack, form=plain.LITERAL)
+        for e, packed in zip(pack, together, strict=True):
+            (alone,) = compute.run([e], form=plain.LITERAL)
+            assert packed.curve[-1]["loss"] == pytest.approx(alone.curve[-1]["loss"], rel=1e-3)
+            assert packed.passes == alone.passes
+
+
+@pytest.mark.parametrize(
+    ("options", "weights", "words"),
+    [
+        ({"cells": 7}, {}, "cells: 7 is no level's side; there are 20, 10, 5"),
+        ({"attributes": []}, {"classes": 1.0}, "the loss term 'classes' needs attributes"),
+        ({"attributes": ["mood"]}, {}, "mtfl has no classes 'mood'; it has gender, smile, glasses, pose"),
+    ],
+)
+def test_options_that_fit_nothing_are_refused(archives, options, weights, words):
+    e = experiment()
+    with pytest.raises(UserError, match=words):
+        compute.run([replace(e, options={**e.options, **options}, weights={**e.weights, **weights})])

@@ -110,7 +110,9 @@ def test_blocks_makes_one_run_for_each_published_number_and_seed(blocks):
 def test_rows_that_need_unlabelled_images_have_no_cell_where_all_are_labelled(blocks):
     rows = {e.row for e in blocks.experiments(fractions=[1.0], seeds=[0])}
     assert {row.name for row in blocks.rows} - rows == {"Seq-MT (L+ELT)", "Seq-MT (L+ELT+A)"}
-    assert not {e.row for e in blocks.experiments([1.0], [0], ["Seq-MT (L+ELT)"])}
+    assert [e.row for e in blocks.experiments([1.0], [0], ["Seq-MT (L)", "Seq-MT (L+ELT)"])] == ["Seq-MT (L)"]
+    with pytest.raises(UserError, match=r"no cell at 1: Seq-MT \(L\+ELT\) has 0.01, 0.05"):
+        blocks.experiments([1.0], [0], ["Seq-MT (L+ELT)"])
 
 
 def test_a_row_may_set_fields_of_the_budget_otherwise(blocks):
@@ -219,3 +221,50 @@ def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
     assert blocks.makes(e) and blocks.makes(replace(e, fraction=0.37, seed=99))
     for change in ({"rate": 0.1}, {"row": "another"}, {"budget": "huge"}, {"table": "shapes"}, {"clip": 5.0}):
         assert not blocks.makes(replace(e, **change)), change
+
+
+PHOTOS = (tables.FOLDER / "w300.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "methods.rcn.options",
+            "methods.rnc.options",
+            "w300.toml, budget smoke, methods: unknown key 'rnc'; known: rcn, seq_mt",
+        ),
+        ("methods.seq_mt = { size", "methods.seq_mt = { side", "budget smoke, methods.seq_mt: unknown key 'side'"),
+        ("methods.seq_mt = { size = 16", "methods.seq_mt = { note = ''", "methods.seq_mt: unknown key 'note'"),
+        (
+            "jitter = { rotation_degrees",
+            "jitter = { rotation",
+            "jitter: rotation, scale, shift; expected rotation_degrees, scale",
+        ),
+        ("shift = 0.2 }\nfractions", "shift = 0.0 }\nfractions", "jitter: shift 0; it must be positive"),
+        ('"nme_percent on IBUG" = { "1"', '"nme on IBUG" = { "1"', "published_also: unknown key 'nme on IBUG'"),
+        ('note = "Table 5 alone"', "fractions = [0.9]", "row RCN .L.: fraction 0.9 is not one of the table's"),
+        (
+            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
+            "metrics = ['x'] },\n    { lower = [\"RCN+ (L+ELT)",
+            "claim H16: unknown metric 'x'",
+        ),
+    ],
+)
+def test_a_mistake_in_a_table_is_named(tmp_path, old, new, words):
+    assert old in PHOTOS
+    path = tmp_path / "w300.toml"
+    path.write_text(PHOTOS.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(UserError, match=words):
+        tables.read(path)
+
+
+def test_a_cell_that_no_row_has_is_refused_with_those_there_are():
+    with pytest.raises(UserError, match=r"fractions: no cell at 0.3: RCN .L. has 1$"):
+        tables.get("mtfl").experiments([0.3], [0], ["RCN (L)"])
+
+
+def test_a_budget_is_in_full_where_images_and_networks_are_the_tables():
+    assert [name for name in tables.get("mtfl").budgets if tables.get("mtfl").in_full(name)] == ["full", "paper"]
+    assert tables.get("blocks").in_full("cpu") and not tables.get("blocks").in_full("smoke")
+    assert not tables.get("w300").in_full("cpu")

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from landmarklib.datasets import mtfl, w300
-from landmarklib.types import Listing
+from landmarklib.types import Listing, UserError
 
 FOLDER = "afw"  # of 300-W
 
 
 def read(folder: Path) -> dict[str, Listing]:
     """All faces, for testing."""
+    if not (folder / FOLDER).is_dir():
+        raise UserError(f"{folder / FOLDER}: missing; expected the faces of AFW. {DATASET.obtain}")
     return {"test": five(w300.parts(folder, [FOLDER]))}
 
 

@@ -116,6 +116,7 @@ DATASET = Dataset(
         "Left and right are the image's. A line holds all five x, then all five y. Paths of the training list have backslashes.",
         "The test images are 150 x 150 crops of 2,863 photos of AFLW; several show faces of one photo.",
         "honari2018 prints 29,995 test images; there are 2,995.",
+        "Most faces look ahead, 74% of the training list and 61% of the test list: a head that always says so is right as often.",
         "In four test images, profiles, the left eye lies right of the right one.",
     ),
 )

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from landmarklib.nets.plain import LITERAL, Form, depth_to_space, expand_weights, he_normal, pointwise, standardised
+from landmarklib.types import UserError
 
 LEAST_SIDE = 4  # of a level's maps
 
@@ -48,6 +49,8 @@ class Recombinator(nn.Module):
         sides = sides_of(size, len(widths))
         widths = widths[: len(sides)]
         self.encoder = nn.ModuleList(Conv(a, b, 3, generator) for a, b in zip([1, *widths], widths, strict=False))
+        if (cells or size) not in sides:
+            raise UserError(f"cells: {cells} is no level's side; there are {', '.join(map(str, sides))}")
         self.first = sides.index(cells or size)  # the level at which the way back ends
         self.wide, self.narrow, coarser = nn.ModuleList(), nn.ModuleList(), 0
         for width in (*widths[: self.first : -1], widths[self.first]):

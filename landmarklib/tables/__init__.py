@@ -7,7 +7,7 @@ published numbers, the claims. To add a row or other fractions, edit that file; 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from landmarklib.types import PART, STAND_IN, UserError
 
 SCHEMA = 1  # of the TOML files; a newer one is refused
 FOLDER = Path(__file__).parent
+RANGES = ("rotation_degrees", "scale", "shift")  # of a jitter
 KINDS = {str: "a name", float: "a number", int: "a whole number"}
 
 
@@ -147,13 +148,25 @@ class Table:
         if budget not in self.budgets:
             raise UserError(f"table {self.name}: unknown budget {budget!r}; known: {', '.join(self.budgets)}")
         rows = self.rows if methods is None else [*map(self.row, dict.fromkeys(_list("methods", methods, str)))]
-        return [
+        found = [
             self._experiment(row, fraction, seed, budget)
             for seed in seeds
             for row in rows
             for fraction in fractions
             if row.has(fraction)
         ]
+        if not found:
+            there = "; ".join(
+                f"{r.name} has {_words(f for f in r.fractions or self.fractions if r.has(f))}" for r in rows
+            )
+            raise UserError(f"fractions: no cell at {_words(fractions)}: {there}")
+        return found
+
+    def in_full(self, budget: str) -> bool:
+        """Whether images and networks are of the table's size at that budget."""
+        b = self.budgets[budget]
+        smaller = {"size", "options"} & {name for changes in b.methods.values() for name in changes}
+        return b.size in (0, self.size) and not smaller
 
     def variants(self) -> dict[str, Table]:
         """The table on every kind of data that it may be run on, by tier, the best first: the paper's, a part of it, an open set, stand-ins."""
@@ -240,12 +253,38 @@ def read(path: Path) -> Table:
         raise UserError(f"{path.name}: {error.args[0]!r} is missing") from None
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path.name}: a value is of the wrong kind: {error}") from None
-    return _build(path.name, Table, {**raw, "rows": rows, "budgets": budgets, "claims": claims})
+    table = _build(path.name, Table, {**raw, "rows": rows, "budgets": budgets, "claims": claims})
+    _check(path.name, table)
+    return table
+
+
+def _check(where: str, table: Table) -> None:
+    """Raise UserError for names and numbers that nothing would ever look at."""
+    methods = [row.method for row in table.rows]
+    for name, budget in table.budgets.items():
+        _only(f"{where}, budget {name}, methods", budget.methods, sorted(set(methods)))
+    for place, jitter in (
+        ("jitter", table.jitter),
+        *((f"budget {n}, jitter", b.jitter) for n, b in table.budgets.items()),
+    ):
+        if jitter and set(jitter) != set(RANGES):
+            raise UserError(f"{where}, {place}: {', '.join(jitter)}; expected {', '.join(RANGES)}")
+        if jitter and not jitter["shift"] > 0:
+            raise UserError(f"{where}, {place}: shift {jitter['shift']:g}; it must be positive")
+    for row in table.rows:
+        _only(f"{where}, row {row.name}, published_also", row.published_also, table.metrics)
+        if unknown := set(row.fractions) - set(table.fractions):
+            raise UserError(f"{where}, row {row.name}: fraction {min(unknown):g} is not one of the table's")
+
+
+def _words(fractions: Iterable[float]) -> str:
+    return ", ".join(f"{f:g}" for f in fractions)
 
 
 def _budget(where: str, raw: dict) -> Budget:
     for method, changes in raw.get("methods", {}).items():
-        _only(f"{where}, methods.{method}", changes, ["options", *(f.name for f in fields(Budget))])
+        known = ["options", *(f.name for f in fields(Budget) if f.name not in ("note", "methods"))]
+        _only(f"{where}, methods.{method}", changes, known)
     return _build(where, Budget, raw)
 
 
