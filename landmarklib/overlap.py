@@ -131,13 +131,13 @@ def beside_paper(measured: Sequence[Overlap]) -> pd.DataFrame:
             lines.append(
                 {"data set": overlap.title, "attribute": attribute, "mean": f"{mean:.3f}", "largest": f"{largest:.3f}"}
                 | {"paper: mean": paper.get("mean", "none"), "paper: largest": paper.get("max", "none")}
-                | {"images": overlap.n, "data tier": overlap.tier, "note": paper.get("note", "")}
+                | {"images": overlap.n, "data tier": overlap.tier, "note": paper.get("note", "none")}
             )
     for (name, attribute), paper in papers.items():
         lines.append(
             {"data set": datasets.get(name).title, "attribute": attribute, "mean": "not run", "largest": "not run"}
             | {"paper: mean": paper["mean"], "paper: largest": paper["max"], "images": 0, "data tier": "none"}
-            | {"note": paper.get("note", "")}
+            | {"note": paper.get("note", "none")}
         )
     return pd.DataFrame(lines)
 
