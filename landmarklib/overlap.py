@@ -131,17 +131,18 @@ def beside_paper(measured: Sequence[Overlap]) -> pd.DataFrame:
             lines.append(
                 {"data set": overlap.title, "attribute": attribute, "mean": f"{mean:.3f}", "largest": f"{largest:.3f}"}
                 | {"paper: mean": paper.get("mean", "none"), "paper: largest": paper.get("max", "none")}
-                | {"images": overlap.n, "data tier": overlap.tier, "note": paper.get("note", "none")}
+                | {"images": overlap.n, "data tier": overlap.tier}
             )
     for (name, attribute), paper in papers.items():
         lines.append(
             {"data set": datasets.get(name).title, "attribute": attribute, "mean": "not run", "largest": "not run"}
             | {"paper: mean": paper["mean"], "paper: largest": paper["max"], "images": 0, "data tier": "none"}
-            | {"note": paper.get("note", "none")}
         )
     return pd.DataFrame(lines)
 
 
 def page(results: str | Path | None = None) -> str:
-    """The table as HTML."""
-    return report.to_html(beside_paper(load_all(record.results_folder(results)))) + "\n"
+    """The table as HTML, and what is doubtful about the paper's values."""
+    table = report.to_html(beside_paper(load_all(record.results_folder(results))))
+    notes = [f"- {datasets.get(p['dataset']).title}, {p['attribute']}: {p['note']}" for p in published() if "note" in p]
+    return "\n".join([table, "", "Of the paper's values:", "", *notes, ""])

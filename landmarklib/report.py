@@ -206,7 +206,7 @@ def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
     order = sorted(frame.fraction.unique())
     wide = frame.pivot_table(index=["metric", "method"], columns="column", values="value", aggfunc="first", sort=False)
     wide = wide[[percent(f) for f in order]] if table.uses_labels else wide
-    return to_html(wide.fillna("not defined").reset_index())
+    return to_html(wide.fillna("not defined").reset_index(), kind="metrics")
 
 
 def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
