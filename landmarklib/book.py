@@ -207,16 +207,13 @@ def _summary_line(paper: str, entry: dict) -> list[str]:
     runs, _ = report.read(table)
     cells, of, _, _ = report.state(table, runs)
     other = ", ".join(sorted({*runs.tier} - {"paper"})) if len(runs) else ""
-    state = f"{'done' if cells == of else 'part'}: {cells} of {of} cells{f', on {other} data' if other else ''}"
+    smaller = len(runs) > 0 and not any(map(table.in_full, {*runs.budget}))
+    state = "done" if cells == of and not other and not smaller else "part"
+    state += f": {cells} of {of} cells{f', on {other} data' if other else ''}{', in smaller images' if smaller else ''}"
     link = f'<a href="tables/{table.name}.html">{state}</a>'
     runs, _ = report.read(table, table.default_budget)
-    verdicts = [v.verdict for v in claims.evaluate(table, runs)]
-    counted = [
-        f"{verdicts.count(v)} {v}"
-        for v in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING)
-        if v in verdicts
-    ]
-    return [*line, link, ", ".join(counted) or "none stated as inequalities", entry["what"]]
+    counts = claims.counted([v.verdict for v in claims.evaluate(table, runs)])
+    return [*line, link, ", ".join(counts) or "none stated as inequalities", entry["what"]]
 
 
 def deviations() -> list[tuple[str, str]]:

@@ -115,6 +115,13 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, flo
     return mean, mean - half, mean + half
 
 
+def counted(verdicts: list[str]) -> list[str]:
+    """How many there are of each verdict, in words: 2 hold, 1 not decided."""
+    several = {HOLDS: "hold", FAILS: "fail"}
+    counts = [(v, verdicts.count(v)) for v in (HOLDS, FAILS, UNDECIDED, MISSING)]
+    return [f"{n} {several.get(v, v) if n > 1 else v}" for v, n in counts if n]
+
+
 def frame(verdicts: list[Verdict]) -> pd.DataFrame:
     """One line per claim: id, verdict, effect, low, high, paper_holds, and how many comparisons hold, fail, stay open."""
     lines = [

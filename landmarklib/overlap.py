@@ -143,6 +143,6 @@ def beside_paper(measured: Sequence[Overlap]) -> pd.DataFrame:
 
 def page(results: str | Path | None = None) -> str:
     """The table as HTML, and what is doubtful about the paper's values."""
-    table = report.to_html(beside_paper(load_all(record.results_folder(results))))
+    table = report.to_html(beside_paper(load_all(record.results_folder(results))), kind="overlap")
     notes = [f"- {datasets.get(p['dataset']).title}, {p['attribute']}: {p['note']}" for p in published() if "note" in p]
     return "\n".join([table, "", "Of the paper's values:", "", *notes, ""])

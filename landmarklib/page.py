@@ -56,11 +56,8 @@ def headline(
     else:
         text.append(f"{len(shown)} cells in {n_runs} runs.")
     if verdicts:
-        counts = [
-            (v, sum(w.verdict == v for w in verdicts))
-            for v in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING)
-        ]
-        text.append(f"Of its {len(verdicts)} claims " + ", ".join(f"<b>{n} {v}</b>" for v, n in counts if n) + ".")
+        counts = claims.counted([v.verdict for v in verdicts])
+        text.append(f"Of its {len(verdicts)} claims " + ", ".join(f"<b>{count}</b>" for count in counts) + ".")
     seeds = sorted(shown.n_seeds.unique())
     if len(seeds):
         spread = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"

@@ -73,8 +73,8 @@ def ensure(
     stop = float("inf") if deadline is None else time.time() + deadline
     if missing:
         check_device(device)
-        check_data(missing, [record.load(path) for path in paths if path.exists()])
         check_labels(missing)
+        check_data(missing, [record.load(path) for path in paths if path.exists()])
         if deadline is not None:
             check_time(missing, folder, device, deadline)
         check_writable(folder / table)

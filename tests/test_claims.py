@@ -220,3 +220,8 @@ def test_an_inequality_looks_at_its_own_metric():
     assert [c.verdict for c in v.comparisons] == [HOLDS, FAILS] and v.verdict == FAILS
     assert [c.metric for c in v.comparisons] == ["error_px", "error_px on afw"]
     assert v.comparisons[0].paper == pytest.approx(0.15) and np.isnan(v.comparisons[1].paper)
+
+
+def test_verdicts_are_counted_in_words():
+    assert claims.counted([HOLDS, UNDECIDED, HOLDS]) == ["2 hold", "1 not decided"]
+    assert claims.counted([FAILS, HOLDS]) == ["1 holds", "1 fails"] and claims.counted([]) == []
