@@ -130,16 +130,21 @@ def beside_paper(table: Table, runs: pd.DataFrame) -> Html:
         else "<th>ours</th>"
     )
     body = []
-    for method in frame.method.unique():
+    for method in (row.name for row in table.rows):
         columns = []
         for fraction in sorted(frame.fraction.unique()):
             part = frame[(frame.method == method) & (frame.fraction == fraction)]
-            columns.append(f"<td>{_cell(part.iloc[0], sign) if len(part) else 'not defined'}</td>")
+            columns.append(f"<td>{_cell(part.iloc[0], sign) if len(part) else _absent(table, method, fraction)}</td>")
         body.append(f"<tr><th>{html.escape(method)}</th>{''.join(columns)}</tr>")
     return Html(
         f'<div class="scroll"><table class="dataframe paper"><thead><tr><th>method</th>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _absent(table: Table, method: str, fraction: float) -> str:
+    """Why there is no number: nobody has run the cell, or there is no such cell."""
+    return '<span class="missing">not run</span>' if table.row(method).has(fraction) else "not defined"
 
 
 def _cell(line: pd.Series, sign: int) -> str:
@@ -206,6 +211,9 @@ def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
     order = sorted(frame.fraction.unique())
     wide = frame.pivot_table(index=["metric", "method"], columns="column", values="value", aggfunc="first", sort=False)
     wide = wide[[percent(f) for f in order]] if table.uses_labels else wide
+    for method, fraction in ((row.name, f) for row in table.rows for f in order if row.has(f) and table.uses_labels):
+        of_method = wide.index.get_level_values("method") == method
+        wide.loc[of_method, percent(fraction)] = wide.loc[of_method, percent(fraction)].fillna("not run")
     return to_html(wide.fillna("not defined").reset_index(), kind="metrics")
 
 

@@ -367,3 +367,23 @@ def test_area_under_the_error_distribution_is_the_mean_of_what_is_left_of_the_th
     errors = np.random.default_rng(0).gamma(4.0, 2.0, 5000)
     expected = np.maximum(0, 1 - errors / 10).mean()
     assert report.area(np.quantile(errors, np.linspace(0, 1, 21)).tolist(), 10.0) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
+    table = tables.get("mtfl")
+    runs = pd.DataFrame(
+        [
+            {"row": row, "fraction": f, "seed": 0, "budget": "cpu", "status": "done", "tier": "paper", "warnings": 0}
+            | {"nme_percent": 8.0, "failures_percent": 20.0}
+            for row, f in (("RCN+ (L)", 0.01), ("RCN+ (L+A)", 0.05), ("RCN+ (L+A)", 1.0))
+        ]
+    )
+    shown = report.beside_paper(table, runs)
+    (line,) = (line for line in shown.split("<tr>") if "<th>RCN+ (L+A)</th>" in line)
+    assert line.count("not run") == 1 and "not defined" not in line
+    (line,) = (line for line in shown.split("<tr>") if "<th>RCN+ (L+ELT)</th>" in line)
+    assert line.count("not run") == 2 and line.count("not defined") == 1
+    (line,) = (line for line in shown.split("<tr>") if "<th>RCN (L)</th>" in line)
+    assert line.count("not defined") == 2 and "paper 5.6" in line
+    (line,) = (line for line in report.other_metrics(table, runs).split("<tr>") if "over 10%" in line and "L+A" in line)
+    assert line.count("not run") == 1 and "not defined" not in line
