@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from packs import JITTER, about, losses_of, options_of
 
 from landmarklib import compute, datasets, methods, pack, run, tables, train
-from landmarklib.datasets import blocks
 from landmarklib.nets import plain
 from landmarklib.noise import Noise
 from landmarklib.types import Batch
@@ -44,36 +44,10 @@ def batch(device: str, n: int = 8) -> Batch:
     return Batch(*(t.to(device) for t in (images, points, visible, classes)), n // 2)
 
 
-def losses_of(
-    name: str, device: str, seeds: list[int], form: plain.Form, starts: dict[str, float], dropout: float
-) -> list[list[dict[str, float]]]:
-    """Terms of 16 steps of a pack, run by run; starts: of the terms."""
-    method, a = methods.get(name), blocks.generate(48, 0, 60)
-    options, images, runs = {**method.OPTIONS, "dropout": dropout}, torch.from_numpy(a.images).to(device), []
-    row = next(e for e in tables.get("blocks").experiments(budget="smoke") if e.method == name)
-    for seed in seeds:
-        weights = {"landmarks": 10.0 + seed, "classes": 1.0, "elt": 5.0}
-        changes = {"seed": seed, "starts": starts, "weights": {t: weights[t] for t in starts}, "head_rate": 1.0}
-        changes |= {"images": 128, "batch": 8, "batch_unlabelled": 4, "rate": 0.0001, "warmup": 2, "n_evaluations": 2}
-        generator = torch.Generator().manual_seed(seed)
-        module = method.build(datasets.get("blocks"), 60, options, generator).to(device)
-        plain.set_form(module, form)
-        labelled = torch.randperm(48, generator=torch.Generator().manual_seed(seed))[:16]
-        data = train.annotated(a, labelled, images)
-        runs.append(train.Run(type(row)(**{**row.__dict__, **changes}), module, data, generator))
-    noted, step = [], pack.Pack.step
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pack.Pack, "step", lambda self, *given: (step(self, *given), noted.append(self.parts())))
-        train.train(runs, method, blocks.generate(8, 1, 60), options)
-    return noted
-
-
 @pytest.mark.parametrize("name", methods.names())
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_losses_and_gradients_equal_the_cpu(name, form):
-    method = methods.get(name)
-    options = {**method.OPTIONS, "dropout": 0.0}
-    found = {}
+    method, options, found = methods.get(name), options_of(name, dropout=0.0), {}
     for device, used in (("cpu", plain.LITERAL), ("cuda", form)):
         module = method.build(datasets.get("blocks"), 60, options, torch.Generator().manual_seed(0)).to(device)
         plain.set_form(module, used)
@@ -89,11 +63,6 @@ def test_losses_and_gradients_equal_the_cpu(name, form):
         )
 
 
-def about(parts: dict[str, float]):
-    """Of 10^6 ReLUs a step some are tipped over by rounding, and training blows that up."""
-    return pytest.approx(parts, rel=0.02)
-
-
 @pytest.mark.parametrize("name", methods.names())
 def test_steps_of_a_pack_equal_the_cpu(name):
     starts = {"landmarks": 0.0, "classes": 0.5}
@@ -106,22 +75,24 @@ def test_steps_of_a_pack_equal_the_cpu(name):
 
 @pytest.mark.parametrize("name", methods.names())
 @pytest.mark.parametrize("seeds", [[0], [0, 1, 2]], ids=["alone", "packed"])
-def test_steps_replayed_from_a_graph_equal_eager_ones(monkeypatch, name, seeds):
+@pytest.mark.parametrize("jitter", [{}, JITTER], ids=["still", "jittered"])
+def test_steps_replayed_from_a_graph_equal_eager_ones(monkeypatch, name, seeds, jitter):
     terms = list(methods.get(name).TERMS)
     starts = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
-    replayed = losses_of(name, "cuda", seeds, FORMS[-1], starts, dropout=0.25)
+    replayed = losses_of(name, "cuda", seeds, FORMS[-1], starts, 0.25, jitter)
     monkeypatch.setattr(pack, "WARM_STEPS", 100)
-    eager = losses_of(name, "cuda", seeds, FORMS[-1], starts, dropout=0.25)
+    eager = losses_of(name, "cuda", seeds, FORMS[-1], starts, 0.25, jitter)
     for got, expected in zip(replayed, eager, strict=True):
         assert got == [about(parts) for parts in expected]
 
 
 @pytest.mark.parametrize("name", methods.names())
-def test_runs_of_a_pack_equal_each_trained_alone_with_the_gpus_random_numbers(name):
+@pytest.mark.parametrize("jitter", [{}, JITTER], ids=["still", "jittered"])
+def test_runs_of_a_pack_equal_each_trained_alone_with_the_gpus_random_numbers(name, jitter):
     starts = dict.fromkeys(methods.get(name).TERMS, 0.0)
-    packed = losses_of(name, "cuda", [0, 1, 2], FORMS[-1], starts, dropout=0.25)
+    packed = losses_of(name, "cuda", [0, 1, 2], FORMS[-1], starts, 0.25, jitter)
     for i in range(3):
-        alone = losses_of(name, "cuda", [i], FORMS[-1], starts, dropout=0.25)
+        alone = losses_of(name, "cuda", [i], FORMS[-1], starts, 0.25, jitter)
         assert [step[i] for step in packed] == [about(parts) for (parts,) in alone]
 
 

@@ -7,6 +7,7 @@ import types
 
 import pytest
 import torch
+from packs import JITTER, about, losses_of
 
 from landmarklib import datasets, heatmaps, methods, train
 from landmarklib.datasets import blocks
@@ -164,6 +165,16 @@ def test_runs_of_a_pack_equal_each_trained_alone(losses, name, form, clip):
             moved, apart = (value - start[i][key]).norm(), (parameters_of(run)[key] - value).norm()
             assert apart <= (0.1 if key.endswith("bias") else 0.05) * moved + 1e-6, key
         assert (run.passes, run.best_step) == (alone.passes, alone.best_step) == (run.passes, STEPS)
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_runs_of_a_pack_on_jittered_images_equal_each_trained_alone(name):
+    terms = list(methods.get(name).TERMS)
+    starts = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
+    packed = losses_of(name, "cpu", [0, 1], LITERAL, starts, 0.25, JITTER)
+    assert [set(parts[0]) for parts in packed] == [set(terms[:-1])] * 8 + [set(terms)] * 8
+    alone = losses_of(name, "cpu", [1], LITERAL, starts, 0.25, JITTER)
+    assert [second for _, second in packed] == [about(parts) for (parts,) in alone]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Packs of Blocks at the paper's image side, trained for 16 steps: the same on the CPU and on a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from landmarklib import datasets, methods, pack, tables, train, warps
+from landmarklib.datasets import blocks
+from landmarklib.experiment import Experiment
+from landmarklib.nets import plain
+
+SIZE, N = 60, 48
+SMALL = {"rcn": {"widths": [4, 4]}}  # five levels of 64 maps would take minutes
+JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
+WEIGHTS = {"landmarks": 10.0, "classes": 1.0, "elt": 5.0}
+
+
+def options_of(name: str, dropout: float) -> dict:
+    return {**methods.get(name).OPTIONS, **SMALL.get(name, {}), "dropout": dropout}
+
+
+def experiment(name: str, seed: int, starts: dict[str, float], jitter: dict[str, float]) -> Experiment:
+    """Of any method, whether Blocks has a row of it or not; each seed weighs the landmarks otherwise."""
+    weights = {term: WEIGHTS[term] + seed * (term == "landmarks") for term in starts}
+    return replace(
+        tables.get("blocks").experiments(budget="smoke")[0],
+        **{"method": name, "seed": seed, "size": SIZE, "weights": weights, "starts": starts, "jitter": jitter},
+        **{"images": 128, "batch": 8, "batch_unlabelled": 4, "rate": 0.0001, "warmup": 2, "n_evaluations": 2},
+    )
+
+
+def losses_of(
+    name: str,
+    device: str,
+    seeds: list[int],
+    form: plain.Form,
+    starts: dict[str, float],
+    dropout: float,
+    jitter: dict[str, float] | None = None,
+) -> list[list[dict[str, float]]]:
+    """Terms of 16 steps of a pack, run by run. starts: of the terms; jitter: of images that are larger than what the network sees."""
+    method, options, runs = methods.get(name), options_of(name, dropout), []
+    a, margin = blocks.generate(N, 0, 2 * SIZE if jitter else SIZE), warps.MARGIN if jitter else 1.0
+    images = torch.from_numpy(a.images).to(device)
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        module = method.build(datasets.get("blocks"), SIZE, options, generator).to(device)
+        plain.set_form(module, form)
+        labelled = torch.randperm(N, generator=torch.Generator().manual_seed(seed))[:16]
+        data = train.annotated(a, labelled, images, margin=margin)
+        runs.append(train.Run(experiment(name, seed, starts, jitter or {}), module, data, generator))
+    noted, step = [], pack.Pack.step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pack.Pack, "step", lambda self, *given: (step(self, *given), noted.append(self.parts())))
+        train.train(runs, method, blocks.generate(8, 1, SIZE), options)
+    return noted
+
+
+def about(parts: dict[str, float]):
+    """Of 10^6 ReLUs a step some are tipped over by rounding, and training blows that up."""
+    return pytest.approx(parts, rel=0.02)
