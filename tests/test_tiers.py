@@ -140,6 +140,22 @@ def test_lists_without_their_images_are_not_data(little, tmp_path):
         tiers.choose(lists, None, "paper")
 
 
+def test_lists_are_read_once_and_again_when_a_file_has_come_or_gone(little, tmp_path):
+    fill(tmp_path / "little", {"train": 1, "test": 2})
+    places = []
+
+    def counted(folder):
+        places.append(folder)
+        return read(folder)
+
+    found = replace(little, read=counted)
+    assert tiers.part(found) == tiers.part(found) and places == [tmp_path / "little"]
+    draw(tmp_path / "little" / "train" / "1.png")
+    assert tiers.part(found).counts == {"train": 2, "test": 2} and len(places) == 2
+    (tmp_path / "little" / "test" / "0.png").unlink()
+    assert tiers.part(found).counts == {"train": 2, "test": 1} and len(places) == 3
+
+
 def test_code_that_a_set_borrows_is_part_of_its_stand_in():
     def names(name):
         return [path.stem for path in tiers._files(Path(datasets.__file__).parent, name)]

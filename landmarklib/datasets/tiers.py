@@ -7,8 +7,10 @@ a fingerprint over the code that draws it. It is written aside and put in place 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -126,11 +128,25 @@ def _tiers(offered: list[Dataset]) -> str:
 
 def _found(dataset: Dataset, place: Path) -> tuple[dict[str, int], list[str]]:
     """Images per split, and the folders that they are in."""
-    splits = dataset.read(place)
-    files = [file for listing in splits.values() for file in listing.files]
-    if files and not archive.any_here(place, files):
+    counts, folders, here = _listed(dataset.read, place, _state(place))
+    if not here:
         raise DataMissing(f"{place}: only the lists of {dataset.name} are here. {dataset.obtain}")
-    return {split: len(listing) for split, listing in splits.items()}, sorted({file.split("/")[0] for file in files})
+    return counts, folders
+
+
+@lru_cache(maxsize=8)
+def _listed(read: Callable, place: Path, state: tuple) -> tuple[dict[str, int], list[str], bool]:
+    """Images per split, the folders that they are in, and whether any of them is there beside the lists; read again in another state."""
+    splits = read(place)
+    files = [file for listing in splits.values() for file in listing.files]
+    counts = {split: len(listing) for split, listing in splits.items()}
+    return counts, sorted({file.split("/")[0] for file in files}), not files or archive.any_here(place, files)
+
+
+def _state(place: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes when a file comes or goes below that place. One that is written over does not show."""
+    walk = os.walk(place, followlinks=True)
+    return tuple((folder, os.stat(folder).st_mtime_ns, len(files)) for folder, _, files in walk)
 
 
 def _write(dataset: Dataset, place: Path) -> None:
