@@ -66,15 +66,14 @@ def ensure(
         raise UserError(f"refresh: {refresh!r} is neither true nor false")
     folder = record.results_folder(results)
     paths = [record.path_of(folder, e) for e in experiments]
-    for path in paths:  # a damaged record is better known before hours of computing than after
-        if path.exists() and not refresh:
-            record.load(path)
-    missing = [e for e in experiments if refresh or not record.path_of(folder, e).exists()]
+    # a damaged record is better known before hours of computing than after
+    there = {path: record.load(path) for path in paths if path.exists()}
+    missing = [e for e, path in zip(experiments, paths, strict=True) if refresh or path not in there]
     stop = float("inf") if deadline is None else time.time() + deadline
     if missing:
         check_device(device)
         check_labels(missing)
-        check_data(missing, [record.load(path) for path in paths if path.exists()])
+        check_data(missing, list(there.values()))
         if deadline is not None:
             check_time(missing, folder, device, deadline)
         check_writable(folder / table)
@@ -82,7 +81,9 @@ def ensure(
             checkpoint.delete(folder, e)
         workers = workers or (available_cores() if device == "cpu" else 1)
         fill(missing, folder, device, workers, stop, refresh, spec.n_maps)
-    return record.frame([record.load(path) for path in paths if path.exists()])
+        made = [record.path_of(folder, e) for e in missing]
+        there |= {path: record.load(path) for path in made if path.exists()}
+    return record.frame([there[path] for path in paths if path in there])
 
 
 def on(

@@ -134,6 +134,20 @@ def test_another_fraction_computes_its_own_cell_only(tmp_path, computed):
     assert files(tmp_path).items() >= before.items() and len(files(tmp_path)) == 2
 
 
+def test_each_record_is_read_once(tmp_path, computed, monkeypatch):
+    run.ensure("blocks", **SMALL, results=tmp_path)
+    seeds, load = [], record.load
+
+    def counted(path):
+        found = load(path)
+        seeds.append(found.experiment.seed)
+        return found
+
+    monkeypatch.setattr(record, "load", counted)
+    frame = run.ensure("blocks", **{**SMALL, "seeds": [1, 0]}, results=tmp_path)
+    assert seeds == [0, 1] and frame.seed.tolist() == [1, 0]
+
+
 def test_another_budget_is_another_run(tmp_path, computed):
     run.ensure("quickstart", [0.05], [0], [ROW], "smoke", workers=1, results=tmp_path)
     run.ensure("quickstart", [0.05], [0], [ROW], "live", workers=1, results=tmp_path)
