@@ -69,6 +69,12 @@ def test_formulas_come_from_the_book_itself(site):
     assert "mathjax/tex-svg.js" in (site / "methods.html").read_text()
 
 
+def test_no_deviation_is_noted_where_the_book_would_miss_it():
+    files = (path for path in Path(book.__file__).parent.rglob("*.py") if path.name != "book.py")
+    noted = sum(path.read_text(encoding="utf-8").count("DEVIATION") for path in files)
+    assert len(book.deviations()) == noted
+
+
 def test_every_deviation_in_the_code_is_on_the_methods_page(site):
     found = book.deviations()
     assert found

@@ -33,8 +33,7 @@ class Recombinator(nn.Module):
     coarser result go through 5 x 5 and 1 x 1 convolutions. Two more 1 x 1 give one map per landmark, linear.
 
     widths: maps of each level, the finest first; there are as many levels as halve evenly down to LEAST_SIDE. cells: side of the maps that come
-    out, where the way back stops; 0 for the images' own. Images are standardised one by one (DEVIATION: the published code subtracts a local mean and
-    divides by a local deviation).
+    out, where the way back stops; 0 for the images' own.
     """
 
     CANDIDATES: ClassVar = {
@@ -63,6 +62,7 @@ class Recombinator(nn.Module):
         self.form = LITERAL
 
     def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K S S"]:
+        # DEVIATION: images are standardised one by one; the published code subtracts a local mean and divides by a local deviation.
         x = standardised(images).to(self.form.dtype)
         if self.form.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
@@ -82,6 +82,8 @@ def beside_coarser(
     """The layer on the level's maps beside the coarser ones, each of whose pixels counts for two by two: their part of the sum is computed before they
     are spread, with the taps that fall on one pixel added up, which is exact and takes a third of the work.
     """
+    # DEVIATION: coarser maps are repeated, as the published code does by default; its released model of 300-W learned its upsampling, and in
+    # the finer maps beside them sets every pixel to zero that pooling did not take.
     n, kernel = level.shape[1], layer.weight.shape[-1]
     weight = layer.weight.to(level.dtype)
     fine = F.conv2d(level, weight[:, :n], layer.bias.to(level.dtype), padding=kernel // 2)
