@@ -63,7 +63,7 @@ def overview() -> str:
         drawn = "yes" if d.imitate else "not needed" if d.load else "no"
         lines.append(
             {"data set": link, "tier": d.tier, "images": f"{sum(d.counts.values()):,}", "landmarks": len(d.landmarks)}
-            | {"attributes": ", ".join(_attributes(d)) or "none", "stand-in": drawn}
+            | {"attributes": ", ".join(d.attributes) or "none", "stand-in": drawn}
         )
     return report.to_html(pd.DataFrame(lines), kind="sets", escape=False) + "\n"
 
@@ -74,7 +74,7 @@ def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
     facts = {
         "images": f"{counts}; used at {d.size} x {d.size} px",
         "landmarks": named(d.landmarks),
-        "attributes": ", ".join(f"{a} ({n or 'a real number'})" for a, n in _attributes(d).items()) or "none",
+        "attributes": ", ".join(f"{a} ({n or 'a real number'})" for a, n in d.attributes.items()) or "none",
         "errors are in": d.unit,
         "tier": f"{d.tier}: {TIERS[d.tier]}",
         "licence": d.licence,
@@ -110,10 +110,6 @@ def named(landmarks: Sequence[str], most: int = 25) -> str:
         return "; ".join(landmarks) or "none"
     parts = Counter(re.sub(r"\s*\d+$", "", name) for name in landmarks)
     return f"{len(landmarks)}: " + "; ".join(f"{part} ({n})" if n > 1 else part for part, n in parts.items())
-
-
-def _attributes(d: Dataset) -> dict[str, int]:
-    return dict(d.attributes)
 
 
 def _caption(d: Dataset) -> str:

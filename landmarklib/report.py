@@ -19,7 +19,7 @@ UNITS = {"error_px": "px"}  # others are in percent
 LABELS = {
     "error_px": "landmark error [px]",
     "nme_percent": "NME [%]",
-    "failures_percent": "images with an NME over 10% [%]",
+    "failures_percent": f"images with an NME over {metrics.FAILURE:g}% [%]",
     "pck_percent": "correct points [%]",
     "accuracy_percent": "class accuracy [%]",
     "own_percent": "points nearer to their own shape [%]",
