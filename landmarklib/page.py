@@ -30,8 +30,15 @@ def key(table: Table) -> report.Html:
     text = f"{report.label(table.metrics[0])}, mean ± standard deviation over seeds; {which} is better."
     if any(row.published for row in table.rows):
         text += " ✓: the mean is as good as the paper's or better, whatever the spread."
+    undefined = [
+        f"{html.escape(row.name)} is run with {', '.join(map(report.percent, row.fractions))} of the labels only"
+        for row in table.rows
+        if row.fractions
+    ]
     if any(row.needs_unlabelled for row in table.rows) and 1 in table.fractions:
-        text += " Not defined: with all images labelled there is none for ELT."
+        undefined.insert(0, "with all images labelled there is none for ELT")
+    if undefined:
+        text += f" Not defined: {'; '.join(undefined)}."
     return report.Html(f'<p class="key">{text[0].upper()}{text[1:]}</p>')
 
 

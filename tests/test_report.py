@@ -387,3 +387,11 @@ def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
     assert line.count("not defined") == 2 and "paper 5.6" in line
     (line,) = (line for line in report.other_metrics(table, runs).split("<tr>") if "over 10%" in line and "L+A" in line)
     assert line.count("not run") == 1 and "not defined" not in line
+
+
+def test_the_key_says_why_a_cell_is_not_defined():
+    table = tables.get("mtfl")
+    words = "Not defined: with all images labelled there is none for ELT; RCN (L) is run with 100% of the labels only.<"
+    assert words in page.key(table)
+    assert "Not defined: RCN (L) is run" in page.key(replace(table, fractions=(0.05,)))
+    assert "Not defined" not in page.key(tables.get("shapes"))
