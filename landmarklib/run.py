@@ -18,17 +18,16 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from landmarklib import checkpoint, compute, datasets, record, report, tables
+from landmarklib import checkpoint, checks, compute, datasets, record, report, tables
 from landmarklib.datasets import tiers
 from landmarklib.experiment import Experiment
-from landmarklib.types import DataMissing, UserError
+from landmarklib.types import UserError
 
 SAFETY = 1.3  # a run is started only if the deadline leaves this much more than its estimated time
 OPEN = {"part": "open"}  # a part of the paper's set counts as open data
@@ -60,8 +59,8 @@ def ensure(
     """
     spec = on(tables.get(table), data, results, budget)
     experiments = spec.experiments(fractions, seeds, methods, budget)
-    check_number("workers", workers, int)
-    check_number("deadline", 0 if deadline is None else deadline, float)
+    checks.number("workers", workers, int)
+    checks.number("deadline", 0 if deadline is None else deadline, float)
     if not isinstance(refresh, bool):
         raise UserError(f"refresh: {refresh!r} is neither true nor false")
     folder = record.results_folder(results)
@@ -71,12 +70,12 @@ def ensure(
     missing = [e for e, path in zip(experiments, paths, strict=True) if refresh or path not in there]
     stop = float("inf") if deadline is None else time.time() + deadline
     if missing:
-        check_device(device)
-        check_labels(missing)
-        check_data(missing, list(there.values()))
+        checks.device(device)
+        checks.labels(missing)
+        checks.data(missing, list(there.values()))
         if deadline is not None:
-            check_time(missing, folder, device, deadline)
-        check_writable(folder / table)
+            checks.time([SAFETY * estimate_seconds(e, folder, device) for e in missing], device, deadline)
+        checks.writable(folder / table)
         for e in missing if refresh else []:
             checkpoint.delete(folder, e)
         workers = workers or (available_cores() if device == "cpu" else 1)
@@ -264,77 +263,6 @@ def estimate_seconds(experiment: Experiment, folder: Path, device: str) -> float
     each = experiment.evaluation_images or datasets.get(experiment.dataset).counts["val"]
     evaluated = (1 - done / experiment.steps) * experiment.n_evaluations * each
     return (experiment.passes_after(done) + (evaluated + 2 * n_test) / 3) / rate
-
-
-def check_device(device: str) -> None:
-    """Raise UserError unless torch is here and has that device."""
-    if find_spec("torch") is None:
-        raise UserError(
-            "some runs are not computed yet and torch is not installed: pip install 'landmarklib[train]', or read with make read"
-        )
-    import torch
-
-    valid = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())] + ["cuda"] * torch.cuda.is_available()
-    if device not in valid:
-        raise UserError(f"device: {device!r} is not here; valid: {', '.join(valid)}")
-
-
-def check_data(missing: list[Experiment], there: list[record.Record]) -> None:
-    """Raise DataMissing unless every data set is here, and UserError if it is not the one that the records which are there were made on."""
-    for name in dict.fromkeys(name for e in missing for name in (e.dataset, *e.tests)):
-        if (dataset := datasets.get(name)).read:
-            try:
-                dataset.read(tiers.folder(dataset))
-            except DataMissing as error:
-                raise DataMissing(f"{error} Or run on generated pictures with data=stand-in.") from None
-    made_on = {(r.experiment.dataset, r.experiment.size): r for r in there if r.data.get("fingerprint")}
-    for name, size in dict.fromkeys((e.dataset, e.size) for e in missing):
-        if datasets.get(name).read and (name, size) in made_on:
-            found, known = compute.split_fingerprint(name, size), made_on[name, size]
-            if found != known.data["fingerprint"]:
-                raise UserError(
-                    f"results: {known.key} was made on other data of {name} (fingerprint {known.data['fingerprint']}, here {found}); "
-                    "give a results folder of its own"
-                )
-
-
-def check_labels(experiments: list[Experiment]) -> None:
-    """Raise UserError if a fraction labels no image at all, or all of them where a row needs unlabelled ones."""
-    for e in experiments:
-        n = e.train_images or datasets.get(e.dataset).counts["train"]
-        if e.fraction and round(e.fraction * n) == 0:
-            raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
-        if e.weights.get("elt") and not e.options.get("elt_on_all") and round(e.fraction * n) == n:
-            raise UserError(
-                f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
-            )
-
-
-def check_time(missing: list[Experiment], folder: Path, device: str, deadline: float) -> None:
-    """Raise UserError if the deadline, in seconds, is too short for any of the missing runs."""
-    shortest = SAFETY * min(estimate_seconds(e, folder, device) for e in missing)
-    if deadline < shortest:
-        raise UserError(
-            f"deadline: {deadline:g} s is too short for any of the {len(missing)} runs to compute; the shortest needs about {math.ceil(shortest)} s on {device}"
-        )
-
-
-def check_writable(folder: Path) -> None:
-    """Raise UserError unless files can be made in that folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"results: cannot write to {folder}: {error.strerror}; choose another folder") from None
-
-
-def check_number(name: str, value: object, kind: type) -> None:
-    """Raise UserError unless value is a number >= 0 of that kind."""
-    numeric = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, numeric) or not value >= 0:
-        raise UserError(f"{name}: {value!r} is not {'a whole number' if kind is int else 'a number'} >= 0")
 
 
 def available_cores() -> int:

@@ -28,7 +28,7 @@ READING = (
     "standins",
     "metrics",
 )
-TRAINING = ("run", "compute", "train", "pack", "evaluate", "losses", "heatmaps", "warps", "nets", "noise")
+TRAINING = ("run", "checks", "compute", "train", "pack", "evaluate", "losses", "heatmaps", "warps", "nets", "noise")
 
 
 def name_of(path: Path) -> str:
@@ -125,7 +125,7 @@ def test_reading_never_imports_torch_or_training_later_either(module):
     assert {name for name in ours(module) if within(name, (*TRAINING, "methods"))} == set()
 
 
-@pytest.mark.parametrize("module", ["landmarklib.run", "landmarklib.compute"])
+@pytest.mark.parametrize("module", ["landmarklib.run", "landmarklib.checks", "landmarklib.compute"])
 def test_torch_is_imported_only_where_something_is_trained(module):
     assert "torch" not in loaded(module)
 
@@ -166,6 +166,7 @@ def test_methods_know_no_data_set_table_or_record(module):
         ("checkpoint", ("record", "experiment", "types")),
         ("importing", ("speed", "tables", "record", "experiment", "types")),
         ("claims", ("tables", "record", "experiment", "types")),
+        ("checks", ("compute", "datasets", "record", "experiment", "types")),
         ("pack", ("warps", "noise", "types")),
         ("train", ("pack", "evaluate", "heatmaps", "warps", "coords", "metrics", "experiment", "types")),
         ("evaluate", ("heatmaps", "coords", "metrics", "types")),
