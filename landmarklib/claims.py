@@ -18,12 +18,9 @@ HOLDS, FAILS, UNDECIDED, MISSING = "holds", "fails", "not decided", "not run"
 
 @dataclass(frozen=True)
 class Comparison:
-    """One inequality: error(higher) - error(lower), mean over n paired seeds, with its 95% interval; positive supports the claim."""
+    """One inequality: error(higher) + margin - error(lower), mean over n paired seeds, with its 95% interval; positive supports the claim."""
 
-    lower: str
-    higher: str
-    fraction: float
-    metric: str
+    inequality: Inequality
     n: int
     effect: float
     low: float
@@ -58,7 +55,7 @@ def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verd
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
     metrics = {c.metric for claim in table.claims for c in claim.comparisons}
-    errors = {metric: seed_errors(runs, metric) for metric in metrics}
+    errors = {metric: published(table, runs, metric) | seed_errors(runs, metric) for metric in metrics}
     return [_evaluate(table, claim, errors, level) for claim in table.claims]
 
 
@@ -70,11 +67,26 @@ def seed_errors(runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.S
     return {key: group.set_index("seed")[metric] for key, group in done.groupby(["row", "fraction"])}
 
 
-def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict:
-    def of(row: str, c: Inequality) -> pd.Series:
-        return errors[c.metric].get((row, c.fraction), pd.Series(dtype=float))
+def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.Series]:
+    """The same of the lines that others measured, one value for all seeds; none unless all runs are on the paper's data, in full."""
+    if (
+        not table.references
+        or not len(runs)
+        or set(runs.tier) != {"paper"}
+        or not all(map(table.in_full, runs.budget.unique()))
+    ):
+        return {}
+    seeds = sorted(runs.seed.unique())
+    found = {}
+    for reference in table.references:
+        for fraction in table.fractions:
+            if np.isfinite(value := table.paper_value(reference.name, fraction, metric)):
+                found[reference.name, fraction] = pd.Series(value, index=seeds)
+    return found
 
-    differences = [(of(c.higher, c) - of(c.lower, c)).dropna() for c in claim.comparisons]
+
+def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict:
+    differences = [_difference(c, errors[c.metric]) for c in claim.comparisons]
     comparisons = tuple(
         _compare(table, comparison, d.to_numpy(), level, len(claim.comparisons))
         for comparison, d in zip(claim.comparisons, differences, strict=True)
@@ -93,13 +105,19 @@ def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict
     return Verdict(claim, overall, *interval(per_seed, level), holds, comparisons)
 
 
+def _difference(c: Inequality, errors: dict[tuple[str, float], pd.Series]) -> pd.Series:
+    """What supports the inequality, by seed."""
+    none = pd.Series(dtype=float)
+    return (errors.get((c.higher, c.against), none) + c.margin - errors.get((c.lower, c.fraction), none)).dropna()
+
+
 def _compare(table: Table, inequality: Inequality, d: np.ndarray, level: float, number: int) -> Comparison:
     effect, low, high = interval(d, level)
     _, _, surely_below = interval(d, 1 - (1 - level) / number)
-    lower, higher, fraction, metric = inequality
-    published = [table.paper_value(name, fraction, metric) for name in (higher, lower)]
+    c = inequality
+    published = table.paper_value(c.higher, c.against, c.metric), table.paper_value(c.lower, c.fraction, c.metric)
     verdict = MISSING if len(d) < 2 else HOLDS if low > 0 else FAILS if surely_below < 0 else UNDECIDED
-    return Comparison(*inequality, len(d), effect, low, high, published[0] - published[1], verdict)
+    return Comparison(c, len(d), effect, low, high, published[0] + c.margin - published[1], verdict)
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:

@@ -112,36 +112,56 @@ def judge(
         validation = first(splits["val"], e.evaluation_images)
         found = evaluate.predict(r.module, method, validation.images, options, where)
         assignment = metrics.best_assignment(found.points, validation.points)
-    test, seen = first(splits["test"], e.test_images), options["attributes"] if "classes" in e.weights else ()
-    predictions = evaluate.predict(r.module, method, test.images, options, where)
+    test = first(splits["test"], e.test_images)
+    seen = options["attributes"] if {"classes", "angles"} & set(e.weights) else ()
+    predictions = evaluate.predict(r.module, method, evaluate.given(method, test), options, where)
     if not seen:  # the head was never trained
-        predictions = replace(predictions, classes=None)
+        predictions = replace(predictions, attributes=None)
     values = evaluate.per_image(predictions, test, seen, assignment)
-    for shift in {dataset.displaced.get("test", 0.0)} - {0.0}:
-        values[f"nme_percent of points less {shift:g} px"] = displaced(predictions.points, test, shift)
-    for name, (attribute, of_part) in dataset.subsets.items():
-        inside = np.isin(test.attributes[attribute], of_part)
-        if inside.any():
-            values[f"nme_percent on {name}"] = np.where(inside, values["nme_percent"], np.nan)
-    for name in e.tests:
-        other = datasets.split(name, "test", e.size)
-        found = replace(evaluate.predict(r.module, method, other.images, options, where), classes=None)
-        of_other = evaluate.per_image(found, other, ())
-        values |= {f"{metric} on {whole(name)}": v for metric, v in of_other.items() if metric == "nme_percent"}
-    classes, error = None if predictions.classes is None else predictions.classes[:, 0], values["error_px"]
+    done = {"status": "done", **common}
+    if predictions.points is None:
+        return Record(metrics={name: summary(v) for name, v in values.items()}, **done)
+    values |= elsewhere(r, method, options, predictions.points, values, test)
     main = "nme_percent" if test.unit is not None else "error_px"
     points = predictions.points if assignment is None else predictions.points[:, assignment]
+    classes = predictions.attributes[:, 0] if seen and dataset.attributes[seen[0]] else None
     maps = []
     if n_maps:
         maps = evaluate.probability_maps(r.module, method, test.images[:n_maps], options, where, assignment)
     return Record(
-        status="done",
         metrics={name: summary(v) for name, v in values.items()},
         quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
-        gallery=tuple(gallery(points, classes, error, maps)),
+        gallery=tuple(gallery(points, classes, values["error_px"], maps)),
         assignment=None if assignment is None else tuple(assignment),
-        **common,
+        **done,
     )
+
+
+def elsewhere(
+    r: train.Run,
+    method: ModuleType,
+    options: dict,
+    points: np.ndarray,
+    values: dict[str, np.ndarray],
+    test: Annotations,
+) -> dict[str, np.ndarray]:
+    """The NME against displaced points, on parts of the test images and on other data sets. points, values: those of the test images."""
+    from landmarklib import evaluate
+
+    e, found = r.experiment, {}
+    dataset = datasets.get(e.dataset)
+    if shift := dataset.displaced.get("test", 0.0):
+        found[f"nme_percent of points less {shift:g} px"] = displaced(points, test, shift)
+    for name, (attribute, of_part) in dataset.subsets.items():
+        inside = np.isin(test.attributes[attribute], of_part)
+        if inside.any():
+            found[f"nme_percent on {name}"] = np.where(inside, values["nme_percent"], np.nan)
+    for name in e.tests:
+        other = datasets.split(name, "test", e.size)
+        there = evaluate.predict(r.module, method, other.images, options, r.data.images.device)
+        error = metrics.point_error(there.points, other.points, other.visible, other.unit)
+        found[f"nme_percent on {whole(name)}"] = 100 * error
+    return found
 
 
 def displaced(points: np.ndarray, annotations: Annotations, pixels: float) -> np.ndarray:
@@ -171,7 +191,7 @@ def network(experiment: Experiment) -> tuple:
     shape = tuple(
         (name, options[name]) for name in ("kernel", "depth", "width", "out_kernel", "cells") if name in options
     )
-    shape += tuple((name, tuple(options[name])) for name in ("widths", "attributes") if name in options)
+    shape += tuple((name, tuple(options[name])) for name in ("widths", "kernels", "attributes") if name in options)
     return experiment.dataset, experiment.method, experiment.size, shape
 
 
@@ -185,9 +205,11 @@ def measured_form(dataset: str, method: str, size: int, shape: tuple, device: st
 
     generator = torch.Generator().manual_seed(0)
     options = {**methods.get(method).OPTIONS, **dict(shape)}
-    module = methods.get(method).build(datasets.get(dataset), size, options, generator).to(device)
-    localizer = getattr(module, "localizer", None) or module.first
-    return plain.fastest_form(localizer, torch.rand(16, 1, size, size, generator=generator).to(device), runs)
+    module = methods.get(method).build(datasets.get(dataset), size, options, generator).to(device).eval()
+    costly = getattr(module, "localizer", None) or module.first
+    images = getattr(methods.get(method), "GIVEN", "images") == "images"
+    seen = (1, size, size) if images else (len(datasets.get(dataset).landmarks), 2)
+    return plain.fastest_form(costly, torch.rand(16, *seen, generator=generator).to(device), runs)
 
 
 @cache
@@ -226,8 +248,11 @@ def complete_options(experiment: Experiment) -> dict:
         if unknown := set(given) - set(known):
             raise UserError(f"{experiment.method}: unknown {kind} {sorted(unknown)[0]!r}; known: {', '.join(known)}")
     complete = {**method.OPTIONS, **experiment.options}
-    if experiment.weights.get("classes") and not complete["attributes"]:
-        raise UserError(f"{experiment.method}: the loss term 'classes' needs attributes; there is none in the options")
+    dataset = datasets.get(experiment.dataset)
+    kinds = {"classes" if dataset.attributes.get(name, 1) else "angles" for name in complete["attributes"]}
+    for term in {"classes", "angles"} & {term for term, weight in experiment.weights.items() if weight}:
+        if term not in kinds:
+            raise UserError(f"{experiment.method}: the loss term {term!r} needs attributes of that kind in the options")
     return complete
 
 

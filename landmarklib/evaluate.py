@@ -10,7 +10,8 @@ from types import ModuleType
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from landmarklib import coords, heatmaps, metrics
 from landmarklib.types import Annotations
@@ -18,31 +19,47 @@ from landmarklib.types import Annotations
 
 @dataclass(frozen=True)
 class Predictions:
-    """points: N x K x 2 in pixels; classes: N x A, or None where the method has no class head; others: points by other readings."""
+    """points: N x K x 2 in pixels, None from a method that is given them; attributes: N x A, a class or an angle in degrees, None without; others: points by
+    other readings."""
 
-    points: np.ndarray
-    classes: np.ndarray | None
+    points: np.ndarray | None
+    attributes: np.ndarray | None
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def given(method: ModuleType, annotations: Annotations) -> np.ndarray:
+    """What a method predicts from: the images, or the true points in [-1, 1] (`method.GIVEN`)."""
+    if getattr(method, "GIVEN", "images") == "images":
+        return annotations.images
+    size = annotations.images.shape[-1], annotations.images.shape[-2]
+    return coords.to_norm(torch.from_numpy(annotations.points).float(), size).numpy()
 
 
 @torch.no_grad()
 def predict(
-    module: nn.Module, method: ModuleType, images: np.ndarray, options: dict, device: torch.device, batch: int = 128
+    module: nn.Module, method: ModuleType, inputs: np.ndarray, options: dict, device: torch.device, batch: int = 128
 ) -> Predictions:
-    """Points and classes of N uint8 images, in evaluation mode."""
+    """Points and attributes of N uint8 images, or of what else the method is `given`, in evaluation mode."""
     module.eval()
-    size = images.shape[-1], images.shape[-2]
-    points, classes, others = [], [], {}
-    for start in range(0, len(images), batch):
-        part = torch.from_numpy(np.array(images[start : start + batch])).to(device).float() / 255
-        prediction = method.predict(module, part, options)
-        points.append(coords.to_pixels(prediction.points, size).cpu())
-        if prediction.logits:
-            classes.append(torch.stack([logits.argmax(-1) for logits in prediction.logits], -1).cpu())
+    size = inputs.shape[-1], inputs.shape[-2]
+    points, attributes, others = [], [], {}
+    for start in range(0, len(inputs), batch):
+        part = torch.from_numpy(np.array(inputs[start : start + batch])).to(device)
+        prediction = method.predict(module, part.float() / 255 if part.dtype == torch.uint8 else part, options)
+        if prediction.points is not None:
+            points.append(coords.to_pixels(prediction.points, size).cpu())
+        if prediction.attributes:
+            attributes.append(torch.stack([read_attribute(head) for head in prediction.attributes], -1).cpu())
         for name, read in prediction.others.items():
             others.setdefault(name, []).append(coords.to_pixels(read, size).cpu())
     others = {name: torch.cat(parts).numpy() for name, parts in others.items()}
-    return Predictions(torch.cat(points).numpy(), torch.cat(classes).numpy() if classes else None, others)
+    found = (torch.cat(parts).numpy() if parts else None for parts in (points, attributes))
+    return Predictions(*found, others)
+
+
+def read_attribute(head: Float[Tensor, "B n"]) -> Float[Tensor, " B"]:
+    """The likeliest class of logits; of a single output the angle in degrees."""
+    return head.argmax(-1).float() if head.shape[-1] > 1 else head[:, 0].rad2deg()
 
 
 @torch.no_grad()
@@ -69,34 +86,53 @@ def probability_maps(
 def per_image(
     predictions: Predictions, annotations: Annotations, attributes: Sequence[str], assignment: list[int] | None = None
 ) -> dict[str, np.ndarray]:
-    """Values of every image, by metric. attributes: what the classes are of, in order; without a name the accuracy is the first one's. assignment: output
-    of each landmark, for networks that were never told the landmarks' names.
+    """Values of every image, by metric. attributes: those that were predicted, in order. assignment: output of each landmark, for networks that were never
+    told the landmarks' names.
     """
-    a = annotations
+    values = {} if predictions.points is None else of_points(predictions, annotations, assignment)
+    if predictions.attributes is not None:
+        values |= of_attributes(
+            predictions.attributes, [annotations.attributes[name] for name in attributes], attributes
+        )
+    return values
+
+
+def of_points(predictions: Predictions, a: Annotations, assignment: list[int] | None) -> dict[str, np.ndarray]:
+    """How good the points are, in every unit that the data set has."""
     points = predictions.points if assignment is None else predictions.points[:, assignment]
     values = {"error_px": metrics.point_error(points, a.points, a.visible)}
     if a.unit is not None:
         values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.unit)
         values["failures_percent"] = metrics.failures(values["nme_percent"])
         for name, unit in a.units.items():
+            pck = f"pck_percent at {metrics.PCK_SHARE:g} of {name}"
             values[f"nme_percent by {name}"] = 100 * metrics.point_error(points, a.points, a.visible, unit)
-            values[f"pck_percent at 0.1 of {name}"] = 100 * metrics.correct(points, a.points, a.visible, unit)
+            values[pck] = 100 * metrics.correct(points, a.points, a.visible, unit)
         for name, read in predictions.others.items():
             values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.unit)
-    if predictions.classes is not None:
-        for i, name in enumerate(attributes):
-            right = 100.0 * (predictions.classes[:, i] == a.attributes[name])
-            values[f"accuracy_percent of {name}" if i else "accuracy_percent"] = right
     if assignment is not None:
         values["own_percent"] = 100.0 * metrics.nearer_to_own(points, a.points).mean(-1)
     return values
+
+
+def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Accuracy of the classes, without a name the first one's, and the error of the angles in degrees, without a name their mean."""
+    values, angles = {}, {}
+    for value, truth, name in zip(found.T, true, names, strict=True):
+        if metrics.is_angle(truth):
+            angles[f"angle_error_degrees of {name}"] = np.abs(value - truth)
+        else:
+            values[f"accuracy_percent of {name}" if values else "accuracy_percent"] = 100.0 * (value == truth)
+    if angles:
+        values["angle_error_degrees"] = np.mean(list(angles.values()), 0)
+    return values | angles
 
 
 def scores(
     module: nn.Module, method: ModuleType, annotations: Annotations, options: dict, device: torch.device
 ) -> dict[str, float]:
     """Mean of every value over a split."""
-    predictions = predict(module, method, annotations.images, options, device)
+    predictions = predict(module, method, given(method, annotations), options, device)
     values = per_image(predictions, annotations, options.get("attributes", ()))
     return {name: float(np.nanmean(v)) for name, v in values.items()}
 

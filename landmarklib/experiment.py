@@ -63,8 +63,8 @@ class Experiment:
         """The same for the steps that are left after so many."""
         n, extra = self.steps, 0.0
         left = {t: n - max(step, self.starts.get(t, 0) * n) for t, w in self.weights.items() if w}
-        if self.fraction < 1 and left.keys() & {"classes", "elt"}:
-            extra = max(left.get("classes", 0), left.get("elt", 0)) + left.get("elt", 0)
+        if self.fraction < 1 and left.keys() & {"classes", "angles", "elt"}:
+            extra = max(left.get(term, 0) for term in ("classes", "angles", "elt")) + left.get("elt", 0)
         again = left.get("elt", 0) * self.batch if self.options.get("elt_on_all") else 0
         return float((n - step) * self.batch + extra * self.batch_unlabelled + again)
 

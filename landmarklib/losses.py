@@ -5,10 +5,10 @@ Weights, schedules and which images count are the experiment's and the method's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from landmarklib import coords, heatmaps, warps
@@ -63,6 +63,25 @@ def pixel_cross_entropy(
     return -log_p.where(visible, 0).sum(-1) / visible.sum(-1).clamp(min=1)
 
 
-def class_cross_entropy(logits: Sequence[Tensor], classes: Int[Tensor, "B A"]) -> Float[Tensor, " B"]:
-    """-log P(class | image), summed over attributes: `Cost_attr` of honari2018 for classification. logits: B x classes of each attribute."""
-    return sum(F.cross_entropy(of_one, classes[:, i], reduction="none") for i, of_one in enumerate(logits))
+def attributes(heads: Sequence[Tensor], values: Float[Tensor, "B A"], terms: Collection[str]) -> dict[str, Tensor]:
+    """`Cost_attr` of honari2018, of those of the terms `classes` and `angles` that are asked for, each summed over its attributes.
+
+    heads: of each attribute B x classes, logits, or B x 1, an angle. values: a class or an angle in radians, NaN for an unknown one.
+    """
+    found: dict[str, Tensor] = {}
+    for head, value in zip(heads, values.unbind(-1), strict=True):
+        term, cost = ("classes", class_cross_entropy) if head.shape[-1] > 1 else ("angles", angle_distance)
+        if term in terms:
+            found[term] = found.get(term, 0) + cost(head, value)
+    return found
+
+
+def class_cross_entropy(logits: Float[Tensor, "B n"], classes: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """-log P(class | image)."""
+    return F.cross_entropy(logits, classes.long(), reduction="none")
+
+
+def angle_distance(predicted: Float[Tensor, "B 1"], angles: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """|difference| in radians, 0 where the angle is unknown: honari2018, section 4.4, has L1 for the head's pose."""
+    found = predicted[:, 0]
+    return (found - angles.where(angles.isfinite(), found.detach())).abs()

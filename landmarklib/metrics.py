@@ -12,6 +12,7 @@ LOWER_IS_BETTER = {
     "pck_percent": False,
     "accuracy_percent": False,
     "own_percent": False,
+    "angle_error_degrees": True,
 }
 PCK_SHARE = 0.1  # of the unit, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
@@ -25,6 +26,11 @@ def base(name: str) -> str:
 def lower_is_better(name: str) -> bool:
     """Whether a smaller value of that metric is better."""
     return LOWER_IS_BETTER[base(name)]
+
+
+def is_angle(values: np.ndarray) -> bool:
+    """Whether an attribute is an angle, in degrees, and not a class: a data set gives classes as whole numbers."""
+    return np.issubdtype(values.dtype, np.floating)
 
 
 def failures(nme_percent: Float[np.ndarray, " N"], threshold: float = FAILURE) -> Float[np.ndarray, " N"]:

@@ -59,7 +59,7 @@ class Pack:
         self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
         self.images = runs[0].data.images
         self.points, self.visible = (torch.stack([getattr(run.data, n) for run in runs]) for n in ("points", "visible"))
-        self.classes = runs[0].data.classes
+        self.attributes = runs[0].data.attributes
         self.phase: tuple | None = None  # terms, shape of the index, labelled images a step
         self.passes = 0  # of each run in the last step
 
@@ -143,11 +143,11 @@ class Pack:
     def _batch(self) -> tuple[Tensor, ...]:
         run = torch.arange(len(self.index), device=self.device)[:, None]
         images = self.images[self.index].float() / 255
-        return images, self.points[run, self.index], self.visible[run, self.index], self.classes[self.index]
+        return images, self.points[run, self.index], self.visible[run, self.index], self.attributes[self.index]
 
-    def _loss(self, parameters, images, points, visible, classes, noise: Noise, weights) -> tuple[Tensor, dict]:
+    def _loss(self, parameters, images, points, visible, attributes, noise: Noise, weights) -> tuple[Tensor, dict]:
         """Weighted loss of one run and the mean of each term."""
-        batch = Batch(images, points, visible, classes, self.n_labelled)
+        batch = Batch(images, points, visible, attributes, self.n_labelled)
         if self.jitter:
             batch = warps.look(batch, noise, self.size, **self.jitter)
         arguments = (self.method.loss, batch, set(self.terms), self.options, noise)
@@ -162,8 +162,8 @@ class Pack:
         return lambda *x: _each(lambda t: t[None], function(*_each(lambda t: t[0], x)))
 
     def _update(self) -> None:
-        def loss(parameters, images, points, visible, classes, numbers, weights):
-            return self._loss(parameters, images, points, visible, classes, Drawn(numbers), weights)
+        def loss(parameters, images, points, visible, attributes, numbers, weights):
+            return self._loss(parameters, images, points, visible, attributes, Drawn(numbers), weights)
 
         totals, means = self._over_runs(loss)(self.parameters, *self._batch(), self.numbers, self.weights)
         self.means = {term: mean.detach() for term, mean in means.items()}

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from landmarklib import claims, datasets, metrics, record
-from landmarklib.tables import Table
+from landmarklib.tables import Reference, Table
 
-UNITS = {"error_px": "px"}  # others are in percent
+UNITS = {"error_px": "px", "angle_error_degrees": "degrees"}  # others are in percent
 LABELS = {
     "error_px": "landmark error [px]",
     "nme_percent": "NME [%]",
@@ -23,6 +23,7 @@ LABELS = {
     "pck_percent": "correct points [%]",
     "accuracy_percent": "class accuracy [%]",
     "own_percent": "points nearer to their own shape [%]",
+    "angle_error_degrees": "error of the head's angles [degrees]",
 }
 
 
@@ -136,10 +137,24 @@ def beside_paper(table: Table, runs: pd.DataFrame) -> Html:
             part = frame[(frame.method == method) & (frame.fraction == fraction)]
             columns.append(f"<td>{_cell(part.iloc[0], sign) if len(part) else _absent(table, method, fraction)}</td>")
         body.append(f"<tr><th>{html.escape(method)}</th>{''.join(columns)}</tr>")
+    body += [_of_others(table, reference, sorted(frame.fraction.unique())) for reference in table.references]
     return Html(
         f'<div class="scroll"><table class="dataframe paper"><thead><tr><th>method</th>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _of_others(table: Table, reference: Reference, fractions: Sequence[float]) -> str:
+    """A line that nobody runs here: the paper's value alone."""
+    values = [table.paper_value(reference.name, f, table.metrics[0]) for f in fractions]
+    shown = [
+        f'<span class="paper">paper {_published(v, unit(table.metrics[0]))}</span>' if pd.notna(v) else ""
+        for v in values
+    ]
+    name = (
+        f'{html.escape(reference.name)}<br><span class="paper">{html.escape(reference.note or "as published")}</span>'
+    )
+    return f"<tr><th>{name}</th>{''.join(f'<td>{v}</td>' for v in shown)}</tr>"
 
 
 def _absent(table: Table, method: str, fraction: float) -> str:
@@ -242,10 +257,12 @@ def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
     lines = [
         {
             "claim": v.claim.id,
-            "smaller": c.lower,
-            "larger": c.higher,
-            "labelled": percent(c.fraction),
-            "error": label(c.metric),
+            "smaller": c.inequality.lower,
+            "larger": c.inequality.higher,
+            "labelled": " against ".join(
+                percent(f) for f in dict.fromkeys((c.inequality.fraction, c.inequality.against))
+            ),
+            "error": label(c.inequality.metric),
             "verdict": c.verdict,
         }
         | {

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landmarklib import coords, evaluate, heatmaps, warps
+from landmarklib import coords, evaluate, heatmaps, metrics, warps
 from landmarklib.experiment import Experiment
 from landmarklib.pack import Pack
 from landmarklib.types import Annotations
@@ -30,7 +30,7 @@ PLAIN = ("curve", "best", "best_step", "failure", "passes")  # of a run, beside 
 
 @dataclass(frozen=True)
 class Data:
-    """One split on the device: uint8 images, points in [-1, 1] (NaN for unlabelled images), visible, labelled, N x A classes.
+    """One split on the device: uint8 images, points in [-1, 1] (NaN for unlabelled images), visible, labelled, N x A attributes (`Batch`).
 
     Where images are jittered they are `warps.MARGIN` times as wide as the frame in which the points are.
     """
@@ -39,7 +39,7 @@ class Data:
     points: Tensor
     visible: Tensor
     labelled: Tensor
-    classes: Tensor
+    attributes: Tensor
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -62,9 +62,10 @@ def annotated(
     points = margin * coords.to_norm(torch.from_numpy(annotations.points).float(), (width, height))
     visible = torch.from_numpy(annotations.visible) & mask[:, None]
     points = points.where(visible[..., None], torch.nan)
-    classes = np.stack([np.zeros(n, np.int64), *(annotations.attributes[name] for name in attributes)], -1)[:, 1:]
-    classes = torch.from_numpy(classes)
-    return Data(images, *(part.to(images.device) for part in (points, visible, mask, classes)))
+    given = [annotations.attributes[name] for name in attributes]
+    given = [np.deg2rad(v) if metrics.is_angle(v) else v for v in given]
+    values = torch.from_numpy(np.array(given, np.float32).reshape(-1, n).T.copy())
+    return Data(images, *(part.to(images.device) for part in (points, visible, mask, values)))
 
 
 @dataclass
@@ -255,6 +256,8 @@ def health(module: nn.Module, method: ModuleType, images: Tensor, options: dict)
 
     Only soft-argmax can saturate: a cross-entropy over pixels wants its maps as peaked as it can get them.
     """
+    if getattr(method, "GIVEN", "images") != "images":
+        return []
     prediction = method.predict(module, images, options)
     if prediction.maps is None:
         return []

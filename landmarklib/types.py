@@ -101,14 +101,15 @@ class Batch:
     """What a method sees: B images, the labelled ones first.
 
     images: float32 in [0, 1], B x C x H x W. points: B x K x 2 in [-1, 1] (edges of the image at +-1), NaN for
-    unlabelled images, so that a leak of labels is loud. visible: B x K. classes: B x A, of each attribute, from 0. Where images are jittered,
+    unlabelled images, so that a leak of labels is loud. visible: B x K. attributes: B x A float32, a class from 0 or an angle in
+    radians, NaN where it is unknown. Where images are jittered,
     source: what they are taken from, and jitter: B x 2 x 3, how (`warps.look`).
     """
 
     images: torch.Tensor
     points: torch.Tensor
     visible: torch.Tensor
-    classes: torch.Tensor
+    attributes: torch.Tensor
     n_labelled: int
     source: torch.Tensor | None = None
     jitter: torch.Tensor | None = None

@@ -1,9 +1,10 @@
-"""Packs of Blocks at the paper's image side, trained for 16 steps: the same on the CPU and on a GPU."""
+"""Blocks for every method: with an angle beside the class, and packs at the paper's image side, trained for 16 steps, the same on the CPU and on a GPU."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,15 +12,33 @@ from landmarklib import datasets, methods, pack, tables, train, warps
 from landmarklib.datasets import blocks
 from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
+from landmarklib.types import Annotations
 
 SIZE, N = 60, 48
+DATASET = replace(datasets.get("blocks"), attributes={"class": 15, "angle": 0})
+ATTRIBUTES = ["class", "angle"]
 SMALL = {"rcn": {"widths": [4, 4]}}  # five levels of 64 maps would take minutes
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
-WEIGHTS = {"landmarks": 10.0, "classes": 1.0, "elt": 5.0}
+WEIGHTS = {"landmarks": 10.0, "classes": 1.0, "angles": 1.0, "elt": 5.0}
+
+
+def with_angle(n: int, seed: int, size: int) -> Annotations:
+    """Images of Blocks whose second attribute is the direction from the second point to the first, in degrees."""
+    a = blocks.generate(n, seed, size)
+    right, down = (a.points[:, 0] - a.points[:, 1]).T
+    angle = np.rad2deg(np.arctan2(down, right)).astype(np.float64)
+    return replace(a, attributes={**a.attributes, "angle": angle})
+
+
+def select_of(name: str) -> str:
+    """What a method's checkpoint is chosen by: one that is given the points has no error of them."""
+    return "error_px" if getattr(methods.get(name), "GIVEN", "images") == "images" else "angle_error_degrees"
 
 
 def options_of(name: str, dropout: float) -> dict:
-    return {**methods.get(name).OPTIONS, **SMALL.get(name, {}), "dropout": dropout}
+    return {**methods.get(name).OPTIONS, **SMALL.get(name, {}), "attributes": ATTRIBUTES} | (
+        {"dropout": dropout} if "dropout" in methods.get(name).OPTIONS else {}
+    )
 
 
 def experiment(name: str, seed: int, starts: dict[str, float], jitter: dict[str, float]) -> Experiment:
@@ -28,7 +47,15 @@ def experiment(name: str, seed: int, starts: dict[str, float], jitter: dict[str,
     return replace(
         tables.get("blocks").experiments(budget="smoke")[0],
         **{"method": name, "seed": seed, "size": SIZE, "weights": weights, "starts": starts, "jitter": jitter},
-        **{"images": 128, "batch": 8, "batch_unlabelled": 4, "rate": 0.0001, "warmup": 2, "n_evaluations": 2},
+        **{
+            "images": 128,
+            "batch": 8,
+            "batch_unlabelled": 4,
+            "rate": 0.0001,
+            "warmup": 2,
+            "n_evaluations": 2,
+            "select": select_of(name),
+        },
     )
 
 
@@ -43,19 +70,19 @@ def losses_of(
 ) -> list[list[dict[str, float]]]:
     """Terms of 16 steps of a pack, run by run. starts: of the terms; jitter: of images that are larger than what the network sees."""
     method, options, runs = methods.get(name), options_of(name, dropout), []
-    a, margin = blocks.generate(N, 0, 2 * SIZE if jitter else SIZE), warps.MARGIN if jitter else 1.0
+    a, margin = with_angle(N, 0, 2 * SIZE if jitter else SIZE), warps.MARGIN if jitter else 1.0
     images = torch.from_numpy(a.images).to(device)
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
-        module = method.build(datasets.get("blocks"), SIZE, options, generator).to(device)
+        module = method.build(DATASET, SIZE, options, generator).to(device)
         plain.set_form(module, form)
         labelled = torch.randperm(N, generator=torch.Generator().manual_seed(seed))[:16]
-        data = train.annotated(a, labelled, images, margin=margin)
+        data = train.annotated(a, labelled, images, ATTRIBUTES, margin)
         runs.append(train.Run(experiment(name, seed, starts, jitter or {}), module, data, generator))
     noted, step = [], pack.Pack.step
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pack.Pack, "step", lambda self, *given: (step(self, *given), noted.append(self.parts())))
-        train.train(runs, method, blocks.generate(8, 1, SIZE), options)
+        train.train(runs, method, with_angle(8, 1, SIZE), options)
     return noted
 
 

@@ -17,7 +17,7 @@ LOWER, HIGHER, OTHER = "Seq-MT (L+A)", "Seq-MT (L)", "Comm-MT (L)"
 
 def table_with(*comparisons: tuple) -> tables.Table:
     """Blocks with one claim of these comparisons."""
-    inequalities = tuple(Inequality(*(*comparison, "error_px")[:4]) for comparison in comparisons)
+    inequalities = tuple(Inequality(*c[:3], c[2], *(c[3:] or ("error_px",))) for c in comparisons)
     return replace(tables.get("blocks"), claims=(Claim("X", "a sentence", inequalities),))
 
 
@@ -218,7 +218,7 @@ def test_an_inequality_looks_at_its_own_metric():
     table = table_with((LOWER, HIGHER, 0.1), (LOWER, HIGHER, 0.1, "error_px on afw"))
     (v,) = claims.evaluate(table, runs)
     assert [c.verdict for c in v.comparisons] == [HOLDS, FAILS] and v.verdict == FAILS
-    assert [c.metric for c in v.comparisons] == ["error_px", "error_px on afw"]
+    assert [c.inequality.metric for c in v.comparisons] == ["error_px", "error_px on afw"]
     assert v.comparisons[0].paper == pytest.approx(0.15) and np.isnan(v.comparisons[1].paper)
 
 

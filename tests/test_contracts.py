@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from packs import ATTRIBUTES, DATASET, with_angle
 
 from landmarklib import compute, coords, datasets, evaluate, heatmaps, methods, metrics, tables
 from landmarklib.datasets import labels
@@ -17,7 +18,8 @@ from landmarklib.noise import Noise
 from landmarklib.types import Batch, UserError
 
 SIZE = 16
-SMALL = {"kernel": 5, "depth": 2, "widths": [4, 6, 8]}
+SMALL = {"kernel": 5, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8], "attributes": ATTRIBUTES}
+
 B, N_LABELLED = 6, 4
 
 every_dataset = pytest.mark.parametrize("name", datasets.names())
@@ -39,7 +41,7 @@ def small_options(name: str) -> dict:
 
 
 def build(name: str, seed: int = 0, size: int = SIZE) -> torch.nn.Module:
-    return methods.get(name).build(datasets.get("blocks"), size, small_options(name), seeded(seed))
+    return methods.get(name).build(DATASET, size, small_options(name), seeded(seed))
 
 
 def batch_of(n_labelled: int = N_LABELLED, size: int = SIZE) -> Batch:
@@ -50,9 +52,14 @@ def batch_of(n_labelled: int = N_LABELLED, size: int = SIZE) -> Batch:
         images=torch.rand(B, 1, size, size, generator=generator),
         points=points.where(labelled[:, None, None], torch.nan),
         visible=labelled[:, None].expand(B, 5).clone(),
-        classes=torch.arange(B)[:, None],
+        attributes=torch.stack([torch.arange(B).float(), torch.linspace(-1, 1, B)], -1),
         n_labelled=n_labelled,
     )
+
+
+def given_to(name: str, batch: Batch) -> torch.Tensor:
+    """What the method predicts from."""
+    return batch.images if getattr(methods.get(name), "GIVEN", "images") == "images" else batch.points
 
 
 def loss_of(name: str, terms: set[str], batch: Batch, module: torch.nn.Module | None = None) -> dict:
@@ -201,17 +208,21 @@ def test_a_step_without_unlabelled_images_is_finite(name):
 @every_method
 @pytest.mark.parametrize("size", [16, 32])
 def test_predictions_have_their_shapes(name, size):
-    images = batch_of(size=size).images
+    inputs = given_to(name, batch_of(size=size))
     module = build(name, size=size).eval()
-    found = methods.get(name).predict(module, images, small_options(name))
+    found = methods.get(name).predict(module, inputs, small_options(name))
     assert isinstance(found, Prediction)
+    assert [head.shape for head in found.attributes] == [(B, 15), (B, 1)]
+    one_by_one = [methods.get(name).predict(module, one[None], small_options(name)) for one in inputs]
+    assert torch.allclose(torch.cat([one.attributes[0] for one in one_by_one]), found.attributes[0], atol=1e-4)
+    if found.points is None:
+        assert found.maps is None
+        return
     assert found.points.shape == (B, 5, 2) and found.points.isfinite().all()
-    assert found.logits is None or [logits.shape for logits in found.logits] == [(B, 15)]
     if found.maps is not None:
         assert found.maps.shape == (B, 5, size, size)
         assert coords.inside(found.points).all()
-    one_by_one = [methods.get(name).predict(module, image[None], small_options(name)).points for image in images]
-    assert torch.allclose(torch.cat(one_by_one), found.points, atol=1e-4)
+    assert torch.allclose(torch.cat([one.points for one in one_by_one]), found.points, atol=1e-4)
 
 
 def test_heatmap_mt_reads_its_points_as_its_decoder_says():
@@ -225,7 +236,7 @@ def test_seq_mt_reads_the_class_from_nothing_but_the_points():
     module, images = build("seq_mt").eval(), batch_of().images
     found = methods.get("seq_mt").predict(module, images, small_options("seq_mt"))
     assert torch.equal(found.points, heatmaps.soft_argmax(found.maps, 10.0))
-    assert torch.equal(found.logits[0], module.head(found.points.flatten(1))[0])
+    assert torch.equal(found.attributes[0], module.head(found.points.flatten(1))[0])
 
 
 def test_point_noise_of_seq_mt_reaches_the_class_term_alone():
@@ -242,13 +253,17 @@ def test_point_noise_of_seq_mt_reaches_the_class_term_alone():
 
 @every_method
 def test_predictions_of_a_split_are_in_pixels(name):
-    a = compute.first(datasets.get("blocks").load(None, "val", SIZE), 5)
+    a = with_angle(5, 1, SIZE)
     module = build(name)
-    found = evaluate.predict(module, methods.get(name), a.images, small_options(name), torch.device("cpu"), batch=2)
+    method, options = methods.get(name), small_options(name)
+    found = evaluate.predict(module, method, evaluate.given(method, a), options, torch.device("cpu"), batch=2)
+    assert found.attributes.shape == (5, 2)
+    assert (found.points is None) == (evaluate.given(method, a) is not a.images)
+    if found.points is None:
+        return
     images = torch.from_numpy(a.images).float() / 255
-    expected = methods.get(name).predict(module, images, small_options(name)).points.detach()
+    expected = method.predict(module, images, options).points.detach()
     assert np.allclose(found.points, (expected.numpy() + 1) * SIZE / 2 - 0.5, atol=1e-3)
-    assert found.classes is None or found.classes.shape == (5, 1)
 
 
 @every_method
@@ -276,8 +291,9 @@ def test_table_names_things_that_exist(name):
         assert set(row.published) <= set(table.fractions)
     for claim in table.claims:
         assert claim.comparisons
-        for lower, higher, fraction, metric in claim.comparisons:
-            assert table.row(lower) != table.row(higher) and fraction in table.fractions and metric in table.metrics
+        for c in claim.comparisons:
+            assert (c.lower, c.fraction) != (c.higher, c.against) and c.metric in table.metrics
+            assert {c.fraction, c.against} <= set(table.fractions)
     assert len({claim.id for claim in table.claims}) == len(table.claims)
 
 

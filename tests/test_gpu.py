@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from packs import JITTER, about, losses_of, options_of
+from packs import DATASET, JITTER, about, losses_of, options_of
 
-from landmarklib import compute, datasets, methods, pack, run, tables, train
+from landmarklib import compute, methods, pack, run, tables, train
 from landmarklib.nets import plain
 from landmarklib.noise import Noise
 from landmarklib.types import Batch
@@ -40,8 +40,8 @@ def batch(device: str, n: int = 8) -> Batch:
     labelled = torch.arange(n) < n // 2
     points[~labelled] = torch.nan
     visible = labelled[:, None].expand(n, 5).contiguous()
-    classes = torch.arange(n)[:, None] % 15
-    return Batch(*(t.to(device) for t in (images, points, visible, classes)), n // 2)
+    attributes = torch.stack([torch.arange(n) % 15, torch.linspace(-1, 1, n)], -1)
+    return Batch(*(t.to(device) for t in (images, points, visible, attributes)), n // 2)
 
 
 @pytest.mark.parametrize("name", methods.names())
@@ -49,10 +49,10 @@ def batch(device: str, n: int = 8) -> Batch:
 def test_losses_and_gradients_equal_the_cpu(name, form):
     method, options, found = methods.get(name), options_of(name, dropout=0.0), {}
     for device, used in (("cpu", plain.LITERAL), ("cuda", form)):
-        module = method.build(datasets.get("blocks"), 60, options, torch.Generator().manual_seed(0)).to(device)
+        module = method.build(DATASET, 60, options, torch.Generator().manual_seed(0)).to(device)
         plain.set_form(module, used)
         noise = Noise(torch.Generator(device).manual_seed(0))
-        values = method.loss(module, batch(device), {"landmarks", "classes"}, options, noise)
+        values = method.loss(module, batch(device), set(method.TERMS) - {"elt"}, options, noise)
         sum(v.mean() for v in values.values()).backward()
         found[device] = {n: p.grad.cpu() for n, p in module.named_parameters() if p.grad is not None}
         found[device] |= {term: v.detach().cpu() for term, v in values.items()}
@@ -65,7 +65,8 @@ def test_losses_and_gradients_equal_the_cpu(name, form):
 
 @pytest.mark.parametrize("name", methods.names())
 def test_steps_of_a_pack_equal_the_cpu(name):
-    starts = {"landmarks": 0.0, "classes": 0.5}
+    terms = list(methods.get(name).TERMS)
+    starts = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
     cpu = losses_of(name, "cpu", [0, 1], plain.LITERAL, starts, dropout=0.0)
     found = losses_of(name, "cuda", [0, 1], FORMS[-1], starts, dropout=0.0)
     assert len(found) == 16

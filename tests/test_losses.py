@@ -87,7 +87,7 @@ def test_elt_by_hand_with_a_map_that_moves_right_by_a_quarter():
         seen.append(warped)
         return found
 
-    batch = Batch(images, points, torch.ones(1, 2).bool(), torch.zeros(1, 1).long(), 0)
+    batch = Batch(images, points, torch.ones(1, 2).bool(), torch.zeros(1, 1), 0)
     value = losses.elt(locate, batch, points, noise, rotation_degrees=180.0, scale=0.1, shift=0.5)
     assert close(seen[0], [[[[0.5, 1, 1, 1]] * 4]])
     assert close(value.detach(), [(0.25**2 + 0.5**2) / 2])
@@ -137,13 +137,30 @@ def test_pixel_cross_entropy_ignores_invisible_points(generator, hidden):
 
 def test_class_cross_entropy_by_hand():
     logits = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])
-    classes = torch.tensor([[1, 1], [0, 1]])
-    assert close(losses.class_cross_entropy([logits], classes[:, :1]), [math.log(4 / 3), math.log(4)])
-    assert close(losses.class_cross_entropy([logits, logits], classes), [2 * math.log(4 / 3), math.log(16 / 3)])
+    classes = torch.tensor([[1.0, 1.0], [0.0, 1.0]])
+    assert close(losses.class_cross_entropy(logits, classes[:, 0]), [math.log(4 / 3), math.log(4)])
+    found = losses.attributes([logits, logits], classes, {"classes"})
+    assert list(found) == ["classes"] and close(found["classes"], [2 * math.log(4 / 3), math.log(16 / 3)])
+
+
+def test_angle_distance_is_absolute_in_radians_and_passes_over_unknown_angles():
+    predicted = torch.tensor([[0.5], [-1.0], [2.0]], requires_grad=True)
+    values = losses.angle_distance(predicted, torch.tensor([0.25, 0.5, NAN]))
+    assert close(values.detach(), [0.25, 1.5, 0])
+    values.sum().backward()
+    assert predicted.grad[:, 0].tolist() == [1, -1, 0]
+
+
+def test_classes_and_angles_are_terms_of_their_own():
+    heads = torch.zeros(2, 3), torch.tensor([[1.0], [2.0]]), torch.tensor([[0.5], [0.5]])
+    values = torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    both = losses.attributes(heads, values, {"classes", "angles", "landmarks"})
+    assert set(both) == {"classes", "angles"}
+    assert close(both["classes"], [math.log(3)] * 2) and close(both["angles"], [1.5, 2.5])
+    assert losses.attributes(heads, values, {"landmarks"}) == {}
 
 
 @pytest.mark.parametrize("n_classes", [2, 15])
 def test_class_cross_entropy_of_uniform_logits_is_the_log_of_the_classes(n_classes):
-    classes = torch.tensor([[0], [1], [n_classes - 1]])
-    values = losses.class_cross_entropy([torch.full((3, n_classes), 5.0)], classes)
+    values = losses.class_cross_entropy(torch.full((3, n_classes), 5.0), torch.tensor([0.0, 1.0, n_classes - 1]))
     assert close(values, [math.log(n_classes)] * 3)

@@ -253,7 +253,7 @@ def test_common_net_gives_points_and_class_logits(size):
 def test_common_net_starts_with_points_near_the_centre():
     net = honari.CommonNet(16, 5, 4, 5, [15], 0.25, seeded())
     assert net.points.weight.std().item() == pytest.approx(0.1 * math.sqrt(2 / 256), rel=0.05)
-    assert net.classes.weight.std().item() == pytest.approx(math.sqrt(2 / 256), rel=0.05)
+    assert net.attributes.weight.std().item() == pytest.approx(math.sqrt(2 / 256), rel=0.05)
 
 
 @pytest.mark.parametrize("size", [60, 32, 30])

@@ -7,10 +7,9 @@ import types
 
 import pytest
 import torch
-from packs import JITTER, about, losses_of
+from packs import ATTRIBUTES, DATASET, JITTER, about, losses_of, select_of, with_angle
 
-from landmarklib import datasets, heatmaps, methods, train
-from landmarklib.datasets import blocks
+from landmarklib import evaluate, heatmaps, methods, train
 from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
 from landmarklib.nets.plain import LITERAL, Form
@@ -20,8 +19,18 @@ from landmarklib.types import Annotations
 
 N, STEPS = 48, 20
 SIZES = {"heatmap_mt": 32}  # of images, else 16
-SMALL = {"kernel": 5, "depth": 2, "width": 4, "hidden": [16], "dropout": 0.25, "point_noise": 0.05}
-WEIGHTS = {"landmarks": 900.0, "classes": 10.0, "elt": 270.0}
+SMALL = {
+    "kernel": 5,
+    "depth": 2,
+    "width": 4,
+    "hidden": [16],
+    "dropout": 0.25,
+    "point_noise": 0.05,
+    "kernels": [3, 2, 2],
+    "widths": [4, 4, 6],
+    "attributes": ATTRIBUTES,
+}
+WEIGHTS = {"landmarks": 900.0, "classes": 10.0, "angles": 10.0, "elt": 270.0}
 BLOCKS, PRODUCT = Form((2, 2)), Form((2, 2), product=True)
 NAN = float("nan")
 
@@ -64,19 +73,19 @@ def experiment(name: str, **changes) -> Experiment:
         "n_evaluations": 1,
         "evaluation_images": 8,
         "test_images": 0,
-        "select": "error_px",
+        "select": select_of(name),
     }
     return Experiment(**{**values, **changes})
 
 
 def annotations(name: str, n: int = N, seed: int = 0) -> Annotations:
-    return blocks.generate(n, seed, size_of(name))
+    return with_angle(n, seed, size_of(name))
 
 
 def run_of(e: Experiment, module: torch.nn.Module, n_labelled: int, generator: torch.Generator) -> train.Run:
     a = annotations(e.method)
     labelled = torch.randperm(N, generator=seeded(10 + e.seed))[:n_labelled]
-    return train.Run(e, module, train.annotated(a, labelled, torch.from_numpy(a.images)), generator)
+    return train.Run(e, module, train.annotated(a, labelled, torch.from_numpy(a.images), ATTRIBUTES), generator)
 
 
 def three(name: str, form: Form = LITERAL, **changes) -> list[train.Run]:
@@ -85,7 +94,7 @@ def three(name: str, form: Form = LITERAL, **changes) -> list[train.Run]:
     for seed, n_labelled, factor in ((0, 16, 1.0), (1, 24, 0.5), (2, 10, 3.0)):
         weights = {term: WEIGHTS.get(term, 1.0) * factor**i for i, term in enumerate(terms)}
         e, generator = experiment(name, seed=seed, weights=weights, starts={terms[-1]: 0.25}, **changes), seeded(seed)
-        module = methods.get(name).build(datasets.get("blocks"), e.size, options_of(name), generator)
+        module = methods.get(name).build(DATASET, e.size, options_of(name), generator)
         plain.set_form(module, form)
         runs.append(run_of(e, module, n_labelled, generator))
     return runs
@@ -105,8 +114,11 @@ def parameters_of(run: train.Run) -> dict[str, torch.Tensor]:
 @torch.no_grad()
 def points_of(run: train.Run) -> torch.Tensor:
     name = run.experiment.method
-    images = train.pixels(torch.from_numpy(annotations(name, 8, 1).images))
-    found = methods.get(name).predict(run.module, images, options_of(name))
+    inputs = torch.from_numpy(evaluate.given(methods.get(name), annotations(name, 8, 1)))
+    inputs = train.pixels(inputs) if inputs.dtype == torch.uint8 else inputs
+    found = methods.get(name).predict(run.module, inputs, options_of(name))
+    if found.points is None:
+        return torch.cat(found.attributes, -1)
     return found.points if found.maps is None else heatmaps.soft_argmax(found.maps, found.beta)
 
 

@@ -182,7 +182,7 @@ def test_predictions_of_a_wide_network_are_those_of_its_method(archives):
     found = evaluate.predict(module, rcn, test.images, options, torch.device("cpu"), batch=7)
     expected = rcn.predict(module, torch.from_numpy(np.array(test.images)).float() / 255, options)
     assert np.allclose(found.points, coords.to_pixels(expected.points, (e.size,) * 2).detach(), atol=1e-3)
-    assert found.classes.shape == (20, 1) and found.others == {}
+    assert found.attributes.shape == (20, 1) and found.others == {}
 
 
 def test_records_that_are_none_are_passed_over(tmp_path):
@@ -311,7 +311,7 @@ def test_packed_runs_on_photos_equal_each_alone(archives):
     [
         ({"cells": 7}, {}, "cells: 7 is no level's side; there are 20, 10, 5"),
         ({"attributes": []}, {"classes": 1.0}, "the loss term 'classes' needs attributes"),
-        ({"attributes": ["mood"]}, {}, "mtfl has no classes 'mood'; it has gender, smile, glasses, pose"),
+        ({"attributes": ["mood"]}, {}, "mtfl has no 'mood'; it has gender, smile, glasses, pose"),
     ],
 )
 def test_options_that_fit_nothing_are_refused(archives, options, weights, words):

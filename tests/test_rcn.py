@@ -101,7 +101,7 @@ def test_rcn_is_read_both_ways_and_rcn_plus_one():
 def test_rcn_has_no_other_term_than_the_landmarks():
     options = {**rcn.OPTIONS, "widths": [4, 4], "decoder": "softmax"}
     module = rcn.build(datasets.get("blocks"), 16, options, seeded())
-    batch = Batch(torch.rand(2, 1, 16, 16), torch.zeros(2, 5, 2), torch.ones(2, 5).bool(), torch.zeros(2, 1).long(), 2)
+    batch = Batch(torch.rand(2, 1, 16, 16), torch.zeros(2, 5, 2), torch.ones(2, 5).bool(), torch.zeros(2, 1), 2)
     with pytest.raises(UserError, match="decoder 'softmax' has the loss term 'landmarks' only, not elt, landmarks"):
         rcn.loss(module, batch, {"landmarks", "elt"}, options, Noise(seeded()))
 
@@ -109,21 +109,25 @@ def test_rcn_has_no_other_term_than_the_landmarks():
 @pytest.mark.parametrize("name", methods.names())
 def test_several_attributes_have_a_head_each(name):
     method, faces = methods.get(name), datasets.get("mtfl")
-    options = {**method.OPTIONS, "attributes": ["pose", "smile"]} | ({"widths": [4, 4]} if name == "rcn" else {})
+    small = {"widths": [4, 4], "kernels": [3, 3]}
+    options = {**method.OPTIONS, "attributes": ["pose", "smile"]} | {
+        k: v for k, v in small.items() if k in method.OPTIONS
+    }
     module = method.build(faces, 16, options, seeded())
     n = 4
     batch = Batch(
         torch.rand(n, 1, 16, 16, generator=seeded(1)),
         torch.zeros(n, 5, 2),
         torch.ones(n, 5).bool(),
-        torch.tensor(list(itertools.product((0, 4), (0, 1)))),
+        torch.tensor(list(itertools.product((0.0, 4.0), (0.0, 1.0)))),
         n,
     )
-    assert [logits.shape for logits in method.predict(module.eval(), batch.images, options).logits] == [(n, 5), (n, 2)]
+    inputs = batch.points if getattr(method, "GIVEN", "images") == "points" else batch.images
+    assert [head.shape for head in method.predict(module.eval(), inputs, options).attributes] == [(n, 5), (n, 2)]
     values = method.loss(module, batch, {"classes"}, options, Noise(seeded()))["classes"]
     assert values.shape == (n,) and (values > 0).all()
 
 
 def test_an_attribute_that_a_data_set_lacks_is_refused_with_those_it_has():
-    with pytest.raises(UserError, match="mtfl has no classes 'class'; it has gender, smile, glasses, pose"):
+    with pytest.raises(UserError, match="mtfl has no 'class'; it has gender, smile, glasses, pose"):
         rcn.build(datasets.get("mtfl"), 16, rcn.OPTIONS, seeded())

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from landmarklib import claims, tables
+from landmarklib.tables import parameters, reading
 from landmarklib.types import UserError
 
 TEXT = (tables.FOLDER / "blocks.toml").read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ def edited(tmp_path):
         assert old in TEXT
         path = tmp_path / "edited.toml"
         path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
-        return tables.read(path)
+        return reading.read(path)
 
     return read
 
@@ -78,7 +79,7 @@ def test_a_mistake_in_the_file_is_one_line_that_names_it(edited, old, new, words
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"^binary\.toml: not valid TOML"):
-        tables.read(tmp_path / "binary.toml")
+        reading.read(tmp_path / "binary.toml")
 
 
 def test_an_unknown_table_is_answered_with_the_known_ones():
@@ -160,14 +161,14 @@ def test_unknown_names_are_answered_with_the_known_ones(blocks, methods, budget,
     ],
 )
 def test_fractions_are_sorted_and_different(blocks, values, expected):
-    checked = tables.check_fractions(blocks, values)
+    checked = parameters.check_fractions(blocks, values)
     assert checked == expected and {type(f) for f in checked} == {float}
 
 
 @pytest.mark.parametrize("value", [0, 0.0, 1.5, -0.1, math.nan, math.inf, 2])
 def test_a_fraction_outside_0_to_1_is_refused(blocks, value):
     with pytest.raises(UserError, match=rf"^fractions: {value:g} is outside \(0, 1\]$"):
-        tables.check_fractions(blocks, [0.1, value])
+        parameters.check_fractions(blocks, [0.1, value])
 
 
 @pytest.mark.parametrize(
@@ -175,31 +176,31 @@ def test_a_fraction_outside_0_to_1_is_refused(blocks, value):
 )
 def test_fractions_that_are_no_list_of_numbers_are_refused(blocks, values):
     with pytest.raises(UserError, match=r"^fractions: .* is not .*; write fractions = \[0.05, 0.2\]$"):
-        tables.check_fractions(blocks, values)
+        parameters.check_fractions(blocks, values)
 
 
 def test_fractions_do_not_apply_without_landmark_labels():
     shapes = tables.get("shapes")
-    assert tables.check_fractions(shapes, None) == tables.check_fractions(shapes, [0.0]) == (0.0,)
+    assert parameters.check_fractions(shapes, None) == parameters.check_fractions(shapes, [0.0]) == (0.0,)
     with pytest.raises(UserError, match="table shapes: fractions do not apply"):
-        tables.check_fractions(shapes, [0.1])
+        parameters.check_fractions(shapes, [0.1])
 
 
 def test_seeds_keep_their_order_and_are_different():
-    assert tables.check_seeds([2, 0, 2, 1]) == (2, 0, 1)
-    assert tables.check_seeds(range(3)) == (0, 1, 2)
+    assert parameters.check_seeds([2, 0, 2, 1]) == (2, 0, 1)
+    assert parameters.check_seeds(range(3)) == (0, 1, 2)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_a_seed_that_no_generator_takes_is_refused(seed):
     with pytest.raises(UserError, match=rf"^seeds: {seed} is outside "):
-        tables.check_seeds([0, seed])
+        parameters.check_seeds([0, seed])
 
 
 @pytest.mark.parametrize("values", ["0", [], 0, [1.5], [0.0], ["0"], [False], [None], [[0]], [math.nan], [math.inf]])
 def test_seeds_that_are_no_list_of_whole_numbers_are_refused(values):
     with pytest.raises(UserError, match=r"^seeds: .* is not .*; write seeds = \[0, 1, 2\]$"):
-        tables.check_seeds(values)
+        parameters.check_seeds(values)
 
 
 def test_claims_of_blocks_have_their_inequalities_and_hold_in_the_paper(blocks):
@@ -256,7 +257,7 @@ def test_a_mistake_in_a_table_is_named(tmp_path, old, new, words):
     path = tmp_path / "w300.toml"
     path.write_text(PHOTOS.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(UserError, match=words):
-        tables.read(path)
+        reading.read(path)
 
 
 def test_a_cell_that_no_row_has_is_refused_with_those_there_are():

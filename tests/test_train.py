@@ -155,16 +155,19 @@ def test_golden_run(steps, place, size):
 @pytest.mark.parametrize("name", methods.names())
 def test_a_few_steps_lower_the_loss_of_every_method(name):
     method = methods.get(name)
-    options = {**method.OPTIONS, "kernel": 5, "dropout": 0.0} | ({"depth": 2} if "depth" in method.OPTIONS else {})
+    small = {"kernel": 5, "dropout": 0.0, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8]}
+    options = {**method.OPTIONS, **{key: value for key, value in small.items() if key in method.OPTIONS}}
     generator = torch.Generator().manual_seed(0)
     module = method.build(datasets.get("blocks"), SIZE, options, generator)
     data = data_of(annotations(64, 0), torch.arange(8))
+    term = "landmarks" if "landmarks" in method.TERMS else "classes"
     weight = 1.0 if name == "heatmap_mt" else 900.0
-    e = experiment(weights={"landmarks": weight}, images=320, hold=1.0)
+    select = "error_px" if term == "landmarks" else "accuracy_percent"
+    e = experiment(weights={term: weight}, images=320, hold=1.0, select=select)
 
     def loss() -> float:
-        batch = Batch(train.pixels(data.images[:8]), data.points[:8], data.visible[:8], data.classes[:8], 8)
-        return method.loss(module, batch, {"landmarks"}, options, Noise(generator))["landmarks"].mean().item()
+        batch = Batch(train.pixels(data.images[:8]), data.points[:8], data.visible[:8], data.attributes[:8], 8)
+        return method.loss(module, batch, {term}, options, Noise(generator))[term].mean().item()
 
     before, run = loss(), train.Run(e, module, data, generator)
     train.train([run], method, annotations(16, 1), options)
@@ -215,7 +218,7 @@ def test_batches_are_images_in_zero_to_one_with_the_labelled_ones_first():
         assert batch.n_labelled == 1
         assert torch.equal(batch.points[0], run.data.points[1]) and batch.visible[0].all()
         assert batch.points[1].isnan().all() and not batch.visible[1].any()
-        assert batch.classes[:, 0].tolist() == a.attributes["class"][[1, 3]].tolist()
+        assert batch.attributes[:, 0].tolist() == a.attributes["class"][[1, 3]].tolist()
     assert seen
 
 

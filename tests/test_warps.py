@@ -120,7 +120,7 @@ def test_the_slope_of_a_moved_point(draw, generator):
 
 def a_batch(images: torch.Tensor, points: torch.Tensor) -> Batch:
     n = len(images)
-    return Batch(images, points, torch.ones(points.shape[:2], dtype=torch.bool), torch.zeros(n, 1, dtype=torch.long), n)
+    return Batch(images, points, torch.ones(points.shape[:2], dtype=torch.bool), torch.zeros(n, 1), n)
 
 
 def test_a_look_at_a_batch_moves_images_and_points_by_the_same_drawn_map(generator):

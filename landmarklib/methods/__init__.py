@@ -6,6 +6,7 @@ To add one, write a file with:
     build(dataset, size, options, generator) -> torch module
     loss(module, batch, terms, options, noise) -> {term: a value for each image that the term counts}
     predict(module, images, options) -> Prediction
+    GIVEN = "points", only where it predicts from the true points instead of images
 It is then found by its file name and tested by tests/test_contracts.py.
 """
 
@@ -26,23 +27,24 @@ if TYPE_CHECKING:
 
 
 class Prediction(NamedTuple):
-    """points: B x K x 2 in [-1, 1]. logits: B x classes of each attribute, or None without a class head. maps: B x K x H x W before the
-    softmax, or None; beta: the softmax's inverse temperature. others: the points as other readings of the same maps have them, by name."""
+    """points: B x K x 2 in [-1, 1]; None from a method that is given them. attributes: of each one B x classes, logits, or B x 1, an angle in radians. maps: B x K
+    x H x W before the softmax, or None; beta: the softmax's inverse temperature. others: the points as other readings of the same maps have
+    them, by name."""
 
-    points: Tensor
-    logits: tuple[Tensor, ...] | None = None
+    points: Tensor | None
+    attributes: tuple[Tensor, ...] = ()
     maps: Tensor | None = None
     beta: float = 1.0
     others: Mapping[str, Tensor] = MappingProxyType({})
 
 
-def classes_of(dataset: Dataset, options: dict) -> list[int]:
-    """Number of classes of each attribute that a method is asked to predict. Raises UserError for one that the data set lacks."""
-    known = {name: n for name, n in dataset.attributes.items() if n}
+def outputs(dataset: Dataset, options: dict) -> list[int]:
+    """Of each attribute that a method is asked to predict, its number of classes, or 1 for an angle. Raises UserError for one that the data set lacks."""
+    known = dataset.attributes
     for name in options["attributes"]:
         if name not in known:
-            raise UserError(f"attributes: {dataset.name} has no classes {name!r}; it has {', '.join(known) or 'none'}")
-    return [known[name] for name in options["attributes"]]
+            raise UserError(f"attributes: {dataset.name} has no {name!r}; it has {', '.join(known) or 'none'}")
+    return [known[name] or 1 for name in options["attributes"]]
 
 
 def names() -> list[str]:

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from landmarklib import losses
-from landmarklib.methods import Prediction, classes_of
+from landmarklib.methods import Prediction, outputs
 from landmarklib.nets.honari import CommonNet
 from landmarklib.noise import Noise
 
-OPTIONS = {"kernel": 9, "width": 8, "attributes": ["class"], "dropout": 0.25}
-TERMS = {"landmarks": False, "classes": True}
+OPTIONS = {"kernel": 9, "width": 8, "standard": False, "attributes": ["class"], "dropout": 0.25}
+TERMS = {"landmarks": False, "classes": True, "angles": True}
 
 
 def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.Module:
@@ -20,20 +20,19 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
         options["kernel"],
         options["width"],
         len(dataset.landmarks),
-        classes_of(dataset, options),
+        outputs(dataset, options),
         options["dropout"],
         generator,
+        options["standard"],
     )
 
 
 def loss(module: CommonNet, batch, terms: set[str], options: dict, noise: Noise) -> dict:
-    points, logits = module(batch.images, noise)
+    points, heads = module(batch.images, noise)
     n, result = batch.n_labelled, {}
     if "landmarks" in terms:
         result["landmarks"] = losses.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
-    if "classes" in terms:
-        result["classes"] = losses.class_cross_entropy(logits, batch.classes)
-    return result
+    return result | losses.attributes(heads, batch.attributes, terms)
 
 
 def predict(module: CommonNet, images: torch.Tensor, options: dict) -> Prediction:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from landmarklib import heatmaps, losses
-from landmarklib.methods import Prediction, classes_of
+from landmarklib.methods import Prediction, outputs
 from landmarklib.nets.honari import Localizer, MapClassifier
 from landmarklib.noise import Noise
 
@@ -33,7 +33,7 @@ OPTIONS = {
 }
 LOCALIZER = ("kernel", "depth", "width", "final_relu", "out_kernel", "standard")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
-TERMS = {"landmarks": False, "classes": True, "elt": True}
+TERMS = {"landmarks": False, "classes": True, "angles": True, "elt": True}
 
 
 class HeatmapMT(nn.Module):
@@ -48,7 +48,7 @@ class HeatmapMT(nn.Module):
             options["kernel"],
             options["width"],
             n_points,
-            classes_of(dataset, options),
+            outputs(dataset, options),
             options["dropout"],
             generator,
         )
@@ -69,11 +69,11 @@ def loss(module: HeatmapMT, batch, terms: set[str], options: dict, noise: Noise)
             result["landmarks"] = losses.pixel_cross_entropy(options["beta"] * maps[:n], *target)
         else:
             result["landmarks"] = losses.landmark_distance(read(maps[:n]), *target)
-    if "classes" in terms:
+    if {"classes", "angles"} & terms:
         # DEVIATION: the branch sees each map standardised. Maps before the softmax reach 100 and more; scaled by 0.02 or 0.1, the branch
         # stayed at chance in 1,400 steps even where the maps were perfect (Gaussian logits); standardised, it reached 92%.
-        logits = module.head(F.instance_norm(maps), noise)
-        result["classes"] = losses.class_cross_entropy(logits, batch.classes)
+        heads = module.head(F.instance_norm(maps), noise)
+        result |= losses.attributes(heads, batch.attributes, terms)
     if "elt" in terms:
         ranges = {name: options[name] for name in RANGES}
         first = 0 if options["elt_on_all"] else n

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from landmarklib import heatmaps, losses
-from landmarklib.methods import Prediction, classes_of, seq_mt
+from landmarklib.methods import Prediction, outputs, seq_mt
 from landmarklib.nets.honari import Classifier
 from landmarklib.nets.rcn import Recombinator
 from landmarklib.noise import Noise
@@ -31,7 +31,7 @@ OPTIONS = {
     "shift": 0.2,
     "elt_on_all": False,
 }
-TERMS = {"landmarks": False, "classes": True, "elt": True}
+TERMS = {"landmarks": False, "classes": True, "angles": True, "elt": True}
 
 
 class Rcn(nn.Module):
@@ -43,7 +43,7 @@ class Rcn(nn.Module):
         shape = size, list(options["widths"]), n_points, options["cells"], options["out_std"]
         self.localizer = Recombinator(*shape, generator)
         widths = [2 * n_points, *options["hidden"]]
-        self.head = Classifier(widths, classes_of(dataset, options), options["dropout"], generator)
+        self.head = Classifier(widths, outputs(dataset, options), options["dropout"], generator)
 
 
 def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.Module:
@@ -64,7 +64,7 @@ def loss(module: Rcn, batch, terms: set[str], options: dict, noise: Noise) -> di
 def predict(module: Rcn, images: torch.Tensor, options: dict) -> Prediction:
     maps = module.localizer(images)
     points = heatmaps.soft_argmax(maps, options["beta"])
-    logits = module.head(points.flatten(1))
+    heads = module.head(points.flatten(1))
     if options["decoder"] == "softmax":
-        return Prediction(heatmaps.argmax(maps), logits, maps, options["beta"], {"read by soft-argmax": points})
-    return Prediction(points, logits, maps, options["beta"])
+        return Prediction(heatmaps.argmax(maps), heads, maps, options["beta"], {"read by soft-argmax": points})
+    return Prediction(points, heads, maps, options["beta"])

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from landmarklib import heatmaps, losses
-from landmarklib.methods import Prediction, classes_of
+from landmarklib.methods import Prediction, outputs
 from landmarklib.nets.honari import Classifier, Localizer
 from landmarklib.noise import Noise
 
@@ -31,7 +31,7 @@ OPTIONS = {
 }
 LOCALIZER = ("kernel", "depth", "width", "final_relu", "centred", "out_gain", "out_kernel", "standard")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
-TERMS = {"landmarks": False, "classes": True, "elt": True}
+TERMS = {"landmarks": False, "classes": True, "angles": True, "elt": True}
 
 
 class SeqMT(nn.Module):
@@ -44,7 +44,7 @@ class SeqMT(nn.Module):
         # starts of the Blocks network had one); `final_relu` restores it.
         self.localizer = Localizer(n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER})
         self.head = Classifier(
-            [2 * n_points, *options["hidden"]], classes_of(dataset, options), options["dropout"], generator
+            [2 * n_points, *options["hidden"]], outputs(dataset, options), options["dropout"], generator
         )
 
 
@@ -53,7 +53,7 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
 
 
 def loss(module: nn.Module, batch, terms: set[str], options: dict, noise: Noise) -> dict:
-    """Terms of Eq. 2, for any module with a localizer and a head: landmarks on labelled images, classes on all, ELT on the unlabelled ones (honari2018, footnote 2) or on all."""
+    """Terms of Eq. 2, for any module with a localizer and a head: landmarks on labelled images, attributes on all, ELT on the unlabelled ones (honari2018, footnote 2) or on all."""
 
     def locate(images: torch.Tensor) -> torch.Tensor:
         return heatmaps.soft_argmax(module.localizer(images), options["beta"])
@@ -61,14 +61,13 @@ def loss(module: nn.Module, batch, terms: set[str], options: dict, noise: Noise)
     points, n, result = locate(batch.images), batch.n_labelled, {}
     if "landmarks" in terms:
         result["landmarks"] = losses.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
-    if "classes" in terms:
+    if {"classes", "angles"} & terms:
         seen = points
         if options["point_noise"]:
             # DEVIATION: noise on the points that the classifier sees keeps it from a razor-thin rule on points that both sit on one
             # shape, where some Shapes starts lock; 0, the default, adds none.
             seen = points + options["point_noise"] * noise.normal(*points.shape)
-        logits = module.head(seen.flatten(1), noise)
-        result["classes"] = losses.class_cross_entropy(logits, batch.classes)
+        result |= losses.attributes(module.head(seen.flatten(1), noise), batch.attributes, terms)
     if "elt" in terms:
         ranges = {name: options[name] for name in RANGES}
         first = 0 if options["elt_on_all"] else n

@@ -40,14 +40,14 @@ class Perceptron(nn.Module):
 
 
 class Classifier(Perceptron):
-    """A perceptron that gives the logits of one or more attributes."""
+    """A perceptron for one or more attributes. outputs: of each, its classes, whose logits it gives, or 1, for an angle."""
 
-    def __init__(self, widths: list[int], n_classes: list[int], dropout: float, generator: torch.Generator):
-        super().__init__([*widths, sum(n_classes)], dropout, generator)
-        self.n_classes = n_classes
+    def __init__(self, widths: list[int], outputs: list[int], dropout: float, generator: torch.Generator):
+        super().__init__([*widths, sum(outputs)], dropout, generator)
+        self.outputs = outputs
 
     def forward(self, x: Float[Tensor, "B D"], noise: Noise | None = None) -> tuple[Tensor, ...]:
-        return super().forward(x, noise).split(self.n_classes, -1)
+        return super().forward(x, noise).split(self.outputs, -1)
 
 
 def dropout(x: Tensor, probability: float, noise: Noise | None) -> Tensor:
@@ -107,10 +107,19 @@ class Localizer(nn.Module):
 
 
 class CommonNet(nn.Module):
-    """Comm-MT (S9): convolutions with two poolings, two shared 256-unit layers, one head for points, one for classes."""
+    """Comm-MT (S9): convolutions with two poolings, two shared 256-unit layers, one head for points, one for attributes. standard: each image is
+    standardised by itself."""
 
     def __init__(
-        self, size: int, kernel: int, width: int, n_points: int, n_classes: list[int], dropout: float, generator
+        self,
+        size: int,
+        kernel: int,
+        width: int,
+        n_points: int,
+        outputs: list[int],
+        dropout: float,
+        generator: torch.Generator,
+        standard: bool = False,
     ):
         super().__init__()
         self.first = ConvStack(1, [width] * 5, kernel, generator)
@@ -118,31 +127,30 @@ class CommonNet(nn.Module):
         self.third = ConvStack(width, [width] * 2, 1, generator)
         self.shared = nn.ModuleList([Linear(width * (size // 4) ** 2, 256, generator), Linear(256, 256, generator)])
         self.points = Linear(256, 2 * n_points, generator)
-        self.classes = Linear(256, sum(n_classes), generator)
-        self.n_classes, self.dropout = n_classes, dropout
+        self.attributes = Linear(256, sum(outputs), generator)
+        self.outputs, self.dropout, self.standard = outputs, dropout, standard
         with torch.no_grad():  # start with points near the centre, whatever the features' scale
             self.points.weight *= 0.1
 
     def forward(
         self, images: Float[Tensor, "B 1 H W"], noise: Noise | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Points B x K x 2 in [-1, 1] and the logits of each attribute."""
-        x = F.max_pool2d(self.second(F.max_pool2d(self.first(images), 2)), 2)
+        """Points B x K x 2 in [-1, 1] and the outputs of each attribute."""
+        x = standardised(images) if self.standard else images
+        x = F.max_pool2d(self.second(F.max_pool2d(self.first(x), 2)), 2)
         x = self.third(x).flatten(1)
         for layer in self.shared:
             x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, noise)
-        return self.points(x).view(len(x), -1, 2), self.classes(x).split(self.n_classes, -1)
+        return self.points(x).view(len(x), -1, 2), self.attributes(x).split(self.outputs, -1)
 
 
 class MapClassifier(nn.Module):
     """Heatmap-MT's class branch (S10): four times (pool 2, convolution), then 256, 256, classes. Input: maps before the softmax."""
 
-    def __init__(
-        self, size: int, kernel: int, width: int, n_maps: int, n_classes: list[int], dropout: float, generator
-    ):
+    def __init__(self, size: int, kernel: int, width: int, n_maps: int, outputs: list[int], dropout: float, generator):
         super().__init__()
         self.stacks = nn.ModuleList(ConvStack(c, [width], kernel, generator) for c in (n_maps, width, width, width))
-        self.head = Classifier([width * (size // 16) ** 2, 256, 256], n_classes, dropout, generator)
+        self.head = Classifier([width * (size // 16) ** 2, 256, 256], outputs, dropout, generator)
 
     def forward(self, maps: Float[Tensor, "B K H W"], noise: Noise | None = None) -> tuple[Tensor, ...]:
         for stack in self.stacks:

@@ -6,20 +6,17 @@ published numbers, the claims. To add a row or other fractions, edit that file; 
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from landmarklib.experiment import Experiment
+from landmarklib.tables import parameters
 from landmarklib.types import PART, STAND_IN, UserError
 
-SCHEMA = 1  # of the TOML files; a newer one is refused
 FOLDER = Path(__file__).parent
-RANGES = ("rotation_degrees", "scale", "shift")  # of a jitter
-KINDS = {str: "a name", float: "a number", int: "a whole number"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,7 @@ class Row:
     fractions: tuple[float, ...] = ()  # those of the table that the row is run at; all without
     published: Mapping[float, float] = field(default_factory=dict)  # of the table's first metric
     published_also: Mapping[str, Mapping[float, float]] = field(default_factory=dict)  # of others, by metric
+    select: str = ""  # the metric by which its checkpoint is chosen; the table's without
     note: str = ""
 
     def has(self, fraction: float) -> bool:
@@ -44,13 +42,29 @@ class Row:
         return not (self.needs_unlabelled and fraction == 1) and fraction in (self.fractions or (fraction,))
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A line of the paper's table that others measured, or whose layers are not known: nothing here runs it."""
+
+    name: str
+    published: Mapping[float, float] = field(default_factory=dict)
+    published_also: Mapping[str, Mapping[float, float]] = field(default_factory=dict)
+    note: str = ""
+
+    def has(self, fraction: float) -> bool:
+        """Whether there is such a cell, by whatever metric."""
+        return any(fraction in numbers for numbers in (self.published, *self.published_also.values()))
+
+
 class Inequality(NamedTuple):
-    """The row `lower` has a smaller error than the row `higher` at that label fraction."""
+    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the margin is added."""
 
     lower: str
     higher: str
     fraction: float
+    against: float
     metric: str
+    margin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +124,7 @@ class Table:
     claims: tuple[Claim, ...]
     n_maps: int  # gallery images whose probability maps are kept in each record
     protocol: tuple[str, ...]  # what the paper leaves open about training and is decided here
+    references: tuple[Reference, ...] = ()
     tests: tuple[str, ...] = ()  # other data sets whose test images are judged, too
     jitter: Mapping[str, float] = field(default_factory=dict)  # of training images, at every budget
     open: str = ""  # an openly available data set of the same kind, where the paper's is not
@@ -128,7 +143,8 @@ class Table:
 
     def paper_value(self, row: str, fraction: float, metric: str) -> float:
         """What the paper printed; NaN for nothing."""
-        numbers = self.row(row).published if metric == self.metrics[0] else self.row(row).published_also.get(metric, {})
+        line = next((r for r in self.references if r.name == row), None) or self.row(row)
+        numbers = line.published if metric == self.metrics[0] else line.published_also.get(metric, {})
         return numbers.get(fraction, float("nan"))
 
     def experiments(
@@ -142,12 +158,16 @@ class Table:
 
         Rows that need unlabelled images have no cell at fraction 1. Raises UserError for anything that is not valid.
         """
-        fractions = check_fractions(self, fractions)
-        seeds = check_seeds(self.seeds if seeds is None else seeds)
+        fractions = parameters.check_fractions(self, fractions)
+        seeds = parameters.check_seeds(self.seeds if seeds is None else seeds)
         budget = self.default_budget if budget is None else budget
         if budget not in self.budgets:
             raise UserError(f"table {self.name}: unknown budget {budget!r}; known: {', '.join(self.budgets)}")
-        rows = self.rows if methods is None else [*map(self.row, dict.fromkeys(_list("methods", methods, str)))]
+        rows = (
+            self.rows
+            if methods is None
+            else [*map(self.row, dict.fromkeys(parameters.check_list("methods", methods, str)))]
+        )
         found = [
             self._experiment(row, fraction, seed, budget)
             for seed in seeds
@@ -157,9 +177,10 @@ class Table:
         ]
         if not found:
             there = "; ".join(
-                f"{r.name} has {_words(f for f in r.fractions or self.fractions if r.has(f))}" for r in rows
+                f"{r.name} has {parameters.in_words(f for f in r.fractions or self.fractions if r.has(f))}"
+                for r in rows
             )
-            raise UserError(f"fractions: no cell at {_words(fractions)}: {there}")
+            raise UserError(f"fractions: no cell at {parameters.in_words(fractions)}: {there}")
         return found
 
     def in_full(self, budget: str) -> bool:
@@ -208,7 +229,7 @@ class Table:
             fraction=fraction,
             seed=seed,
             budget=budget,
-            select=self.select,
+            select=row.select or self.select,
             tests=list(self.tests),
             **values,
         )
@@ -224,156 +245,6 @@ def get(name: str) -> Table:
     """The table of that name. Raises UserError that lists the known ones."""
     if name not in names():
         raise UserError(f"unknown table {name!r}; known: {', '.join(names())}")
-    return read(FOLDER / f"{name}.toml")
+    from landmarklib.tables import reading
 
-
-def read(path: Path) -> Table:
-    """Read a table strictly: a key that nothing reads, a claim about an unknown row or a newer schema raise UserError."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name}: not valid TOML: {error}") from None
-    schema = raw.pop("schema", None)
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise UserError(f"{path.name}: schema {schema!r}; this library reads tables up to schema {SCHEMA}")
-    common = raw.pop("common", {})
-    _only(f"{path.name}, common", common, ["options"])
-    try:
-        rows = tuple(
-            _row(path.name, {**r, "options": {**common.get("options", {}), **r.get("options", {})}})
-            for r in raw.pop("rows")
-        )
-        budgets = {name: _budget(f"{path.name}, budget {name}", b) for name, b in raw.pop("budgets").items()}
-        claims = tuple(_claim(path.name, c, rows, raw["fractions"], raw["metrics"]) for c in raw.pop("claims", []))
-        for name in ("seeds", "metrics", "protocol"):
-            raw[name] = tuple(raw[name])
-        raw["tests"] = tuple(raw.get("tests", ()))
-        raw["fractions"] = tuple(float(f) for f in raw["fractions"])
-    except KeyError as error:
-        raise UserError(f"{path.name}: {error.args[0]!r} is missing") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path.name}: a value is of the wrong kind: {error}") from None
-    table = _build(path.name, Table, {**raw, "rows": rows, "budgets": budgets, "claims": claims})
-    _check(path.name, table)
-    return table
-
-
-def _check(where: str, table: Table) -> None:
-    """Raise UserError for names and numbers that nothing would ever look at."""
-    methods = [row.method for row in table.rows]
-    for name, budget in table.budgets.items():
-        _only(f"{where}, budget {name}, methods", budget.methods, sorted(set(methods)))
-    for place, jitter in (
-        ("jitter", table.jitter),
-        *((f"budget {n}, jitter", b.jitter) for n, b in table.budgets.items()),
-    ):
-        if jitter and set(jitter) != set(RANGES):
-            raise UserError(f"{where}, {place}: {', '.join(jitter)}; expected {', '.join(RANGES)}")
-        if jitter and not jitter["shift"] > 0:
-            raise UserError(f"{where}, {place}: shift {jitter['shift']:g}; it must be positive")
-    for row in table.rows:
-        _only(f"{where}, row {row.name}, published_also", row.published_also, table.metrics)
-        if unknown := set(row.fractions) - set(table.fractions):
-            raise UserError(f"{where}, row {row.name}: fraction {min(unknown):g} is not one of the table's")
-
-
-def _words(fractions: Iterable[float]) -> str:
-    return ", ".join(f"{f:g}" for f in fractions)
-
-
-def _budget(where: str, raw: dict) -> Budget:
-    for method, changes in raw.get("methods", {}).items():
-        known = ["options", *(f.name for f in fields(Budget) if f.name not in ("note", "methods"))]
-        _only(f"{where}, methods.{method}", changes, known)
-    return _build(where, Budget, raw)
-
-
-def _row(where: str, raw: dict) -> Row:
-    _only(f"{where}, row {raw.get('name')}, training", raw.get("training", {}), [f.name for f in fields(Budget)])
-    raw["fractions"] = tuple(map(float, raw.get("fractions", ())))
-    raw["published"] = _by_fraction(raw.get("published", {}))
-    raw["published_also"] = {metric: _by_fraction(v) for metric, v in raw.get("published_also", {}).items()}
-    return _build(f"{where}, row {raw.get('name')}", Row, raw)
-
-
-def _by_fraction(numbers: Mapping[str, float | int]) -> dict[float, float]:
-    return {float(fraction): float(value) for fraction, value in numbers.items()}
-
-
-def _claim(where: str, raw: dict, rows: Sequence[Row], fractions: Sequence[float], metrics: Sequence[str]) -> Claim:
-    """A comparison lists lower and higher rows; every pair of them, at every fraction that both have, is one inequality of each metric."""
-    known = {row.name: row for row in rows}
-    pairs = []
-    _only(f"{where}, claim {raw['id']}", raw, ["id", "text", "comparisons"])
-    for comparison in raw["comparisons"]:
-        _only(f"{where}, claim {raw['id']}", comparison, ["lower", "higher", "fractions", "metrics"])
-        wanted = comparison.get("metrics", metrics[:1])
-        if unread := set(wanted) - set(metrics):
-            raise UserError(
-                f"{where}, claim {raw['id']}: unknown metric {sorted(unread)[0]!r}; known: {', '.join(metrics)}"
-            )
-        unknown = {*comparison["lower"], *comparison["higher"]} - set(known)
-        if unknown:
-            raise UserError(f"{where}, claim {raw['id']}: unknown rows {sorted(unknown)}; known: {', '.join(known)}")
-        for lower in comparison["lower"]:
-            for higher in comparison["higher"]:
-                for fraction in comparison.get("fractions", fractions):
-                    if known[lower].has(fraction) and known[higher].has(fraction):
-                        pairs += [Inequality(lower, higher, float(fraction), metric) for metric in wanted]
-    return Claim(raw["id"], raw["text"], tuple(pairs))
-
-
-def _build(where: str, kind: type, raw: dict) -> Any:
-    _only(where, raw, [f.name for f in fields(kind)])
-    for f in fields(kind):  # TOML tells 900 from 900.0, a weight does not
-        if f.name in raw and f.type == "float":
-            raw[f.name] = float(raw[f.name])
-        elif f.name in raw and str(f.type).endswith("float]"):
-            raw[f.name] = {name: float(value) for name, value in raw[f.name].items()}
-    try:
-        return kind(**raw)
-    except TypeError as error:
-        raise UserError(f"{where}: {str(error).split('__init__() ')[-1]}") from None
-
-
-def _only(where: str, raw: Mapping[str, Any], known: Sequence[str]) -> None:
-    if unknown := set(raw) - set(known):
-        raise UserError(f"{where}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(known))}")
-
-
-def check_fractions(table: Table, fractions: object) -> tuple[float, ...]:
-    """Label fractions as sorted different numbers in (0, 1]; None takes the table's own."""
-    if fractions is None:
-        return table.fractions
-    values = _list("fractions", fractions, float)
-    if not table.uses_labels:
-        if values != [0.0]:
-            raise UserError(f"table {table.name}: fractions do not apply, its networks see no landmark labels")
-        return table.fractions
-    for value in values:
-        if not 0 < value <= 1:
-            raise UserError(f"fractions: {value:g} is outside (0, 1]")
-    return tuple(sorted(set(values)))
-
-
-def check_seeds(seeds: object) -> tuple[int, ...]:
-    """Seeds as different integers that a generator takes, in the order given."""
-    values = _list("seeds", seeds, int)
-    for value in values:
-        if not 0 <= value < 2**63:
-            raise UserError(f"seeds: {value} is outside [0, 2**63)")
-    return tuple(dict.fromkeys(values))
-
-
-def _list(name: str, values: object, kind: type) -> list:
-    """A list of one kind; a string where a list belongs is the classic mistake."""
-    example = {"fractions": "[0.05, 0.2]", "seeds": "[0, 1, 2]", "methods": '["Seq-MT (L)"]'}[name]
-    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-        raise UserError(f"{name}: {values!r} is not a list with at least one value; write {name} = {example}")
-    for value in values:
-        right = (
-            isinstance(value, str) if kind is str else isinstance(value, (int, kind)) and not isinstance(value, bool)
-        )
-        if not right or (kind is int and not isinstance(value, int)):
-            raise UserError(f"{name}: {value!r} is not {KINDS[kind]}; write {name} = {example}")
-    return [kind(value) for value in values]
+    return reading.read(FOLDER / f"{name}.toml")

@@ -1,0 +1,56 @@
+"""What a user may ask of a table, checked: lists of fractions, seeds and methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from landmarklib.types import UserError
+
+if TYPE_CHECKING:
+    from landmarklib.tables import Table
+
+KINDS = {str: "a name", float: "a number", int: "a whole number"}
+
+
+def in_words(fractions: Iterable[float]) -> str:
+    """0.05, 0.2 and so on."""
+    return ", ".join(f"{f:g}" for f in fractions)
+
+
+def check_fractions(table: Table, fractions: object) -> tuple[float, ...]:
+    """Label fractions as sorted different numbers in (0, 1]; None takes the table's own."""
+    if fractions is None:
+        return table.fractions
+    values = check_list("fractions", fractions, float)
+    if not table.uses_labels:
+        if values != [0.0]:
+            raise UserError(f"table {table.name}: fractions do not apply, its networks see no landmark labels")
+        return table.fractions
+    for value in values:
+        if not 0 < value <= 1:
+            raise UserError(f"fractions: {value:g} is outside (0, 1]")
+    return tuple(sorted(set(values)))
+
+
+def check_seeds(seeds: object) -> tuple[int, ...]:
+    """Seeds as different integers that a generator takes, in the order given."""
+    values = check_list("seeds", seeds, int)
+    for value in values:
+        if not 0 <= value < 2**63:
+            raise UserError(f"seeds: {value} is outside [0, 2**63)")
+    return tuple(dict.fromkeys(values))
+
+
+def check_list(name: str, values: object, kind: type) -> list:
+    """A list of one kind; a string where a list belongs is the classic mistake."""
+    example = {"fractions": "[0.05, 0.2]", "seeds": "[0, 1, 2]", "methods": '["Seq-MT (L)"]'}[name]
+    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+        raise UserError(f"{name}: {values!r} is not a list with at least one value; write {name} = {example}")
+    for value in values:
+        right = (
+            isinstance(value, str) if kind is str else isinstance(value, (int, kind)) and not isinstance(value, bool)
+        )
+        if not right or (kind is int and not isinstance(value, int)):
+            raise UserError(f"{name}: {value!r} is not {KINDS[kind]}; write {name} = {example}")
+    return [kind(value) for value in values]
