@@ -200,6 +200,9 @@ def _summary_line(paper: str, entry: dict) -> list[str]:
     line = [paper, entry["table"], entry["dataset"]]
     if "page" in entry:
         return [*line, f'<a href="{entry["page"]}.html">measured</a>', "none stated as inequalities", entry["what"]]
+    if "with" in entry:
+        pages = ", ".join(f'<a href="tables/{name}.html">{tables.get(name).title}</a>' for name in entry["with"])
+        return [*line, f"with {pages}", "there", entry["what"]]
     if "run" not in entry:
         return [*line, "planned", "–", entry["what"]]
     table = tables.get(entry["run"])

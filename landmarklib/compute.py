@@ -189,7 +189,9 @@ def network(experiment: Experiment) -> tuple:
     """What decides how fast a network is: data set, method, image side, and the options that set its shape."""
     options = complete_options(experiment)
     shape = tuple(
-        (name, options[name]) for name in ("kernel", "depth", "width", "out_kernel", "cells") if name in options
+        (name, options[name])
+        for name in ("kernel", "depth", "width", "out_kernel", "cells", "shared")
+        if name in options
     )
     shape += tuple((name, tuple(options[name])) for name in ("widths", "kernels", "attributes") if name in options)
     return experiment.dataset, experiment.method, experiment.size, shape

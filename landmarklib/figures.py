@@ -28,12 +28,13 @@ def curve(table: Table, runs: pd.DataFrame):
     """Error against labelled fraction, a panel per method family: ours with its spread over seeds, the paper's dashed. Returns a Figure."""
     plt = pyplot()
     frame = report.cells(table, runs)
-    families = list(dict.fromkeys(name.split(" (")[0] for name in frame.method))
+    methods = {name: table.row(name).method for name in frame.method}
+    families = list(dict.fromkeys(methods.values()))
     figure, axes = plt.subplots(
         len(families), 1, figsize=(WIDTH, 2.8 * len(families)), sharex=True, squeeze=False, layout="constrained"
     )
     for axis, family in zip(axes[:, 0], families, strict=True):
-        rows = [name for name in dict.fromkeys(frame.method) if name.split(" (")[0] == family]
+        rows = [name for name, method in methods.items() if method == family]
         for i, (name, colour, marker) in enumerate(zip(rows, COLOURS, MARKERS, strict=False)):
             part = frame[frame.method == name].sort_values("fraction")
             ours, paper = part[part.n_seeds > 0], part[part.paper.notna()]
@@ -45,7 +46,8 @@ def curve(table: Table, runs: pd.DataFrame):
             axis.plot(paper.fraction * beside, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
         if table.rows[0].published:
             axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
-        axis.set(xscale="log", yscale="log", ylabel=report.label(table.metrics[0]), title=family)
+        axis.set(xscale="log", yscale="log", ylabel=report.label(table.metrics[0]))
+        axis.set_title(", ".join(dict.fromkeys(name.split(" (")[0] for name in rows)))
         _plain_ticks(axis, sorted(frame.fraction.unique()))
         axis.legend(fontsize=8, frameon=False)
         axis.grid(alpha=0.3)
@@ -68,8 +70,12 @@ def _plain_ticks(axis, fractions: Sequence[float]) -> None:
 
 
 def effects(table: Table, verdicts: Sequence[claims.Verdict]):
-    """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure."""
+    """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure.
+
+    Claims about another unit than the table's are left to the table of the claims.
+    """
     plt = pyplot()
+    verdicts = [v for v in verdicts if report.effect_unit(v.claim) == table.unit]
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.5 * len(verdicts)), layout="constrained")
     labelled: set[str] = set()
     for y, v in enumerate(verdicts):

@@ -32,7 +32,7 @@ def key(table: Table) -> report.Html:
         text += " ✓: the mean is as good as the paper's or better, whatever the spread."
     undefined = [
         f"{html.escape(row.name)} is run with {', '.join(map(report.percent, row.fractions))} of the labels only"
-        for row in table.rows
+        for row in table.rows_with(table.metrics[0])
         if row.fractions
     ]
     if any(row.needs_unlabelled for row in table.rows) and 1 in table.fractions:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from landmarklib import claims, datasets, metrics, record
-from landmarklib.tables import Reference, Table
+from landmarklib.tables import Claim, Reference, Table
 
 UNITS = {"error_px": "px", "angle_error_degrees": "degrees"}  # others are in percent
 LABELS = {
@@ -52,14 +52,19 @@ def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.Dat
     tier is `paper` and the budget leaves images and networks as the table has them: other numbers are not comparable.
     """
     metric = metric or table.metrics[0]
-    wanted = {(r.name, f): table.paper_value(r.name, f, metric) for r in table.rows for f in r.published}
+    rows = table.rows_with(metric)
+    wanted = {
+        (r.name, f): table.paper_value(r.name, f, metric)
+        for r in rows
+        for f in {*r.published, *table.published(r.name, metric)}
+    }
     groups = {}
     if len(runs):
         groups = {(row, f, b): g for (row, f, b), g in runs.groupby(["row", "fraction", "budget"])}
         wanted |= {(row, f): wanted.get((row, f), float("nan")) for row, f, _ in groups if (row, f) not in wanted}
     budgets = sorted({b for *_, b in groups}) or [table.default_budget]
     lines = []
-    for row in table.rows:
+    for row in rows:
         for fraction in sorted(f for name, f in wanted if name == row.name):
             for budget in budgets:
                 group = groups.get((row.name, fraction, budget), pd.DataFrame({"status": []}))
@@ -118,43 +123,47 @@ def state(table: Table, runs: pd.DataFrame) -> tuple[int, int, int, int]:
     return len(done), len(published.drop_duplicates(["method", "fraction"])), len(runs) - failed, failed
 
 
-def beside_paper(table: Table, runs: pd.DataFrame) -> Html:
-    """The table in the paper's layout: a line per method, a column per fraction; ours over the paper's value.
+def beside_paper(table: Table, runs: pd.DataFrame, metric: str | None = None) -> Html:
+    """The table in the paper's layout: a line per method, a column per fraction; ours over the paper's value. metric: the table's first one without.
 
-    A cell that is as good as the paper's is marked with a tick, which also says so to those who do not see colours.
+    A cell that is as good as the paper's is marked with a tick, which also says so to those who do not see colours. Of another metric than the first
+    one, only the methods are shown that have a value here or in the paper.
     """
-    frame = cells(table, runs)
-    sign = better(table)
-    head = (
-        "".join(f"<th>{percent(f)}</th>" for f in sorted(frame.fraction.unique()))
-        if table.uses_labels
-        else "<th>ours</th>"
-    )
+    metric = metric or table.metrics[0]
+    frame = cells(table, runs, metric)
+    if metric != table.metrics[0]:
+        frame = frame[
+            frame.groupby("method").paper.transform("count").gt(0)
+            | frame.groupby("method").n_seeds.transform("max").gt(0)
+        ]
+    sign, fractions = better(table, metric), sorted(frame.fraction.unique())
+    head = "".join(f"<th>{percent(f)}</th>" for f in fractions) if table.uses_labels else "<th>ours</th>"
     body = []
-    for method in (row.name for row in table.rows):
+    for row in table.rows_with(metric):
+        if metric != table.metrics[0] and row.name not in set(frame.method):
+            continue
         columns = []
-        for fraction in sorted(frame.fraction.unique()):
-            part = frame[(frame.method == method) & (frame.fraction == fraction)]
-            columns.append(f"<td>{_cell(part.iloc[0], sign) if len(part) else _absent(table, method, fraction)}</td>")
-        body.append(f"<tr><th>{html.escape(method)}</th>{''.join(columns)}</tr>")
-    body += [_of_others(table, reference, sorted(frame.fraction.unique())) for reference in table.references]
+        for fraction in fractions:
+            part = frame[(frame.method == row.name) & (frame.fraction == fraction)]
+            columns.append(f"<td>{_cell(part.iloc[0], sign) if len(part) else _absent(table, row.name, fraction)}</td>")
+        body.append(f"<tr><th>{html.escape(row.name)}</th>{''.join(columns)}</tr>")
+    body += [_of_others(table, r, metric, fractions) for r in table.references if table.published(r.name, metric)]
     return Html(
         f'<div class="scroll"><table class="dataframe paper"><thead><tr><th>method</th>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
-def _of_others(table: Table, reference: Reference, fractions: Sequence[float]) -> str:
+def _of_others(table: Table, reference: Reference, metric: str, fractions: Sequence[float]) -> str:
     """A line that nobody runs here: the paper's value alone."""
-    values = [table.paper_value(reference.name, f, table.metrics[0]) for f in fractions]
+    numbers = table.published(reference.name, metric)
     shown = [
-        f'<span class="paper">paper {_published(v, unit(table.metrics[0]))}</span>' if pd.notna(v) else ""
-        for v in values
+        f'<span class="paper">paper {_published(numbers[f], unit(metric))}</span>' if f in numbers else ""
+        for f in fractions
     ]
-    name = (
-        f'{html.escape(reference.name)}<br><span class="paper">{html.escape(reference.note or "as published")}</span>'
-    )
-    return f"<tr><th>{name}</th>{''.join(f'<td>{v}</td>' for v in shown)}</tr>"
+    note = html.escape(reference.note or "as published")
+    name = f'{html.escape(reference.name)}<br><span class="paper">{note}</span>'
+    return f"<tr><th>{name}</th>{''.join(f'<td>{v or chr(8211)}</td>' for v in shown)}</tr>"
 
 
 def _absent(table: Table, method: str, fraction: float) -> str:
@@ -239,7 +248,7 @@ def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
             "claim": [v.claim.id for v in verdicts],
             "in words": [v.claim.text for v in verdicts],
             "here": [v.verdict for v in verdicts],
-            f"mean effect [{table.unit}]": [_effect(v.effect, v.low, v.high) for v in verdicts],
+            "mean effect": [f"{_effect(v.effect, v.low, v.high)} {effect_unit(v.claim)}" for v in verdicts],
             "hold / fail / not decided / not run": [
                 " / ".join(str(v.count(x)) for x in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING))
                 for v in verdicts
@@ -250,6 +259,11 @@ def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
         }
     )
     return to_html(out, kind="claims")
+
+
+def effect_unit(claim: Claim) -> str:
+    """The unit of a claim's mean effect; its inequalities are all of one."""
+    return unit(claim.comparisons[0].metric)
 
 
 def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
@@ -266,7 +280,7 @@ def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
             "verdict": c.verdict,
         }
         | {
-            f"larger - smaller [{table.unit}], 95% interval": _effect(c.effect, c.low, c.high),
+            "larger - smaller, 95% interval": f"{_effect(c.effect, c.low, c.high)} {unit(c.inequality.metric)}",
             "seeds": c.n,
             "paper": f"{c.paper:+.2f}" if pd.notna(c.paper) else "none",
         }

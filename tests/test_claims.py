@@ -10,7 +10,7 @@ import pytest
 
 from landmarklib import claims, tables
 from landmarklib.claims import FAILS, HOLDS, MISSING, UNDECIDED
-from landmarklib.tables import Claim, Inequality
+from landmarklib.tables import Claim, Inequality, Reference
 
 LOWER, HIGHER, OTHER = "Seq-MT (L+A)", "Seq-MT (L)", "Comm-MT (L)"
 
@@ -225,3 +225,40 @@ def test_an_inequality_looks_at_its_own_metric():
 def test_verdicts_are_counted_in_words():
     assert claims.counted([HOLDS, UNDECIDED, HOLDS]) == ["2 hold", "1 not decided"]
     assert claims.counted([FAILS, HOLDS]) == ["1 holds", "1 fails"] and claims.counted([]) == []
+
+
+def runs_at(values: dict[tuple[str, float], list[float]], tier: str = "paper", budget: str = "cpu") -> pd.DataFrame:
+    """One line per cell and seed."""
+    parts = [runs_of({row: errors}, fraction) for (row, fraction), errors in values.items()]
+    return pd.concat(parts, ignore_index=True).assign(tier=tier, budget=budget)
+
+
+def test_cells_of_two_fractions_are_compared_and_a_margin_is_granted():
+    runs = runs_at({(LOWER, 0.05): [3.0, 3.2, 3.1], (HIGHER, 0.1): [2.9, 3.1, 3.0]})
+    for margin, effect, verdict in ((0.0, -0.1, FAILS), (0.2, 0.1, HOLDS)):
+        claim = Claim("X", "half the labels", (Inequality(LOWER, HIGHER, 0.05, 0.1, "error_px", margin),))
+        (v,) = claims.evaluate(replace(tables.get("blocks"), claims=(claim,)), runs)
+        assert v.effect == pytest.approx(effect) and v.verdict == verdict
+        assert v.comparisons[0].paper == pytest.approx(3.35 + margin - 3.45)
+
+
+def with_reference(fraction: float = 1.0) -> tables.Table:
+    """Blocks with a line that others measured, and the claim that Seq-MT at 5% beats it."""
+    inequality = Inequality(HIGHER, "Others", 0.05, fraction, "error_px")
+    return replace(
+        tables.get("blocks"),
+        references=(Reference("Others", {1.0: 4.0}),),
+        claims=(Claim("X", "beats the others", (inequality,)),),
+    )
+
+
+def test_a_published_line_stands_for_every_seed_where_runs_are_on_the_papers_data_in_full():
+    values = {(HIGHER, 0.05): [3.0, 3.5, 3.4]}
+    (v,) = claims.evaluate(with_reference(), runs_at(values))
+    assert v.comparisons[0].n == 3 and v.effect == pytest.approx(0.7) and v.verdict == HOLDS
+    assert v.comparisons[0].paper == pytest.approx(4.0 - 3.95)
+    for other in ({"tier": "stand-in"}, {"budget": "smoke"}):
+        (v,) = claims.evaluate(with_reference(), runs_at(values, **other))
+        assert v.comparisons[0].n == 0 and v.verdict == MISSING
+    (v,) = claims.evaluate(with_reference(0.5), runs_at(values))  # of which the paper prints nothing
+    assert v.verdict == MISSING and v.paper_holds is None

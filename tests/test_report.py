@@ -395,3 +395,37 @@ def test_the_key_says_why_a_cell_is_not_defined():
     assert words in page.key(table)
     assert "Not defined: RCN (L) is run" in page.key(replace(table, fractions=(0.05,)))
     assert "Not defined" not in page.key(tables.get("shapes"))
+
+
+HANDS = tables.get("hgr1")
+
+
+def hands(row: str, fraction: float, **values: float) -> list[Record]:
+    """A record of one cell of HGR1, with these means."""
+    (e,) = HANDS.experiments([fraction], [0], [row])
+    return [made(e, metrics={name: {"mean": v, "low": v, "high": v, "n": 9} for name, v in values.items()})]
+
+
+def test_a_line_of_others_stands_under_the_table_with_the_papers_value_alone():
+    shown = rows_of(report.beside_paper(HANDS, record.frame(hands("Seq-MT (L)", 0.05, nme_percent=50.0))))
+    assert shown["method"] == ["5%", "10%", "20%", "50%", "100%"]
+    assert shown["Seq-MT (L)"][:2] == ["50.00 paper 57.6", "not run paper 41.1"]
+    (others,) = [texts for name, texts in shown.items() if name.startswith("MT-Conv (L+A)")]
+    assert others == ["–", "–", "–", "–", "paper 19.2"]
+    assert "Attributes from true points" not in shown
+
+
+def test_another_metric_stands_beside_the_papers_values_of_it():
+    told = hands("Seq-MT (L+A)", 0.05, nme_percent=50.0, accuracy_percent=70.0)
+    told += hands("Attributes from true points", 1.0, accuracy_percent=90.0)
+    shown = rows_of(report.beside_paper(HANDS, record.frame(told), "accuracy_percent"))
+    assert shown["Seq-MT (L+A)"][:2] == ["70.00 paper 69.08", "not run paper 70.14"]
+    assert shown["Attributes from true points"][-1] == "90.00 paper 91.7"
+    assert "Seq-MT (L)" not in shown and "TCDCN (L+A)" not in shown  # no accuracy here, nor in the paper
+
+
+def test_a_claims_effect_has_the_unit_of_its_metric():
+    faces = tables.get("aflw")
+    units = {claim.id: report.effect_unit(claim) for claim in faces.claims}
+    assert units == {"H19": "%", "H20": "%", "H27": "degrees"}
+    assert report.label("angle_error_degrees of yaw") == "error of the head's angles of yaw [degrees]"

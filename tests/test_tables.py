@@ -233,7 +233,7 @@ PHOTOS = (tables.FOLDER / "w300.toml").read_text(encoding="utf-8")
         (
             "methods.rcn.options",
             "methods.rnc.options",
-            "w300.toml, budget smoke, methods: unknown key 'rnc'; known: rcn, seq_mt",
+            "w300.toml, budget smoke, methods: unknown key 'rnc'; known: comm_mt, heatmap_mt, rcn",
         ),
         ("methods.seq_mt = { size", "methods.seq_mt = { side", "budget smoke, methods.seq_mt: unknown key 'side'"),
         ("methods.seq_mt = { size = 16", "methods.seq_mt = { note = ''", "methods.seq_mt: unknown key 'note'"),
@@ -269,3 +269,48 @@ def test_a_budget_is_in_full_where_images_and_networks_are_the_tables():
     assert [name for name in tables.get("mtfl").budgets if tables.get("mtfl").in_full(name)] == ["full", "paper"]
     assert tables.get("blocks").in_full("cpu") and not tables.get("blocks").in_full("smoke")
     assert not tables.get("w300").in_full("cpu")
+
+
+HANDS = (tables.FOLDER / "hgr1.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[common.methods.rcn]", "[common.methods.rnc]", "common, methods: unknown key 'rnc'; known: comm_mt, from_points"),
+        ("[[references]]", "[[references]]\nmethod = 'x'", "reference MT-DCNN .L.A.: unknown key 'method'"),
+        ('select = "accuracy_percent"', 'select = "accuracy"', "row Attributes from .*: select 'accuracy'; known: nme_p"),
+        ("against = [0.1, 0.2, 0.5] }", "against = [0.1] }", "claim H10: 3 fractions against 1; expected as many"),
+        ('higher = ["TCDCN (L+A)"', 'higher = ["TCDCNN (L+A)"', "claim H21: unknown rows .*'TCDCNN"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_table_with_references_is_named(tmp_path, old, new, words):
+    assert old in HANDS
+    path = tmp_path / "hgr1.toml"
+    path.write_text(HANDS.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(UserError, match=words):
+        reading.read(path)
+
+
+def test_a_row_has_the_options_of_all_of_its_method_and_its_own():
+    table = tables.get("hgr1")
+    row, smoother = table.row("Heatmap-MT (L+A)"), table.row("Heatmap-MT (L+A), soft-argmax")
+    assert row.options["attributes"] == ["gesture"] and row.options["standard"] and "decoder" not in row.options
+    assert smoother.options == {**row.options, "decoder": "soft-argmax"}
+
+
+def test_a_claim_may_compare_cells_of_two_fractions_and_lines_of_others():
+    by_id = {claim.id: claim for claim in tables.get("hgr1").claims}
+    assert [(c.fraction, c.against) for c in by_id["H10"].comparisons] == [(0.05, 0.1), (0.1, 0.2), (0.2, 0.5)]
+    assert ("RCN (L)", "MT-Conv (L+A)") in [(c.lower, c.higher) for c in by_id["H21"].comparisons]
+    (best,) = {claim.id: claim for claim in tables.get("aflw").claims}["H19"].comparisons
+    assert (best.higher, best.fraction, best.against) == ("Lv et al.", 0.05, 1.0)
+    assert tables.get("aflw").paper_value("Lv et al.", 1.0, "nme_percent") == 2.17
+
+
+def test_a_row_without_points_has_no_value_of_the_first_metric():
+    table = tables.get("aflw")
+    assert "Pose from true points" not in [row.name for row in table.rows_with("nme_percent")]
+    assert "Pose from true points" in [row.name for row in table.rows_with("angle_error_degrees")]
+    (e,) = table.experiments([1.0], [0], ["Pose from true points"])
+    assert e.select == "angle_error_degrees" and table.experiments([1.0], [0], ["RCN+ (L)"])[0].select == "nme_percent"

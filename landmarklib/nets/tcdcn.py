@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -21,7 +22,9 @@ class Trunk(nn.Module):
 
     CANDIDATES: ClassVar = {"cpu": (LITERAL,), "cuda": (LITERAL,)}
 
-    def __init__(self, size: int, kernels: list[int], widths: list[int], shared: int, generator: torch.Generator):
+    def __init__(
+        self, size: int, kernels: Sequence[int], widths: Sequence[int], shared: int, generator: torch.Generator
+    ):
         super().__init__()
         if len(kernels) != len(widths):
             raise UserError(f"kernels: {len(kernels)} for {len(widths)} widths; expected one for each layer")

@@ -34,7 +34,8 @@ class Row:
     fractions: tuple[float, ...] = ()  # those of the table that the row is run at; all without
     published: Mapping[float, float] = field(default_factory=dict)  # of the table's first metric
     published_also: Mapping[str, Mapping[float, float]] = field(default_factory=dict)  # of others, by metric
-    select: str = ""  # the metric by which its checkpoint is chosen; the table's without
+    # the metric by which its checkpoint is chosen, where it has no value of the table's own; it has none of the first metric either
+    select: str = ""
     note: str = ""
 
     def has(self, fraction: float) -> bool:
@@ -141,11 +142,18 @@ class Table:
                 return row
         raise UserError(f"table {self.name}: unknown method {name!r}; known: {', '.join(r.name for r in self.rows)}")
 
-    def paper_value(self, row: str, fraction: float, metric: str) -> float:
-        """What the paper printed; NaN for nothing."""
+    def published(self, row: str, metric: str) -> Mapping[float, float]:
+        """What the paper printed of a row or of a reference, by fraction."""
         line = next((r for r in self.references if r.name == row), None) or self.row(row)
-        numbers = line.published if metric == self.metrics[0] else line.published_also.get(metric, {})
-        return numbers.get(fraction, float("nan"))
+        return line.published if metric == self.metrics[0] else line.published_also.get(metric, {})
+
+    def paper_value(self, row: str, fraction: float, metric: str) -> float:
+        """What the paper printed of a cell; NaN for nothing."""
+        return self.published(row, metric).get(fraction, float("nan"))
+
+    def rows_with(self, metric: str) -> list[Row]:
+        """The rows that can have a value of that metric: one that is given the points has no error of them."""
+        return [row for row in self.rows if not row.select or metric != self.metrics[0]]
 
     def experiments(
         self,
