@@ -13,7 +13,8 @@ import pandas as pd
 
 from landmarklib.tables import Claim, Inequality, Table
 
-HOLDS, FAILS, UNDECIDED, MISSING = "holds", "fails", "not decided", "not run"
+HOLDS, SO_FAR, FAILS = "holds", "holds so far", "fails"
+UNDECIDED, MISSING = "not decided", "not run"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim as a whole. effect, low, high: mean of all comparisons' differences per seed, and its 95% interval."""
+    """A claim as a whole. effect, low, high: mean of the differences of all comparisons that are run, per seed, and its 95% interval."""
 
     claim: Claim
     verdict: str
@@ -49,8 +50,8 @@ class Verdict:
 def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verdict]:
     """Every claim of the table on these runs (`record.frame`).
 
-    A claim holds if each comparison's interval lies above 0 (so no correction is needed), fails if one lies below 0 after Bonferroni's
-    correction for their number, is not run while a comparison has no pair of seeds, and is else not decided.
+    A claim holds if each comparison's interval lies above 0 (so no correction is needed), so far if others have no pair of seeds yet; it fails if
+    one lies below 0 after Bonferroni's correction for their number, is not run if none has a pair of seeds, and is else not decided.
     """
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
@@ -93,13 +94,14 @@ def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict
     )
     verdicts = {c.verdict for c in comparisons}
     overall = UNDECIDED
-    for decisive in (FAILS, MISSING):
-        if decisive in verdicts:
-            overall = decisive
-            break
-    if verdicts == {HOLDS}:
-        overall = HOLDS
-    per_seed = pd.concat(differences, axis=1).dropna().mean(axis=1).to_numpy() if differences else np.array([])
+    if FAILS in verdicts:
+        overall = FAILS
+    elif verdicts == {MISSING}:
+        overall = MISSING
+    elif verdicts <= {HOLDS, MISSING}:
+        overall = SO_FAR if MISSING in verdicts else HOLDS
+    measured = [d for d in differences if len(d)]
+    per_seed = pd.concat(measured, axis=1).dropna().mean(axis=1).to_numpy() if measured else np.array([])
     silent = all(np.isnan(c.paper) for c in comparisons)
     holds = None if silent else all(c.paper > 0 for c in comparisons)
     return Verdict(claim, overall, *interval(per_seed, level), holds, comparisons)
@@ -135,8 +137,8 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, flo
 
 def counted(verdicts: list[str]) -> list[str]:
     """How many there are of each verdict, in words: 2 hold, 1 not decided."""
-    several = {HOLDS: "hold", FAILS: "fail"}
-    counts = [(v, verdicts.count(v)) for v in (HOLDS, FAILS, UNDECIDED, MISSING)]
+    several = {HOLDS: "hold", SO_FAR: "hold so far", FAILS: "fail"}
+    counts = [(v, verdicts.count(v)) for v in (HOLDS, SO_FAR, FAILS, UNDECIDED, MISSING)]
     return [f"{n} {several.get(v, v) if n > 1 else v}" for v, n in counts if n]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from landmarklib import claims, tables
-from landmarklib.claims import FAILS, HOLDS, MISSING, UNDECIDED
+from landmarklib.claims import FAILS, HOLDS, MISSING, SO_FAR, UNDECIDED
 from landmarklib.tables import Claim, Inequality, Reference
 
 LOWER, HIGHER, OTHER = "Seq-MT (L+A)", "Seq-MT (L)", "Comm-MT (L)"
@@ -160,15 +160,17 @@ OPEN = {LOWER: [1.0, 1.0, 1.0], HIGHER: [2.0, 3.0, 4.0]}
     [
         (HOLDING, HOLDING, HOLDS),
         (HOLDING, OPEN, UNDECIDED),
-        (HOLDING, {}, MISSING),
-        (OPEN, {}, MISSING),
+        (HOLDING, {}, SO_FAR),
+        (OPEN, {}, UNDECIDED),
+        ({}, {}, MISSING),
         (FAILING, {}, FAILS),
         (FAILING, HOLDING, FAILS),
     ],
 )
 def test_a_claim_is_as_good_as_its_worst_comparison(first, second, verdict):
     runs = pd.concat([runs_of(first, 0.1), runs_of(second, 0.2)])
-    assert claims.evaluate(table_with((LOWER, HIGHER, 0.1), (LOWER, HIGHER, 0.2)), runs)[0].verdict == verdict
+    v = claims.evaluate(table_with((LOWER, HIGHER, 0.1), (LOWER, HIGHER, 0.2)), runs)[0]
+    assert v.verdict == verdict and np.isfinite(v.effect) == bool(first)
 
 
 def test_effect_of_a_claim_is_the_mean_of_its_comparisons_over_the_seeds_that_all_have():
@@ -200,7 +202,7 @@ def test_frame_has_a_line_per_claim():
     frame = claims.frame(claims.evaluate(table, runs_of(HOLDING, 0.1)))
     assert frame.columns.tolist()[:6] == ["id", "verdict", "effect", "low", "high", "paper_holds"]
     line = frame.iloc[0]
-    assert (line.id, line.verdict, line.paper_holds, line.text) == ("X", MISSING, True, "a sentence")
+    assert (line.id, line.verdict, line.paper_holds, line.text) == ("X", SO_FAR, True, "a sentence")
     assert (line.n_comparisons, line.n_hold, line.n_fail, line.n_open) == (2, 1, 0, 1)
 
 
@@ -224,6 +226,7 @@ def test_an_inequality_looks_at_its_own_metric():
 
 def test_verdicts_are_counted_in_words():
     assert claims.counted([HOLDS, UNDECIDED, HOLDS]) == ["2 hold", "1 not decided"]
+    assert claims.counted([SO_FAR, SO_FAR, MISSING]) == ["2 hold so far", "1 not run"]
     assert claims.counted([FAILS, HOLDS]) == ["1 holds", "1 fails"] and claims.counted([]) == []
 
 
