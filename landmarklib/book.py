@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import catalogue, claims, figures, overlap, record, report, speed, tables
+from landmarklib import catalogue, claims, conventions, figures, overlap, record, report, speed, tables
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -170,7 +170,7 @@ def check_results() -> None:
 
 
 def generate(folder: Path) -> None:
-    """Write every included part: summary of all tables, deviations, data sets with example images, status, benchmarks."""
+    """Write every included part: summary of all tables, deviations, data sets with example images, status, conventions, benchmarks."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "summary.md").write_text(summary(), encoding="utf-8")
@@ -179,6 +179,10 @@ def generate(folder: Path) -> None:
     (folder / "data.md").write_text(catalogue.overview(), encoding="utf-8")
     catalogue.write(folder.parent / "data", folder)
     (folder / "overlap.md").write_text(overlap.page(), encoding="utf-8")
+    (folder / "conventions.md").write_text(conventions.page(), encoding="utf-8")
+    table, runs = conventions.recorded()
+    if conventions.is_recorded(runs):
+        figures.save(conventions.figure(table, runs), folder / conventions.PICTURE)
     measured = speed.load_all(record.results_folder())
     (folder / "speed.md").write_text(speed.page(measured), encoding="utf-8")
     for b in measured:

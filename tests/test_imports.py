@@ -17,6 +17,7 @@ READING = (
     "importing",
     "claims",
     "report",
+    "conventions",
     "page",
     "figures",
     "sheets",
