@@ -43,7 +43,7 @@ lab: .venv/ok  ## JupyterLab on the notebooks
 
 bench:  ## every benchmark that keeps its times, on DEVICE=cpu or cuda; the machine should be idle
 	$(RUN) benchmarks/train_step.py $(KEEP) $(if $(GPU),--no-compile)
-	$(RUN) benchmarks/evaluation.py $(KEEP) $(if $(GPU),--images 3200)
+	$(RUN) benchmarks/evaluation.py $(KEEP) $(if $(GPU),--images 3200 --photos 3200)
 	$(RUN) benchmarks/table.py $(KEEP) $(if $(GPU),--images 3200 --seeds 5)
 	$(RUN) benchmarks/against_kornia.py $(KEEP)
 	$(if $(GPU),,$(RUN) benchmarks/train_step.py $(KEEP) --processes 2 --threads 1)

@@ -1,38 +1,63 @@
-"""Inference of the three methods of honari2018 on Blocks: images a second, beside the 487 of its Table 4.
+"""Inference of the networks of honari2018: the three of Blocks, and those of 300-W in full, whose speeds its Table 4 has. Images a second.
 
 As test images are predicted for a record (`evaluate.predict`: uint8 images in batches, float32, points and classes back in memory), the same in bfloat16, and the network
 in plain PyTorch layers, read by the same method. On an idle machine:
 
-    python benchmarks/evaluation.py [--device cpu] [--threads 2] [--images 640] [--rounds 7] [--results FOLDER]
+    python benchmarks/evaluation.py [--device cpu] [--threads 2] [--images 640] [--photos 128] [--budget paper] [--rounds 7] [--results FOLDER]
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from contenders import printed_layers, synchronize
 
-from landmarklib import datasets, evaluate, methods, speed
-from landmarklib.compute import device_name, measured_form
+from landmarklib import compute, datasets, evaluate, methods, speed, tables
+from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
 
-PAPER = 487.0  # images a second of RCN on 300-W, 80 x 80: honari2018, Table 4
-TITLES = {"seq_mt": "Seq-MT", "comm_mt": "Comm-MT", "heatmap_mt": "Heatmap-MT"}
+NETWORKS = {  # table -> rows, each a network
+    "blocks": ("Seq-MT (L)", "Comm-MT (L)", "Heatmap-MT (L)"),
+    "w300": ("RCN (L)", "RCN+ (L)", "Seq-MT (L)"),
+}
+FULL = "paper"  # the budget at which the networks of 300-W are in full
 TEXT = (
-    "Images of Blocks, 60 x 60, predicted as for a record: uint8 images in, points and classes out. The first line of each method is how test images are predicted. Plain PyTorch is "
+    "Test images predicted as for a record: uint8 images in, points and classes out. Blocks in 60 x 60; 300-W with the table's networks in full, RCN and RCN+ on 80 x 80 images with "
+    "64 maps a level, Seq-MT on 64 x 64 with 32 maps, on noise in place of photos, which takes as long. The first line of each network is how test images are predicted. Plain PyTorch is "
     "the printed network in torch's own layers, read by the same method; on a GPU its convolutions may use TF32, as is torch's default."
 )
 
 
-def contenders(name: str, form: plain.Form, images, device: torch.device) -> dict[str, Callable[[], object]]:
-    """Predicting these images with one method, in each way."""
-    method, dataset = methods.get(name), datasets.get("blocks")
-    module = method.build(dataset, dataset.size, method.OPTIONS, torch.Generator().manual_seed(0)).to(device)
+def experiments(budget: str = FULL) -> dict[str, Experiment]:
+    """What is timed, by its group: a row of a table each. budget: of 300-W; where its networks are smaller, their groups say so."""
+    found = {}
+    for name, rows in NETWORKS.items():
+        table, of = tables.get(name), budget if name == "w300" else None
+        smaller = f" at {of}" if of not in (None, FULL) else ""
+        for e in table.experiments([1.0], [0], rows, of):
+            found[f"{e.row.removesuffix(' (L)')}, {table.title}{smaller}"] = e
+    return found
+
+
+def images_of(e: Experiment, n: int) -> np.ndarray:
+    """So many test images of generated sets, of others noise."""
+    if datasets.get(e.dataset).load:
+        return datasets.split(e.dataset, "test", e.size).images[:n]
+    return np.random.default_rng(0).integers(256, size=(n, 1, e.size, e.size), dtype=np.uint8)
+
+
+def contenders(
+    e: Experiment, form: plain.Form, images: np.ndarray, device: torch.device
+) -> dict[str, Callable[[], object]]:
+    """Predicting these images with one network, in each way."""
+    method, options = methods.get(e.method), compute.complete_options(e)
+    module = method.build(datasets.get(e.dataset), e.size, options, torch.Generator().manual_seed(0)).to(device)
 
     def predict(form: plain.Form) -> None:
         plain.set_form(module, form)
-        evaluate.predict(module, method, images, method.OPTIONS, device)
+        evaluate.predict(module, method, images, options, device)
 
     def as_printed() -> None:
         with printed_layers():
@@ -48,33 +73,30 @@ def contenders(name: str, form: plain.Form, images, device: torch.device) -> dic
 def main() -> None:
     parser = speed.parser(__doc__, rounds=7)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--images", type=int, default=640)
+    parser.add_argument("--images", type=int, default=640, help="of Blocks")
+    parser.add_argument("--photos", type=int, default=128, help="of 300-W, whose networks cost far more an image")
+    parser.add_argument("--budget", default=FULL, help="of 300-W; only at this one its networks are in full")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    device, dataset = torch.device(arguments.device), datasets.get("blocks")
-    images = datasets.split("blocks", "test", dataset.size).images[: arguments.images]
+    device = torch.device(arguments.device)
     found: list[speed.Timing] = []
     forms = {}
-    for name, title in TITLES.items():
-        options = methods.get(name).OPTIONS
-        shape = tuple((option, options[option]) for option in ("kernel", "depth", "width") if option in options)
-        form, _ = measured_form(dataset.name, name, dataset.size, shape, str(device))
-        forms[title] = str(form)
-        taken = speed.seconds(contenders(name, form, images, device), arguments.rounds, synchronize(device))
-        found += speed.timings(title, {way: [len(images) / s for s in values] for way, values in taken.items()})
+    for group, e in experiments(arguments.budget).items():
+        images = images_of(e, arguments.images if datasets.get(e.dataset).load else arguments.photos)
+        form, _ = compute.measured_form(*compute.network(e), str(device))
+        forms[group] = str(form)
+        taken = speed.seconds(contenders(e, form, images, device), arguments.rounds, synchronize(device))
+        found += speed.timings(group, {way: [len(images) / s for s in values] for way, values in taken.items()})
     benchmark = speed.Benchmark(
-        name="evaluation",
+        name=speed.INFERENCE,
         title="Inference",
         text=TEXT,
         unit="images/s",
         device=device.type,
         timings=tuple(found),
-        facts={
-            "the paper's, honari2018, Table 4": f"{PAPER:g} images/s on a GPU, of another network (RCN, 300-W)",
-            "form of the convolutions, but for its number type": ", ".join(f"{t} {f}" for t, f in forms.items()),
-        },
-        settings={"images": len(images), "rounds": arguments.rounds},
-        provenance=speed.origin(__file__, device_name(device)),
+        facts={"form of the convolutions, but for its number type": "; ".join(f"{g}: {f}" for g, f in forms.items())},
+        settings={"images": arguments.images, "photos": arguments.photos, "rounds": arguments.rounds},
+        provenance=speed.origin(__file__, compute.device_name(device)),
     )
     speed.finish(benchmark, arguments.results)
 

@@ -11,6 +11,7 @@ import html
 import json
 import math
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from landmarklib.types import UserError
 
 SCHEMA = 1
 FOLDER = "benchmarks"  # in the results folder
+INFERENCE = "evaluation"  # the benchmark that stands beside the paper's Table 4
 QUANTILES = (0.1, 0.5, 0.9)
 LEAST = 0.02  # seconds that a time is taken over at least: a short action is repeated
 LONG = 20.0  # seconds beyond which an action is not short, even if its first turn had to compile something
@@ -212,7 +214,42 @@ def page(benchmarks: Sequence[Benchmark]) -> str:
             parts += [f"**{b.provenance.get('device', b.device)}**", ""]
             parts += [f"```{{image}} _generated/{b.name}-{b.device}.png", f":alt: {alt(b)}", "```", ""]
             parts += [to_html(b), ""]
+        if name == INFERENCE:
+            parts += [beside_paper(same), ""]
     return "\n".join(parts)
+
+
+def published() -> list[dict[str, Any]]:
+    """honari2018, Table 4: method, rate, and the group that times the same network here, if any does."""
+    return tomllib.loads((Path(__file__).parent / "speed.toml").read_text(encoding="utf-8"))["published"]
+
+
+def beside_paper(benchmarks: Sequence[Benchmark]) -> str:
+    """The paper's speeds beside ours, a column per device; a record from before a network was timed is said to lack it."""
+    lines, papers = [], published()
+    for b in benchmarks:
+        first = {t.group: t for t in reversed(b.timings)}  # ours comes first
+        device = b.provenance.get("device", b.device)
+        column = f"ours, {device} [{b.unit}]"
+        lines.append({"": column, **{p["method"]: _ours(p, first) for p in papers}})
+    paper = {"": "the paper's, GPU [images/s]", **{p["method"]: f"{p['rate']:g}" for p in papers}}
+    frame = pd.DataFrame([paper, *lines]).set_index("").T.reset_index(names="method")
+    return "\n".join(
+        [
+            "### Beside the paper",
+            "",
+            "{cite:t}`honari2018`, Table 4, gives images a second on a GPU that it does not name; ours were measured on the device at the head of the column, in float32. So only the order within a column compares. "
+            "RAR, Lv et al. and TCDCN are models of others.",
+            "",
+            report.to_html(frame, sortable=False, kind="speed"),
+        ]
+    )
+
+
+def _ours(paper: Mapping[str, Any], first: Mapping[str, Timing]) -> str:
+    if "group" not in paper:
+        return "not built here"
+    return f"{first[paper['group']].rate[1]:,.0f}" if paper["group"] in first else "not measured yet"
 
 
 def alt(benchmark: Benchmark) -> str:

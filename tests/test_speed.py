@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,14 +12,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from landmarklib import figures, record, speed
+from landmarklib.nets import plain
+from landmarklib.nets.rcn import Recombinator
 from landmarklib.types import UserError
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 TINY = {
     "against_kornia": ["--sides", "8", "--rounds", "1"],
-    "evaluation": ["--images", "8", "--rounds", "1"],
+    "evaluation": ["--images", "8", "--photos", "2", "--budget", "smoke", "--rounds", "1"],
     "table": ["--images", "8", "--rounds", "1", "--processes", "1", "--methods", "Seq-MT (L)"],
     "train_step": ["--batch", "2", "--rounds", "1", "--threads", "1", "--no-compile"],
 }
@@ -102,6 +107,56 @@ def test_the_page_shows_ratio_spread_facts_and_origin():
     assert "**CPU x**" in page and "**cuda**" in page and "None" not in page
     assert "peak &lt;1&gt;: 7 GFLOP/s" in page and "commit abc with changes" in page
     assert speed.page([]) == "No benchmark is recorded yet.\n"
+
+
+def inference(groups: dict[str, float], device: str = "cpu") -> speed.Benchmark:
+    """A benchmark of inference by hand: group -> rate of what comes first in it, plain layers at half of it."""
+    found = [t for g, r in groups.items() for t in speed.timings(g, {"ours, float32": [r], "plain": [r / 2]})]
+    return made(name=speed.INFERENCE, device=device, timings=tuple(found), provenance={"device": f"the {device}"})
+
+
+def test_the_papers_speeds_stand_beside_ours_on_each_device():
+    ours = {"RCN, 300-W": 30.0, "RCN+, 300-W": 32.0, "Seq-MT, 300-W": 1234.0}
+    text = speed.page([inference(ours), inference({"Seq-MT, Blocks": 900.0}, "cuda")])
+    text = text[text.index("### Beside the paper") :]
+    assert "ours, the cpu [images/s]" in text and "ours, the cuda [images/s]" in text
+    lines = [re.findall(r"<td>(.*?)</td>", line, re.S) for line in re.findall(r"<tr>(.*?)</tr>", text, re.S)]
+    assert ["RCN", "545", "30", "not measured yet"] in lines
+    assert ["Seq-MT", "487", "1,234", "not measured yet"] in lines
+    assert ["RAR", "4", "not built here", "not built here"] in lines
+    assert "Beside the paper" not in speed.page([made()])
+
+
+def test_a_record_from_before_the_networks_of_300w_were_timed_lacks_them_and_says_so():
+    text = speed.beside_paper([inference({"Seq-MT": 900.0})])
+    assert text.count("not measured yet") == 3 and "900" not in text and "487" in text
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The benchmarks' modules, by name."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+def test_the_script_times_what_the_page_reads(scripts):
+    evaluation = scripts("evaluation")
+    full = evaluation.experiments()
+    wanted = {p["group"] for p in speed.published() if "group" in p}
+    assert wanted <= set(full) and wanted & set(evaluation.experiments("smoke")) == set()
+    sizes = {group: (full[group].size, full[group].options.get("width")) for group in wanted}
+    assert sizes == {"RCN, 300-W": (80, None), "RCN+, 300-W": (80, None), "Seq-MT, 300-W": (64, 32)}
+    assert evaluation.images_of(full["RCN, 300-W"], 2).shape == (2, 1, 80, 80)
+
+
+def test_rcn_in_plain_layers_has_the_same_maps(scripts):
+    module = Recombinator(16, [3, 4, 5], 2, 0, 0.1, torch.Generator().manual_seed(0))
+    plain.set_form(module, plain.LITERAL)
+    images = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    ours = module(images)
+    with scripts("contenders").printed_layers():
+        printed = module(images)
+    assert torch.allclose(ours, printed, atol=1e-5)
 
 
 def test_the_figure_has_a_mark_for_every_contender_but_ours_below_the_name_of_its_group():
