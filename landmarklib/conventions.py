@@ -22,7 +22,6 @@ TABLE = "w300"
 READ_TWICE = ("w300", "mtfl")  # tables whose records may hold both readings of one network's maps
 CELL = ["method", "fraction", "budget"]
 OWN = "nme_percent"  # by the eye centres, as the table's method reads its maps
-READ = f"{OWN} read by "
 ERROR, COUNT, READING = (
     "Mean error, in % of this length",
     "Points within a tenth of this length, and faces that fail, in %",
@@ -38,14 +37,9 @@ class Convention:
     name: str
     metric: str
 
-    def metric_of(self, row: Row) -> str:
-        """Its metric in that row's records: a row's own reading has no name there."""
-        own = "argmax" if reads_both(row) else "soft-argmax"
-        return OWN if self.metric == READ + own else self.metric
-
 
 def reads_both(row: Row) -> bool:
-    """Whether a row trains by a softmax over pixels, so that it reads its maps by argmax and beside it by soft-argmax."""
+    """Whether a row is trained by a softmax over pixels and reads its maps by argmax and, beside it, by soft-argmax."""
     return row.options.get("decoder") == "softmax"
 
 
@@ -55,7 +49,8 @@ CONVENTIONS = (
     *(Convention(ERROR, length, f"{OWN} by the {length}") for length in LENGTHS[1:]),
     *(Convention(COUNT, length, f"pck_percent at {metrics.PCK_SHARE:g} of the {length}") for length in LENGTHS),
     Convention(COUNT, f"fail: over {metrics.FAILURE:g}% of the eye centres", "failures_percent"),
-    *(Convention(READING, reading, READ + reading) for reading in ("argmax", "soft-argmax")),
+    Convention(READING, "argmax", OWN),
+    Convention(READING, "soft-argmax", f"{OWN} read by soft-argmax"),
 )
 
 
@@ -65,8 +60,8 @@ def measured(table: Table, runs: pd.DataFrame) -> pd.DataFrame:
     for row in table.rows:
         for (fraction, budget), group in done[done.row == row.name].groupby(["fraction", "budget"]):
             cell = {"method": row.name, "fraction": fraction, "budget": budget, "tier": group.tier.iloc[0]}
-            for c in CONVENTIONS:
-                found = _values(group, c.metric_of(row)).dropna()
+            for c in (c for c in CONVENTIONS if c.kind != READING or reads_both(row)):
+                found = _values(group, c.metric).dropna()
                 number = {"runs": len(group), "n": len(found), "mean": found.mean(), "sd": found.std(ddof=1)}
                 lines.append({"kind": c.kind, "convention": c.name, **cell, **number})
     columns = ("kind", "convention", "method", "fraction", "budget", "tier", "runs", "n", "mean", "sd")
