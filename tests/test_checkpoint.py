@@ -264,8 +264,11 @@ def test_a_pack_whose_runs_another_process_took_further_is_trained_in_parts(tmp_
 def test_networks_of_every_method_are_kept_whole(always):
     for name in methods.names():
         kept, (e,) = [], experiments()
-        options = {"widths": [4, 4]} if name == "rcn" else {}
-        e = replace(e, method=name, options=options, weights={"landmarks": 1.0}, starts={})
+        small = {"widths": [4, 4], "kernels": [3, 3]}
+        options = {key: value for key, value in small.items() if key in methods.get(name).OPTIONS}
+        points = "landmarks" in methods.get(name).TERMS
+        term, select = ("landmarks", "error_px") if points else ("classes", "accuracy_percent")
+        e = replace(e, method=name, options=options, weights={term: 1.0}, starts={}, select=select)
         trained([e], keep=kept.append)
         module = methods.get(name).build(
             datasets.get("blocks"), e.size, compute.complete_options(e), torch.Generator().manual_seed(0)

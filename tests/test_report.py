@@ -429,3 +429,12 @@ def test_a_claims_effect_has_the_unit_of_its_metric():
     units = {claim.id: report.effect_unit(claim) for claim in faces.claims}
     assert units == {"H19": "%", "H20": "%", "H27": "degrees"}
     assert report.label("angle_error_degrees of yaw") == "error of the head's angles of yaw [degrees]"
+
+
+def test_a_class_head_on_photos_that_stayed_at_chance_is_warned_of_by_cell():
+    told = hands("Seq-MT (L+A)", 0.05, nme_percent=50.0, accuracy_percent=70.0)
+    assert page.unlearnt(HANDS, record.frame(told)) == []
+    told += hands("Seq-MT (L+A)", 1.0, nme_percent=20.0, accuracy_percent=5.0)
+    (text,) = page.unlearnt(HANDS, record.frame(told))
+    assert "in Seq-MT (L+A) with 100% of the labels 5% (mean accuracy of the gesture; chance is 4%)" in text
+    assert "5% of the labels 70%" not in text
