@@ -25,11 +25,12 @@ TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
 
 
 def curve(table: Table, runs: pd.DataFrame):
-    """Error against labelled fraction, a panel per method family: ours with its spread over seeds, the paper's dashed. Returns a Figure."""
+    """Error against labelled fraction, a panel per method that has been run: ours with its spread over seeds, the paper's dashed. Returns a Figure."""
     plt = pyplot()
     frame = report.cells(table, runs)
     methods = {name: table.row(name).method for name in frame.method}
-    families = list(dict.fromkeys(methods.values()))
+    measured = {methods[name] for name in frame.method[frame.n_seeds > 0]} or set(methods.values())
+    families = [method for method in dict.fromkeys(methods.values()) if method in measured]
     figure, axes = plt.subplots(
         len(families), 1, figsize=(WIDTH, 2.8 * len(families)), sharex=True, squeeze=False, layout="constrained"
     )
@@ -63,7 +64,7 @@ def _plain_ticks(axis, fractions: Sequence[float]) -> None:
     axis.set_xticks(fractions, [report.percent(f).rstrip("%") for f in fractions])
     axis.xaxis.set_minor_locator(NullLocator())
     low, high = axis.get_ylim()
-    coarse = FixedLocator([0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30])
+    coarse = FixedLocator([0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 100])
     axis.yaxis.set_major_locator(MaxNLocator(6) if high < 3 * low else coarse)
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_locator(NullLocator())
@@ -72,10 +73,11 @@ def _plain_ticks(axis, fractions: Sequence[float]) -> None:
 def effects(table: Table, verdicts: Sequence[claims.Verdict]):
     """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure.
 
-    Claims about another unit than the table's are left to the table of the claims.
+    Claims about another quantity than the table's are left to the table of the claims.
     """
     plt = pyplot()
-    verdicts = [v for v in verdicts if report.effect_unit(v.claim) == table.unit]
+    own = metrics.base(table.metrics[0])
+    verdicts = [v for v in verdicts if metrics.base(v.claim.comparisons[0].metric) == own]
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.5 * len(verdicts)), layout="constrained")
     labelled: set[str] = set()
     for y, v in enumerate(verdicts):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landmarklib import figures, record, report, tables
+from landmarklib import claims, figures, record, report, tables
 
 TABLE = tables.get("quickstart")
 RUNS, RECORDS = report.read(TABLE, "live")
@@ -84,3 +84,19 @@ def test_the_error_distribution_of_each_method_and_fraction():
     assert lines[0].get_ydata()[[0, 10, 20]].tolist() == [0, 50, 100]
     assert [line.get_label().split(":")[0] for line in lines] == ROWS
     assert figures.distribution(TABLE, []).texts[0].get_text() == "No run yet."
+
+
+def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():
+    hands = tables.get("hgr1").variants()["stand-in"]
+    runs, _ = report.read(hands, "cpu")
+    only = runs[runs.row.isin(["Seq-MT (L)", "RCN (L)", "RCN+ (L)"])]
+    assert [axis.get_title() for axis in figures.curve(hands, only).axes] == ["Seq-MT", "RCN, RCN+"]
+    panels = [axis.get_title() for axis in figures.curve(hands, record.frame([])).axes]
+    assert panels == ["Seq-MT", "Comm-MT", "Heatmap-MT", "RCN, RCN+", "TCDCN, TCDCN-2"]
+
+
+def test_effects_are_those_of_claims_about_the_points():
+    faces = tables.get("aflw").variants()["stand-in"]
+    verdicts = claims.evaluate(faces, report.read(faces, "cpu")[0])
+    (axis,) = figures.effects(faces, verdicts).axes
+    assert [label.get_text().split(":")[0] for label in axis.get_yticklabels()] == ["H19", "H20"]
