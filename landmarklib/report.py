@@ -162,7 +162,7 @@ def _of_others(table: Table, reference: Reference, metric: str, fractions: Seque
         for f in fractions
     ]
     note = html.escape(reference.note or "as published")
-    name = f'{html.escape(reference.name)}<br><span class="paper">{note}</span>'
+    name = f'{html.escape(reference.name)}<span class="paper note">{note}</span>'
     return f"<tr><th>{name}</th>{''.join(f'<td>{v or chr(8211)}</td>' for v in shown)}</tr>"
 
 
