@@ -202,15 +202,15 @@ def measured_form(dataset: str, method: str, size: int, shape: tuple, device: st
     """The fastest form of a pack of this network on this device and its images per second, forward and backward."""
     import torch
 
-    from landmarklib import methods
+    from landmarklib import evaluate, methods
     from landmarklib.nets import plain
 
     generator = torch.Generator().manual_seed(0)
     options = {**methods.get(method).OPTIONS, **dict(shape)}
     module = methods.get(method).build(datasets.get(dataset), size, options, generator).to(device).eval()
     costly = getattr(module, "localizer", None) or module.first
-    images = getattr(methods.get(method), "GIVEN", "images") == "images"
-    seen = (1, size, size) if images else (len(datasets.get(dataset).landmarks), 2)
+    n_points = len(datasets.get(dataset).landmarks)
+    seen = (1, size, size) if evaluate.sees_images(methods.get(method)) else (n_points, 2)
     return plain.fastest_form(costly, torch.rand(16, *seen, generator=generator).to(device), runs)
 
 
@@ -250,10 +250,9 @@ def complete_options(experiment: Experiment) -> dict:
         if unknown := set(given) - set(known):
             raise UserError(f"{experiment.method}: unknown {kind} {sorted(unknown)[0]!r}; known: {', '.join(known)}")
     complete = {**method.OPTIONS, **experiment.options}
-    dataset = datasets.get(experiment.dataset)
-    kinds = {"classes" if dataset.attributes.get(name, 1) else "angles" for name in complete["attributes"]}
     for term in {"classes", "angles"} & {term for term, weight in experiment.weights.items() if weight}:
-        if term not in kinds:
+        known = datasets.get(experiment.dataset).attributes
+        if term not in {"classes" if known.get(name, 1) else "angles" for name in complete["attributes"]}:
             raise UserError(f"{experiment.method}: the loss term {term!r} needs attributes of that kind in the options")
     return complete
 

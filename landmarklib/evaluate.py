@@ -27,9 +27,14 @@ class Predictions:
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+def sees_images(method: ModuleType) -> bool:
+    """Whether a method predicts from images, as nearly all do, and not from the true points (`method.GIVEN`)."""
+    return getattr(method, "GIVEN", "images") == "images"
+
+
 def given(method: ModuleType, annotations: Annotations) -> np.ndarray:
-    """What a method predicts from: the images, or the true points in [-1, 1] (`method.GIVEN`)."""
-    if getattr(method, "GIVEN", "images") == "images":
+    """What a method predicts from: uint8 images N x C x H x W, or the true points N x K x 2 in [-1, 1]."""
+    if sees_images(method):
         return annotations.images
     size = annotations.images.shape[-1], annotations.images.shape[-2]
     return coords.to_norm(torch.from_numpy(annotations.points).float(), size).numpy()

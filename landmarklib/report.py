@@ -130,18 +130,13 @@ def beside_paper(table: Table, runs: pd.DataFrame, metric: str | None = None) ->
     one, only the methods are shown that have a value here or in the paper.
     """
     metric = metric or table.metrics[0]
-    frame = cells(table, runs, metric)
+    frame, rows = cells(table, runs, metric), table.rows_with(metric)
     if metric != table.metrics[0]:
-        frame = frame[
-            frame.groupby("method").paper.transform("count").gt(0)
-            | frame.groupby("method").n_seeds.transform("max").gt(0)
-        ]
-    sign, fractions = better(table, metric), sorted(frame.fraction.unique())
+        rows = [row for row in rows if (frame[frame.method == row.name][["paper", "mean"]].notna()).any(axis=None)]
+    sign, fractions = better(table, metric), sorted(frame.fraction[frame.method.isin([r.name for r in rows])].unique())
     head = "".join(f"<th>{percent(f)}</th>" for f in fractions) if table.uses_labels else "<th>ours</th>"
     body = []
-    for row in table.rows_with(metric):
-        if metric != table.metrics[0] and row.name not in set(frame.method):
-            continue
+    for row in rows:
         columns = []
         for fraction in fractions:
             part = frame[(frame.method == row.name) & (frame.fraction == fraction)]

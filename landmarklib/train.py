@@ -256,7 +256,7 @@ def health(module: nn.Module, method: ModuleType, images: Tensor, options: dict)
 
     Only soft-argmax can saturate: a cross-entropy over pixels wants its maps as peaked as it can get them.
     """
-    if getattr(method, "GIVEN", "images") != "images":
+    if not evaluate.sees_images(method):
         return []
     prediction = method.predict(module, images, options)
     if prediction.maps is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -224,7 +225,13 @@ def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
         assert not blocks.makes(replace(e, **change)), change
 
 
-PHOTOS = (tables.FOLDER / "w300.toml").read_text(encoding="utf-8")
+def refused(path: Path, old: str, new: str, words: str) -> None:
+    """The project's table of that file name, after one replacement, is refused in these words."""
+    text = (tables.FOLDER / path.name).read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(UserError, match=words):
+        reading.read(path)
 
 
 @pytest.mark.parametrize(
@@ -253,11 +260,7 @@ PHOTOS = (tables.FOLDER / "w300.toml").read_text(encoding="utf-8")
     ],
 )
 def test_a_mistake_in_a_table_is_named(tmp_path, old, new, words):
-    assert old in PHOTOS
-    path = tmp_path / "w300.toml"
-    path.write_text(PHOTOS.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(UserError, match=words):
-        reading.read(path)
+    refused(tmp_path / "w300.toml", old, new, words)
 
 
 def test_a_cell_that_no_row_has_is_refused_with_those_there_are():
@@ -271,9 +274,6 @@ def test_a_budget_is_in_full_where_images_and_networks_are_the_tables():
     assert not tables.get("w300").in_full("cpu")
 
 
-HANDS = (tables.FOLDER / "hgr1.toml").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -285,11 +285,7 @@ HANDS = (tables.FOLDER / "hgr1.toml").read_text(encoding="utf-8")
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_table_with_references_is_named(tmp_path, old, new, words):
-    assert old in HANDS
-    path = tmp_path / "hgr1.toml"
-    path.write_text(HANDS.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(UserError, match=words):
-        reading.read(path)
+    refused(tmp_path / "hgr1.toml", old, new, words)
 
 
 def test_a_row_has_the_options_of_all_of_its_method_and_its_own():

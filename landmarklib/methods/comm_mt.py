@@ -27,7 +27,7 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
     )
 
 
-def loss(module: CommonNet, batch, terms: set[str], options: dict, noise: Noise) -> dict:
+def loss(module: nn.Module, batch, terms: set[str], options: dict, noise: Noise) -> dict:
     points, heads = module(batch.images, noise)
     n, result = batch.n_labelled, {}
     if "landmarks" in terms:
@@ -35,5 +35,5 @@ def loss(module: CommonNet, batch, terms: set[str], options: dict, noise: Noise)
     return result | losses.attributes(heads, batch.attributes, terms)
 
 
-def predict(module: CommonNet, images: torch.Tensor, options: dict) -> Prediction:
+def predict(module: nn.Module, images: torch.Tensor, options: dict) -> Prediction:
     return Prediction(*module(images))

@@ -222,7 +222,7 @@ def set_form(module: nn.Module, form: Form) -> None:
 
 
 def fastest_form(
-    module: nn.Module, images: Float[Tensor, B * shape], runs: int = 1, rounds: int = 5
+    module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5
 ) -> tuple[Form, float]:
     """Try the candidates of this device, the module's own where it has some, forward and backward; set and return the fastest with its images per second.
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from landmarklib.nets.honari import Linear
 from landmarklib.nets.plain import LITERAL, he_normal, standardised
+from landmarklib.noise import Noise
 from landmarklib.types import UserError
 
 POOLED = 3  # layers that are followed by 2 x 2 max pooling: the first ones
@@ -40,6 +41,7 @@ class Trunk(nn.Module):
         self.last = Linear(widths[-1] * side**2, shared, generator)
 
     def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B D"]:
+        # DEVIATION: images are standardised one by one; how honari2018 gives them to TCDCN is not known.
         x = standardised(images)
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = F.conv2d(x, weight, bias).tanh().abs()
@@ -59,7 +61,9 @@ class TaskNet(nn.Module):
         with torch.no_grad():  # start with points near the centre
             self.points.weight *= 0.1
 
-    def forward(self, images: Float[Tensor, "B 1 H W"]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Points B x K x 2 in [-1, 1] and the outputs of each attribute."""
+    def forward(
+        self, images: Float[Tensor, "B 1 H W"], noise: Noise | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Points B x K x 2 in [-1, 1] and the outputs of each attribute. noise: not used, there is no dropout."""
         x = self.first(images)
         return self.points(x).view(len(x), -1, 2), self.attributes(x).split(self.outputs, -1)
