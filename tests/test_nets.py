@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import ClassVar
 
 import pytest
 import torch
@@ -309,6 +310,29 @@ def test_fastest_form_of_several_runs_counts_all_their_images_and_takes_no_chann
     assert images_per_second == 6
     assert set(tried) == {form for form in CANDIDATES["cpu"] if not form.channels_last}
     assert all(p.grad is None for p in stack.parameters())
+
+
+def test_a_form_that_one_image_shows_to_be_hopeless_is_tried_on_no_more(monkeypatch):
+    slow, clock, seen = Form(dtype=torch.bfloat16), [0.0], []
+
+    class Net(torch.nn.Module):
+        """Takes a second an image, and ten seconds in the slow form."""
+
+        CANDIDATES: ClassVar = {"cpu": (slow, LITERAL)}
+
+        def __init__(self):
+            super().__init__()
+            self.form, self.weight = LITERAL, torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            seen.append((self.form, len(x)))
+            clock[0] += len(x) * (10 if self.form == slow else 1)
+            return self.weight * x
+
+    monkeypatch.setattr(plain.time, "perf_counter", lambda: clock[0])
+    assert plain.fastest_form(Net(), torch.rand(4, 1, 2, 2)) == (LITERAL, 1.0)
+    assert {n for form, n in seen if form == slow} == {1}
+    assert {n for form, n in seen if form == LITERAL} == {1, 4}
 
 
 def test_forms_have_names():
