@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from landmarklib import compute, datasets
-from landmarklib.datasets import tiers
+from landmarklib import compute, datasets, packing
+from landmarklib.datasets import packed, tiers
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
 from landmarklib.types import DataMissing, UserError
@@ -49,8 +49,11 @@ def labels(experiments: list[Experiment]) -> None:
 
 def data(missing: list[Experiment], there: list[Record]) -> None:
     """Every data set is here, else DataMissing, and is the one that the records which are there were made on."""
-    for name in dict.fromkeys(name for e in missing for name in (e.dataset, *e.tests)):
-        if (dataset := datasets.get(name)).read:
+    for name, crops in packing.asked_for(missing).items():
+        dataset = datasets.get(name)
+        if path := packed.find(name):
+            packed.check(path, crops)
+        else:
             try:
                 dataset.read(tiers.folder(dataset))
             except DataMissing as error:

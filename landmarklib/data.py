@@ -17,7 +17,7 @@ from jaxtyping import Int
 from tqdm import tqdm
 
 from landmarklib import datasets
-from landmarklib.datasets import Dataset, archive, labels, tiers
+from landmarklib.datasets import Dataset, archive, labels, packed, tiers
 from landmarklib.types import DataMissing, Listing, UserError
 
 NAMED = 5  # offending files that a message names; the rest are counted
@@ -38,7 +38,7 @@ def overview(root: str | Path | None = None) -> pd.DataFrame:
     for name in datasets.names():
         d = datasets.get(name)
         try:
-            here = str(archive.find(d.folder, root, d.obtain)) if d.folder else "generated"
+            here = str(packed.find(name, root) or archive.find(d.folder, root, d.obtain)) if d.folder else "generated"
         except DataMissing:
             here = "missing"
         lines.append(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from landmarklib import claims, compute, datasets, report, run, tables
+from landmarklib import checks, claims, compute, datasets, packing, report, run, tables
 from landmarklib.datasets import archive
+from landmarklib.types import DataMissing
 
 COUNTS = {"train": 64, "val": 12, "test": 20}
 METRICS = {
@@ -64,6 +67,30 @@ def test_a_table_runs_on_the_archive_of_its_publisher(archive_of, tmp_path, name
         assert ("nme_percent" in r.metrics) == bool(r.quantiles) == bool(r.gallery) == points
         assert {metric for metric, v in r.metrics.items() if not np.isfinite(v["mean"])} == set()
         assert {metric: v["n"] for metric, v in r.metrics.items()} == dict.fromkeys(r.metrics, here["test"])
+
+
+def test_a_table_runs_on_its_prepared_file_alone_and_measures_the_same(archive_of, tmp_path, monkeypatch):
+    archive_of("hgr1")
+    table = tables.get("hgr1")
+    budget = replace(table.budgets["smoke"], images=32, evaluation_images=8, train_images=0, test_images=0)
+    small = replace(table, budgets={**table.budgets, "smoke": budget})
+    e = small.experiments([0.2], [0], ["Seq-MT (L+ELT+A)"], "smoke")[0]
+    (from_archive,) = compute.run([e])
+    (path,) = packing.pack([e], tmp_path / "root")
+    assert path == tmp_path / "root" / "packed" / "hgr1.npz"
+
+    shutil.rmtree(tmp_path / "data")
+    for cached in (compute.split_fingerprint, datasets.split):
+        cached.cache_clear()
+    with pytest.raises(DataMissing):
+        compute.run([e])
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "root"))
+    monkeypatch.setitem(sys.modules, "PIL", None)  # a machine that is lent has no Pillow
+    checks.data([e], [from_archive])
+    assert run.on(table).dataset == "hgr1"
+    (from_file,) = compute.run([e])
+    for field in ("status", "metrics", "quantiles", "gallery", "curve", "best_step", "data"):
+        assert getattr(from_file, field) == getattr(from_archive, field), field
 
 
 def test_the_mean_of_three_angles_is_the_angle_error(archive_of):

@@ -19,7 +19,7 @@ import numpy as np
 from landmarklib.types import Annotations, Listing, Recipe, UserError
 
 # Files of this folder that are not data sets.
-HELPERS = {"archive", "crops", "labels", "lengths", "raster", "tiers"}
+HELPERS = {"archive", "crops", "labels", "lengths", "packed", "raster", "tiers"}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from landmarklib.datasets import archive
+from landmarklib.datasets import archive, packed
 from landmarklib.types import PART, STAND_IN, DataMissing, UserError
 
 if TYPE_CHECKING:
@@ -81,11 +81,16 @@ def part(dataset: Dataset, root: str | Path | None = None) -> Dataset:
     """What is here of a data set, named by its folders. Raises DataMissing."""
     if dataset.read is None:
         raise UserError(f"{dataset.name} is generated; there is no part of it")
-    counts, folders = _found(dataset, folder(dataset, root))
+    if path := packed.find(PART + dataset.name, root):
+        about = packed.about(path)
+        counts, title = about["counts"], about["title"]
+    else:
+        counts, folders = _found(dataset, folder(dataset, root))
+        title = f"{dataset.title}, a part of it ({', '.join(folders)})"
     return replace(
         dataset,
         name=PART + dataset.name,
-        title=f"{dataset.title}, a part of it ({', '.join(folders)})",
+        title=title,
         tier="open",
         counts=counts,
         sources=(),
@@ -113,6 +118,8 @@ def folder(dataset: Dataset, root: str | Path | None = None) -> Path:
 
 def _here(dataset: Dataset, root: str | Path | None) -> Dataset | None:
     """The data set if all of it is on this machine, else the part that is, if it is enough to run on."""
+    if packed.find(dataset.name, root):
+        return dataset
     try:
         found = part(dataset, root)
     except DataMissing:

@@ -11,7 +11,7 @@ from torch import nn
 from landmarklib.methods import comm_mt, outputs
 from landmarklib.nets.tcdcn import TaskNet, Trunk
 
-# DEVIATION: TCDCN-2's kernels of 5, 3, 3 and 3, in its rows, are ours.
+# DEVIATION: kernels of 5, 3, 3 and 3, in the rows of TCDCN-2, are ours; the paper gives their number of maps alone.
 OPTIONS = {"kernels": [5, 3, 3, 2], "widths": [16, 48, 64, 64], "shared": 100, "attributes": ["class"]}
 TERMS = comm_mt.TERMS
 loss, predict = comm_mt.loss, comm_mt.predict  # two heads on shared layers, as there

@@ -1,0 +1,50 @@
+"""Preparing the photos of a table's runs for a machine that has no archives: one file per data set (`datasets.packed`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from landmarklib import datasets
+from landmarklib.datasets import packed
+from landmarklib.datasets.packed import Crops
+from landmarklib.experiment import Experiment
+from landmarklib.types import UserError
+
+
+def pack(experiments: Sequence[Experiment], root: str | Path) -> list[Path]:
+    """Write what these runs ask for, a file per data set, so that `root` can be the data root elsewhere. Gives the files.
+
+    Raises DataMissing where an archive is not here, and UserError where every image is generated when it is needed.
+    """
+    wanted = asked_for(experiments)
+    if not wanted:
+        raise UserError(
+            f"table {experiments[0].table}: its images are generated where they are needed; there is nothing to prepare"
+        )
+    paths = []
+    for name, parts in wanted.items():
+        dataset = datasets.get(name)
+        loaded = {p: datasets.split(name, p.split, p.size, p.enlarge / dataset.recipe.enlarge) for p in parts}
+        paths.append(packed.write(dataset, loaded, Path(root) / packed.FOLDER))
+    return paths
+
+
+def asked_for(experiments: Sequence[Experiment]) -> dict[str, list[Crops]]:
+    """Data set -> the crops that `compute.run` takes of it for these runs; generated sets have none."""
+    from landmarklib import warps
+
+    found: dict[str, dict[Crops, None]] = {}
+
+    def ask(name: str, split: str, size: int, margin: float = 1.0) -> None:
+        if not datasets.get(name).load:
+            found.setdefault(name, {})[Crops(split, size, margin * datasets.get(name).recipe.enlarge)] = None
+
+    for e in experiments:
+        for split in datasets.get(e.dataset).counts:
+            ask(e.dataset, split, e.size)
+        if e.jitter:
+            ask(e.dataset, "train", 2 * e.size, warps.MARGIN)
+        for other in e.tests:
+            ask(other, "test", e.size)
+    return {name: list(parts) for name, parts in found.items()}
