@@ -41,6 +41,13 @@ def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, pla
     }
 
 
+def prepare(threads: int, networks: list[tuple], device: str) -> None:
+    """In a process of a pool: its threads, and the exact forms of networks that train in another number type, which a run would measure in its turn."""
+    torch.set_num_threads(threads)
+    for network in networks:
+        compute.measured_form(*network, device, exact=True)
+
+
 def ours(pack: list[Experiment], device: str, forms: dict[tuple, plain.Form]) -> None:
     """Train a pack as a table does."""
     compute.run(pack, device=device, form=forms.get(compute.network(pack[0])))
@@ -77,7 +84,11 @@ def main() -> None:
         if device == "cpu":
             forms = fastest_forms(experiments, device)
             train = partial(ours, device=device, forms=forms)
-            many, one, threaded = (context.Pool(p, torch.set_num_threads, (t,)) for p, t in ((n, 1), (1, 1), (1, n)))
+            inexact = [network for network, form in forms.items() if form.dtype != torch.float32]
+            many, one, threaded = (
+                context.Pool(processes, prepare, (threads, networks, device))
+                for processes, threads, networks in ((n, 1, inexact), (1, 1, inexact), (1, n, []))
+            )
             pools += [many, one, threaded]
             contenders = {
                 f"{n} processes of one thread": partial(fill, many, train, single),

@@ -96,9 +96,11 @@ def step(
 
 
 def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) -> float:
-    """Best FLOP/s of square matrix products over a few sizes."""
+    """Best FLOP/s of square matrix products over a few sizes, without those of which one would take longer than `seconds`: a processor that lacks bfloat16 takes minutes."""
     best = 0.0
-    for n in (1024, 2048, 4096) if device.type == "cpu" else (4096, 8192):
+    for n in (256, 1024, 2048, 4096) if device.type == "cpu" else (4096, 8192):
+        if best and 2 * n**3 / best > seconds:
+            break
         a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
@@ -207,11 +209,11 @@ def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark
     rates = {name: sum(arguments.batch / np.array(p["seconds"][name]) for p in parts) for name in parts[0]["seconds"]}
     peak = {name: sum(p["peak"][name] for p in parts) for name in parts[0]["peak"]}
     memory = sum(p["bandwidth"] for p in parts)
-    rate = float(np.median(rates["ours"]))
+    rate, number = float(np.median(rates["ours"])), "bfloat16" if parts[0]["itemsize"] == 2 else "float32"
     useful, moved = flops_per_image() * rate, bytes_per_image(parts[0]["itemsize"]) * rate
     facts = {
         "matrix products, measured peak": ", ".join(f"{name} {v / 1e9:,.0f} GFLOP/s" for name, v in peak.items()),
-        "ours": f"{useful / 1e9:,.0f} useful GFLOP/s, {useful / peak['bfloat16']:.0%} of the bfloat16 peak",
+        "ours": f"{useful / 1e9:,.0f} useful GFLOP/s, {useful / peak[number]:.0%} of the {number} peak",
         "memory": f"at least {moved / 1e9:,.1f} GB/s of the {memory / 1e9:,.0f} GB/s that a copy moves",
         "form of the convolutions": ", ".join(sorted({p["form"] for p in parts})),
         "where a step of ours spends its time": ", ".join(

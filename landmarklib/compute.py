@@ -106,7 +106,8 @@ def judge(
     }
     if r.failure or not r.best_step:
         return Record(status="failed", reason=r.failure or "no validation value was finite", **common)
-    plain.set_form(r.module, form._replace(dtype=torch.float32))
+    exact = form if form.dtype == torch.float32 else measured_form(*network(e), str(where), exact=True)[0]
+    plain.set_form(r.module, exact)
     assignment = None
     if not e.fraction:
         validation = first(splits["val"], e.evaluation_images)
@@ -198,8 +199,10 @@ def network(experiment: Experiment) -> tuple:
 
 
 @cache
-def measured_form(dataset: str, method: str, size: int, shape: tuple, device: str, runs: int = 1) -> tuple[Any, float]:
-    """The fastest form of a pack of this network on this device and its images per second, forward and backward."""
+def measured_form(
+    dataset: str, method: str, size: int, shape: tuple, device: str, runs: int = 1, exact: bool = False
+) -> tuple[Any, float]:
+    """The fastest form of a pack of this network on this device and its images per second, forward and backward. exact: in float32, forward alone."""
     import torch
 
     from landmarklib import evaluate, methods
@@ -211,7 +214,7 @@ def measured_form(dataset: str, method: str, size: int, shape: tuple, device: st
     costly = getattr(module, "localizer", None) or module.first
     n_points = len(datasets.get(dataset).landmarks)
     seen = (1, size, size) if evaluate.sees_images(methods.get(method)) else (n_points, 2)
-    return plain.fastest_form(costly, torch.rand(16, *seen, generator=generator).to(device), runs)
+    return plain.fastest_form(costly, torch.rand(16, *seen, generator=generator).to(device), runs, exact=exact)
 
 
 @cache

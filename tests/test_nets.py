@@ -335,6 +335,21 @@ def test_a_form_that_one_image_shows_to_be_hopeless_is_tried_on_no_more(monkeypa
     assert {n for form, n in seen if form == LITERAL} == {1, 4}
 
 
+def test_the_exact_form_is_in_float32_and_is_measured_without_a_backward_pass(monkeypatch):
+    stack, tried, forward = ConvStack(1, [2], 5, seeded()), [], ConvStack.forward
+
+    def noted(self, x):
+        tried.append(self.form)
+        y = forward(self, x)
+        assert not y.requires_grad
+        return y
+
+    monkeypatch.setattr(ConvStack, "forward", noted)
+    form, _ = plain.fastest_form(stack, torch.rand(2, 1, 8, 8, generator=seeded()), rounds=1, exact=True)
+    assert form in tried and {f.dtype for f in tried} == {torch.float32}
+    assert set(tried) == {f._replace(dtype=torch.float32) for f in CANDIDATES["cpu"]}
+
+
 def test_forms_have_names():
     names = [str(f) for f in (LITERAL, Form((2, 4), torch.bfloat16, channels_last=True), Form((4, 4), product=True))]
     assert names == ["1x1 float32", "2x4 bfloat16 channels_last", "4x4 float32 product"]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from landmarklib import compute, datasets, evaluate, record, run, tables
@@ -286,6 +287,27 @@ def test_progress_reaches_its_total(tmp_path, literal, bars):
     assert [(bar.n, bar.total) for bar in bars] == [(128, 128)]
     run.ensure("blocks", **{**SMALL, "seeds": [0, 1]}, results=tmp_path)
     assert len(bars) == 1
+
+
+@pytest.mark.parametrize("dtype, exact", [(torch.bfloat16, plain.Form((1, 2))), (torch.float32, plain.Form((2, 2)))])
+def test_test_images_are_predicted_in_the_form_that_is_fastest_in_float32(monkeypatch, dtype, exact):
+    asked, seen, predict = [], [], evaluate.predict
+
+    def measured(*network, exact):
+        asked.append(exact)
+        return plain.Form((1, 2)), 16.0
+
+    def noted(module, method, images, *rest):
+        seen.append((len(images), module.localizer.stack.form))
+        return predict(module, method, images, *rest)
+
+    monkeypatch.setattr(compute, "measured_form", measured)
+    monkeypatch.setattr(evaluate, "predict", noted)
+    (e,) = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")
+    compute.run([replace(e, test_images=7)], form=plain.Form((2, 2), dtype))
+    assert {form for n, form in seen if n != 7} == {plain.Form((2, 2), dtype)}
+    assert [form for n, form in seen if n == 7] == [exact]
+    assert asked == [True] * (dtype == torch.bfloat16)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others():

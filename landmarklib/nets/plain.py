@@ -224,16 +224,18 @@ def set_form(module: nn.Module, form: Form) -> None:
 
 
 def fastest_form(
-    module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5
+    module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5, exact: bool = False
 ) -> tuple[Form, float]:
     """Try the candidates of this device, the module's own where it has some, forward and backward; set and return the fastest with its images per second.
 
+    exact: the candidates in float32, forward alone, as test images are predicted; a form that is fast in bfloat16 may be four times as slow there as another.
     runs: so many copies of the module are computed at once, as a pack is, each on its own images. rounds: how often the three that were fastest
     at first take turns; the least time of each counts. A processor that lacks bfloat16 takes a hundred times as long with it, so one image is
     tried first.
     """
     parameters = {name: torch.stack([p.detach()] * runs).requires_grad_() for name, p in module.named_parameters()}
 
+    @torch.set_grad_enabled(not exact)
     def seconds(form: Form, images: Tensor = images) -> float:
         set_form(module, form)
         start = time.perf_counter()
@@ -242,14 +244,16 @@ def fastest_form(
         else:
             inputs = images.expand(runs, *images.shape)
             total = vmap(lambda p, x: functional_call(module, p, (x,)))(parameters, inputs).sum()
-        total.backward()
+        if not exact:
+            total.backward()
         if images.is_cuda:
             torch.cuda.synchronize()
         return time.perf_counter() - start
 
+    candidates = getattr(module, "CANDIDATES", CANDIDATES)[images.device.type]
     forms = [
         form
-        for form in getattr(module, "CANDIDATES", CANDIDATES)[images.device.type]
+        for form in dict.fromkeys(f._replace(dtype=torch.float32) if exact else f for f in candidates)
         if not any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True))
         and not (form.channels_last and runs > 1)
     ]
