@@ -7,6 +7,7 @@ RUN = PYTHONPATH=. $(if $(wildcard .venv/ok),.venv/bin/python,$(PYTHON))
 DEVICE ?= cpu
 DEADLINE ?= 360
 TABLE ?= blocks
+DATA ?= auto
 GPU = $(findstring cuda,$(DEVICE))
 KEEP = --device $(DEVICE) --results $(if $(GPU),gpu-results,results)/benchmarks
 
@@ -49,10 +50,11 @@ bench:  ## every benchmark that keeps its times, on DEVICE=cpu or cuda; the mach
 	$(RUN) benchmarks/against_kornia.py $(KEEP)
 	$(if $(GPU),,$(RUN) benchmarks/train_step.py $(KEEP) --processes 2 --threads 1)
 
+gpu: export LANDMARKLIB_DATA := $(or $(LANDMARKLIB_DATA),$(wildcard build/data))
 gpu: build/tested-on-gpu  ## on a machine with a GPU: its tests, then DEADLINE seconds of TABLE in full; again to go on
-	$(RUN) -m landmarklib run $(TABLE) budget=paper device=cuda deadline=$(DEADLINE) results=gpu-results
+	$(RUN) -m landmarklib run $(TABLE) data=$(DATA) budget=paper device=cuda deadline=$(DEADLINE) results=gpu-results
 
-build/tested-on-gpu: tests/test_gpu.py $(shell find landmarklib -name '*.py')
+build/tested-on-gpu: tests/test_gpu.py tests/packs.py $(shell find landmarklib -name '*.py')
 	$(RUN) -c "import sys, torch; sys.exit(0 if torch.cuda.is_available() else 'torch sees no GPU here')"
 	$(RUN) -m pytest -q -o addopts= -p no:cacheprovider tests/test_gpu.py
 	mkdir -p $(@D) && touch $@

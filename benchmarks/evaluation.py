@@ -85,7 +85,7 @@ def main() -> None:
         images = images_of(e, arguments.images if datasets.get(e.dataset).load else arguments.photos)
         network = *compute.network(e), str(device)
         exact, form = (compute.measured_form(*network, exact=exact)[0] for exact in (True, False))
-        forms[group] = str(exact)
+        forms[group] = f"{exact}, trained in {form}"
         taken = speed.seconds(contenders(e, exact, form, images, device), arguments.rounds, synchronize(device))
         found += speed.timings(group, {way: [len(images) / s for s in values] for way, values in taken.items()})
     benchmark = speed.Benchmark(

@@ -33,24 +33,19 @@ def runs(images: int, seeds: int, methods: list[str] | None) -> list[Experiment]
     return sorted((replace(e, **short) for e in found), key=lambda e: -e.passes)
 
 
-def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, plain.Form]:
-    """The form of each network, measured once by one thread, so that no contender has to measure it in its turn."""
+def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, tuple[plain.Form, plain.Form]]:
+    """The forms of each network in training and for test images, measured once by one thread, so that no contender has to measure them in its turn."""
     torch.set_num_threads(1)
     return {
-        network: compute.measured_form(*network, device)[0] for network in {compute.network(e) for e in experiments}
+        network: tuple(compute.measured_form(*network, device, exact=exact)[0] for exact in (False, True))
+        for network in {compute.network(e) for e in experiments}
     }
 
 
-def prepare(threads: int, networks: list[tuple], device: str) -> None:
-    """In a process of a pool: its threads, and the exact forms of networks that train in another number type, which a run would measure in its turn."""
-    torch.set_num_threads(threads)
-    for network in networks:
-        compute.measured_form(*network, device, exact=True)
-
-
-def ours(pack: list[Experiment], device: str, forms: dict[tuple, plain.Form]) -> None:
+def ours(pack: list[Experiment], device: str, forms: dict[tuple, tuple[plain.Form, plain.Form]]) -> None:
     """Train a pack as a table does."""
-    compute.run(pack, device=device, form=forms.get(compute.network(pack[0])))
+    form, exact = forms.get(compute.network(pack[0]), (None, None))
+    compute.run(pack, device=device, form=form, exact=exact)
 
 
 def as_printed(pack: list[Experiment], device: str) -> None:
@@ -84,11 +79,7 @@ def main() -> None:
         if device == "cpu":
             forms = fastest_forms(experiments, device)
             train = partial(ours, device=device, forms=forms)
-            inexact = [network for network, form in forms.items() if form.dtype != torch.float32]
-            many, one, threaded = (
-                context.Pool(processes, prepare, (threads, networks, device))
-                for processes, threads, networks in ((n, 1, inexact), (1, 1, inexact), (1, n, []))
-            )
+            many, one, threaded = (context.Pool(p, torch.set_num_threads, (t,)) for p, t in ((n, 1), (1, 1), (1, n)))
             pools += [many, one, threaded]
             contenders = {
                 f"{n} processes of one thread": partial(fill, many, train, single),
@@ -112,7 +103,10 @@ def main() -> None:
         unit="passes/s",
         device=torch.device(device).type,
         timings=tuple(speed.timings("Blocks", rates)),
-        facts={"forms of the convolutions": ", ".join(sorted({str(f) for f in forms.values()})) or "each pack's own"},
+        facts={
+            name: ", ".join(sorted({str(f[i]) for f in forms.values()})) or "each pack's own"
+            for i, name in enumerate(("forms of the convolutions", "forms for test images"))
+        },
         settings={"runs": len(experiments), **settings},
         provenance=speed.origin(__file__, compute.device_name(torch.device(device)).split(",")[0]),
     )

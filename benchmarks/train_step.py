@@ -96,7 +96,7 @@ def step(
 
 
 def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) -> float:
-    """Best FLOP/s of square matrix products over a few sizes, without those of which one would take longer than `seconds`: a processor that lacks bfloat16 takes minutes."""
+    """Best FLOP/s of square matrix products over a few sizes. Sizes whose product would take longer than `seconds` are left out: a processor that lacks bfloat16 takes minutes."""
     best = 0.0
     for n in (256, 1024, 2048, 4096) if device.type == "cpu" else (4096, 8192):
         if best and 2 * n**3 / best > seconds:

@@ -86,9 +86,9 @@ def parser() -> Parser:
     sub.add_argument("name")
     sub.add_argument("--data", default="auto", help="auto, paper, open or stand-in")
     sub.add_argument("--results", help="folder of the results; by default the project's own")
-    sub = add("pack", pack_table, "Prepare a table's photos for a machine without archives: one file per data set.")
+    sub = add("bundle", bundle_table, "Bundle a table's photos for a machine without archives: one file per data set.")
     sub.add_argument("table")
-    sub.add_argument("--budget", default="paper", help="whose image sides and networks; by default paper")
+    sub.add_argument("--budget", default="paper", help="whose image sides are taken along; by default paper")
     sub.add_argument("--data", default="auto", help="auto, paper, open or stand-in")
     sub.add_argument("--out", default="build/data", help="LANDMARKLIB_DATA of that machine; by default build/data")
     data = commands.add_parser("data", help="The data sets on this machine.").add_subparsers(
@@ -239,12 +239,12 @@ def measure_overlap(arguments: argparse.Namespace) -> None:
     print(overlap.save(found, record.results_folder(arguments.results)))
 
 
-def pack_table(arguments: argparse.Namespace) -> None:
-    """Write the prepared files of a table's data sets."""
-    from landmarklib import packing, run, tables
+def bundle_table(arguments: argparse.Namespace) -> None:
+    """Write the bundles of a table's data sets."""
+    from landmarklib import bundling, run, tables
 
     table = run.on(tables.get(arguments.table), arguments.data, None, arguments.budget)
-    for path in packing.pack(table.experiments(budget=arguments.budget), arguments.out):
+    for path in bundling.write(table.experiments(budget=arguments.budget), arguments.out):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     print(f"there, run with LANDMARKLIB_DATA={arguments.out}")
 

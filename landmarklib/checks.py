@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from landmarklib import compute, datasets, packing
-from landmarklib.datasets import packed, tiers
+from landmarklib import bundling, compute, datasets
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
 from landmarklib.types import DataMissing, UserError
@@ -49,15 +48,10 @@ def labels(experiments: list[Experiment]) -> None:
 
 def data(missing: list[Experiment], there: list[Record]) -> None:
     """Every data set is here, else DataMissing, and is the one that the records which are there were made on."""
-    for name, crops in packing.asked_for(missing).items():
-        dataset = datasets.get(name)
-        if path := packed.find(name):
-            packed.check(path, crops)
-        else:
-            try:
-                dataset.read(tiers.folder(dataset))
-            except DataMissing as error:
-                raise DataMissing(f"{error} Or run on generated pictures with data=stand-in.") from None
+    try:
+        bundling.check(missing)
+    except DataMissing as error:
+        raise DataMissing(f"{error} Or run on generated pictures with data=stand-in.") from None
     made_on = {(r.experiment.dataset, r.experiment.size): r for r in there if r.data.get("fingerprint")}
     for name, size in dict.fromkeys((e.dataset, e.size) for e in missing):
         if datasets.get(name).read and (name, size) in made_on:

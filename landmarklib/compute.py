@@ -31,6 +31,7 @@ def run(
     *,
     device: str = "cpu",
     form: Any = None,
+    exact: Any = None,
     n_maps: int = 0,
     progress: Callable[[int], None] = lambda passes: None,
     states: Sequence[dict[str, Any]] = (),
@@ -39,12 +40,12 @@ def run(
     """Train a pack of runs, predict the test split with each, and say how good it is. The only function that trains.
 
     The experiments agree in `pack_key`. form: how convolutions are computed (`nets.plain.Form`); None takes the fastest on
-    this device. n_maps: test images whose probability maps go into the record. states: where to go on from, a state of each run after the same
+    this device. exact: the form of the predictions, in float32; None takes that of training if it is one, else the fastest. n_maps: test images whose probability maps go into the record. states: where to go on from, a state of each run after the same
     number of steps; keep: gets such states now and then. Raises DataMissing where the data set is not on this machine.
     """
     import torch
 
-    from landmarklib import methods, train, warps
+    from landmarklib import evaluate, methods, train, warps
     from landmarklib.nets import plain
 
     where, one = torch.device(device), experiments[0]
@@ -63,7 +64,10 @@ def run(
         data = train.annotated(splits["train"], torch.from_numpy(chosen), images, options["attributes"], margin)
         runs.append(train.Run(e, module, data, generator, state=state))
     train.train(runs, method, first(splits["val"], one.evaluation_images), options, progress, keep)
-    return [judge(r, method, options, splits, form, n_maps) for r in runs]
+    with evaluate.without_tf32():
+        if not exact:
+            exact = form if form.dtype == torch.float32 else measured_form(*network(one), device, exact=True)[0]
+        return [judge(r, method, options, splits, form, exact, n_maps) for r in runs]
 
 
 def training(experiment: Experiment) -> Annotations:
@@ -79,16 +83,21 @@ def training(experiment: Experiment) -> Annotations:
 
 
 def judge(
-    r: train.Run, method: ModuleType, options: dict, splits: dict[str, Annotations], form: Any, n_maps: int
+    r: train.Run,
+    method: ModuleType,
+    options: dict,
+    splits: dict[str, Annotations],
+    form: Any,
+    exact: Any,
+    n_maps: int,
 ) -> Record:
-    """The record of a trained run: what it predicts for the test split, in float32, and how good that is."""
-    import torch
-
+    """The record of a run that was trained in one form: what it predicts for the test split in the exact one, and how good that is."""
     from landmarklib import evaluate
     from landmarklib.nets import plain
 
     e, where = r.experiment, r.data.images.device
     dataset, chosen = datasets.get(e.dataset), r.data.labelled.nonzero()[:, 0].tolist()
+    forms = f"{form}" if form == exact else f"{form}; test images in {exact}"
     common = {
         "experiment": e,
         "curve": tuple(r.curve),
@@ -102,11 +111,10 @@ def judge(
             "n_labelled": len(chosen),
             "labelled": labels.ids_hash([splits["train"].ids[i] for i in chosen]),
         },
-        "provenance": record.provenance(e, device_name(where), str(form)),
+        "provenance": record.provenance(e, device_name(where), forms),
     }
     if r.failure or not r.best_step:
         return Record(status="failed", reason=r.failure or "no validation value was finite", **common)
-    exact = form if form.dtype == torch.float32 else measured_form(*network(e), str(where), exact=True)[0]
     plain.set_form(r.module, exact)
     assignment = None
     if not e.fraction:

@@ -17,8 +17,8 @@ from jaxtyping import Int
 from tqdm import tqdm
 
 from landmarklib import datasets
-from landmarklib.datasets import Dataset, archive, labels, packed, tiers
-from landmarklib.types import DataMissing, Listing, UserError
+from landmarklib.datasets import Dataset, archive, bundle, labels, tiers
+from landmarklib.types import PART, DataMissing, Listing, UserError
 
 NAMED = 5  # offending files that a message names; the rest are counted
 
@@ -37,8 +37,9 @@ def overview(root: str | Path | None = None) -> pd.DataFrame:
     lines = []
     for name in datasets.names():
         d = datasets.get(name)
+        bundled = tiers.bundled(d, root) or bundle.find(PART + name, d.folder, root)
         try:
-            here = str(packed.find(name, root) or archive.find(d.folder, root, d.obtain)) if d.folder else "generated"
+            here = str(bundled or archive.find(d.folder, root, d.obtain)) if d.folder else "generated"
         except DataMissing:
             here = "missing"
         lines.append(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -25,6 +26,17 @@ class Predictions:
     points: np.ndarray | None
     attributes: np.ndarray | None
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Within it, convolutions on a GPU are in float32, too; by default torch lets them round their inputs to 10 bits."""
+    cudnn = torch.backends.cudnn
+    before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = before
 
 
 def sees_images(method: ModuleType) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STAND_IN, PART = "stand-in-", "part-of-"  # before a data set's name: generated in its place; what is here of it
 
+MARGIN = 1.6  # how many times as wide as the frame the images are that jittered ones are cut from; beyond is black
+
 
 def whole(dataset: str) -> str:
     """The name of the data set that a stand-in stands in for, or that a part is of; else the name as it is."""

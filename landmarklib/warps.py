@@ -19,9 +19,8 @@ from torch import Tensor
 
 from landmarklib import coords
 from landmarklib.noise import Noise
-from landmarklib.types import Batch
+from landmarklib.types import MARGIN, Batch
 
-MARGIN = 1.6  # how many times as wide as the frame the images are that jittered ones are cut from; beyond is black
 NEWTON_STEPS = 10
 START = (
     1.4,

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landmarklib import checks, claims, compute, datasets, packing, report, run, tables
+from landmarklib import bundling, checks, claims, compute, datasets, report, run, tables
 from landmarklib.datasets import archive
 from landmarklib.types import DataMissing
 
@@ -69,15 +69,15 @@ def test_a_table_runs_on_the_archive_of_its_publisher(archive_of, tmp_path, name
         assert {metric: v["n"] for metric, v in r.metrics.items()} == dict.fromkeys(r.metrics, here["test"])
 
 
-def test_a_table_runs_on_its_prepared_file_alone_and_measures_the_same(archive_of, tmp_path, monkeypatch):
+def test_a_table_runs_on_a_bundle_alone_and_measures_the_same(archive_of, tmp_path, monkeypatch):
     archive_of("hgr1")
     table = tables.get("hgr1")
     budget = replace(table.budgets["smoke"], images=32, evaluation_images=8, train_images=0, test_images=0)
     small = replace(table, budgets={**table.budgets, "smoke": budget})
     e = small.experiments([0.2], [0], ["Seq-MT (L+ELT+A)"], "smoke")[0]
     (from_archive,) = compute.run([e])
-    (path,) = packing.pack([e], tmp_path / "root")
-    assert path == tmp_path / "root" / "packed" / "hgr1.npz"
+    (path,) = bundling.write([e], tmp_path / "root")
+    assert path == tmp_path / "root" / "bundles" / "hgr1.npz"
 
     shutil.rmtree(tmp_path / "data")
     for cached in (compute.split_fingerprint, datasets.split):
@@ -85,7 +85,7 @@ def test_a_table_runs_on_its_prepared_file_alone_and_measures_the_same(archive_o
     with pytest.raises(DataMissing):
         compute.run([e])
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "root"))
-    monkeypatch.setitem(sys.modules, "PIL", None)  # a machine that is lent has no Pillow
+    monkeypatch.setitem(sys.modules, "PIL", None)  # as where it is not installed
     checks.data([e], [from_archive])
     assert run.on(table).dataset == "hgr1"
     (from_file,) = compute.run([e])

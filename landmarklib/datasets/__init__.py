@@ -19,7 +19,7 @@ import numpy as np
 from landmarklib.types import Annotations, Listing, Recipe, UserError
 
 # Files of this folder that are not data sets.
-HELPERS = {"archive", "crops", "labels", "lengths", "packed", "raster", "tiers"}
+HELPERS = {"archive", "bundle", "crops", "labels", "lengths", "raster", "tiers"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def get(name: str) -> Dataset:
 
 @lru_cache(maxsize=8)
 def split(name: str, which: str, size: int, margin: float = 1.0) -> Annotations:
-    """One split of a data set, kept in memory for the next run or figure of this process; photos as crops, which stay on the disk.
+    """One split of a data set, kept in memory for the next run or figure of this process; photos as crops, which stay on the disk unless they come from a bundle.
 
     margin: a photo's crop is so many times as wide as the data set's recipe says.
     """

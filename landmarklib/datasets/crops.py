@@ -20,7 +20,7 @@ from filelock import FileLock
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from landmarklib.datasets import archive, packed, tiers
+from landmarklib.datasets import archive, bundle, tiers
 from landmarklib.types import Annotations, Listing, Recipe, UserError
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ FOLDER = "prepared"  # below the first data root
 def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None) -> Annotations:
     """One split as crops of size x size pixels; points in pixels of the crop. Prepares all splits where that has not been done yet.
 
-    Points that fall outside of their crop do not count. A prepared file of the data set is taken in its archive's stead. Raises DataMissing, and UserError
+    Points that fall outside of their crop do not count. Where there is a bundle instead of the archive they are those. Raises DataMissing, and UserError
     that names the first photo that is wrong.
     """
-    if path := packed.find(dataset.name, root):
-        return packed.load(path, packed.Crops(split, size, dataset.recipe.enlarge))
+    if path := tiers.bundled(dataset, root):
+        return bundle.load(path, dataset, bundle.Crops(split, size, dataset.recipe.enlarge), tiers.code(dataset.name))
     folder = tiers.folder(dataset, root)
     splits = dataset.read(folder)
     if split not in splits:

@@ -13,13 +13,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from landmarklib.datasets import archive, packed
-from landmarklib.types import PART, STAND_IN, DataMissing, UserError
+from landmarklib.datasets import archive, bundle
+from landmarklib.types import PART, STAND_IN, DataMissing, UserError, whole
 
 if TYPE_CHECKING:
     from landmarklib.datasets import Dataset
@@ -81,8 +82,8 @@ def part(dataset: Dataset, root: str | Path | None = None) -> Dataset:
     """What is here of a data set, named by its folders. Raises DataMissing."""
     if dataset.read is None:
         raise UserError(f"{dataset.name} is generated; there is no part of it")
-    if path := packed.find(PART + dataset.name, root):
-        about = packed.about(path)
+    if path := bundle.find(PART + dataset.name, dataset.folder, root):
+        about = bundle.about(path)
         counts, title = about["counts"], about["title"]
     else:
         counts, folders = _found(dataset, folder(dataset, root))
@@ -116,10 +117,16 @@ def folder(dataset: Dataset, root: str | Path | None = None) -> Path:
     return place
 
 
+def bundled(dataset: Dataset, root: str | Path | None = None) -> Path | None:
+    """The bundle that a data set is read from, where its archive is not on this machine; a stand-in's is taken before one is drawn."""
+    return bundle.find(dataset.name, dataset.folder, root) if dataset.folder else None
+
+
 def _here(dataset: Dataset, root: str | Path | None) -> Dataset | None:
     """The data set if all of it is on this machine, else the part that is, if it is enough to run on."""
-    if packed.find(dataset.name, root):
-        return dataset
+    if path := bundled(dataset, root):
+        counts = bundle.about(path)["counts"]
+        return dataset if all(counts.get(split, 0) >= n for split, n in dataset.counts.items()) else None
     try:
         found = part(dataset, root)
     except DataMissing:
@@ -159,6 +166,10 @@ def _state(place: Path) -> tuple[tuple[str, int, int], ...]:
 def _write(dataset: Dataset, place: Path) -> None:
     from landmarklib.standins import publish
 
+    if find_spec("PIL") is None:
+        raise UserError(
+            f"{dataset.name}: drawing stand-ins needs Pillow, which is not installed; take along a bundle of them"
+        )
     aside = place.with_suffix(".part")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
@@ -183,11 +194,22 @@ def _files(folder: Path, name: str) -> list[Path]:
 
 
 @lru_cache(maxsize=64)
+def code(name: str) -> str:
+    """8 hex digits over the code that reads a data set, cuts its photos and, of a stand-in, draws it: a bundle is of no other."""
+    here = Path(__file__).parent
+    drawn = _fingerprint(whole(name)) if name.startswith(STAND_IN) else ""
+    return _digest([*_files(here, whole(name)), here / "crops.py"], drawn)
+
+
+@lru_cache(maxsize=64)
 def _fingerprint(name: str) -> str:
     """8 hex digits over the code that draws and writes: another one makes every picture anew."""
     here = Path(__file__).parent
-    files = [*sorted((here.parent / "standins").glob("*.py")), *_files(here, name), Path(__file__)]
-    digest = hashlib.sha256()
+    return _digest([*sorted((here.parent / "standins").glob("*.py")), *_files(here, name), Path(__file__)])
+
+
+def _digest(files: list[Path], more: str = "") -> str:
+    digest = hashlib.sha256(more.encode())
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:8]

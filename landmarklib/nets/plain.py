@@ -228,7 +228,7 @@ def fastest_form(
 ) -> tuple[Form, float]:
     """Try the candidates of this device, the module's own where it has some, forward and backward; set and return the fastest with its images per second.
 
-    exact: the candidates in float32, forward alone, as test images are predicted; a form that is fast in bfloat16 may be four times as slow there as another.
+    exact: the candidates in float32, forward alone, as test images are predicted; one that is fast in bfloat16 may take four times as long as another in float32.
     runs: so many copies of the module are computed at once, as a pack is, each on its own images. rounds: how often the three that were fastest
     at first take turns; the least time of each counts. A processor that lacks bfloat16 takes a hundred times as long with it, so one image is
     tried first.
@@ -258,7 +258,7 @@ def fastest_form(
         and not (form.channels_last and runs > 1)
     ]
     # the first time of a form prepares it
-    glance = {form: min(seconds(form, images[:1]) for _ in range(2)) for form in forms}
+    glance = {form: min(seconds(form, images[:1]) for _ in range(3)) for form in forms}
     forms = [form for form in forms if glance[form] <= HOPELESS * min(glance.values())]
     least = {form: min(seconds(form) for _ in range(3)) for form in forms}
     finalists = sorted(forms, key=lambda form: least[form])[:3]
