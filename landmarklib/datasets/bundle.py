@@ -107,7 +107,7 @@ def check(path: Path, wanted: Sequence[Crops], code: str) -> None:
     if lacking := [str(crops) for crops in wanted if str(crops) not in there["crops"]]:
         raise DataMissing(
             f"{path}: it holds other crops (split, pixels, enlarged: {', '.join(there['crops'])}), not {', '.join(lacking)}; {AGAIN} "
-            "and the budget that is run"
+            "and the budget that is run."
         )
 
 
