@@ -85,7 +85,7 @@ def main() -> None:
         images = images_of(e, arguments.images if datasets.get(e.dataset).load else arguments.photos)
         network = *compute.network(e), str(device)
         exact, form = (compute.measured_form(*network, exact=exact)[0] for exact in (True, False))
-        forms[group] = f"{exact}, trained in {form}"
+        forms[group] = f"{exact} and {form}"
         taken = speed.seconds(contenders(e, exact, form, images, device), arguments.rounds, synchronize(device))
         found += speed.timings(group, {way: [len(images) / s for s in values] for way, values in taken.items()})
     benchmark = speed.Benchmark(
@@ -95,7 +95,11 @@ def main() -> None:
         unit="images/s",
         device=device.type,
         timings=tuple(found),
-        facts={"form of the convolutions in float32": "; ".join(f"{g}: {f}" for g, f in forms.items())},
+        facts={
+            "forms of the convolutions, for test images and in training": "; ".join(
+                f"{g}: {f}" for g, f in forms.items()
+            )
+        },
         settings={"images": arguments.images, "photos": arguments.photos, "rounds": arguments.rounds},
         provenance=speed.origin(__file__, compute.device_name(device)),
     )

@@ -67,8 +67,8 @@ def runs_of(
     starts: dict[str, float],
     dropout: float,
     jitter: dict[str, float] | None = None,
-) -> list[train.Run]:
-    """A run for each seed, not trained yet. starts: of the terms; jitter: of images that are larger than what the network sees."""
+) -> tuple[list[train.Run], dict]:
+    """A run for each seed, not trained yet, and the method's options. starts: of the terms; jitter: of images that are larger than what the network sees."""
     method, options, runs = methods.get(name), options_of(name, dropout), []
     a, margin = with_angle(N, 0, 2 * SIZE if jitter else SIZE), warps.MARGIN if jitter else 1.0
     images = torch.from_numpy(a.images).to(device)
@@ -79,24 +79,16 @@ def runs_of(
         labelled = torch.randperm(N, generator=torch.Generator().manual_seed(seed))[:16]
         data = train.annotated(a, labelled, images, ATTRIBUTES, margin)
         runs.append(train.Run(experiment(name, seed, starts, jitter or {}), module, data, generator))
-    return runs
+    return runs, options
 
 
-def losses_of(
-    name: str,
-    device: str,
-    seeds: list[int],
-    form: plain.Form,
-    starts: dict[str, float],
-    dropout: float,
-    jitter: dict[str, float] | None = None,
-) -> list[list[dict[str, float]]]:
+def losses_of(name: str, *given, **named) -> list[list[dict[str, float]]]:
     """Terms of 16 steps of a pack, run by run; the arguments are those of `runs_of`."""
-    runs = runs_of(name, device, seeds, form, starts, dropout, jitter)
+    runs, options = runs_of(name, *given, **named)
     noted, step = [], pack.Pack.step
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pack.Pack, "step", lambda self, *given: (step(self, *given), noted.append(self.parts())))
-        train.train(runs, methods.get(name), with_angle(8, 1, SIZE), options_of(name, dropout))
+        train.train(runs, methods.get(name), with_angle(8, 1, SIZE), options)
     return noted
 
 

@@ -220,8 +220,8 @@ def test_a_run_that_turns_nan_leaves_its_neighbours_as_they_are(name, form):
 def test_a_step_asks_its_device_for_no_value(name, seeds, jitter):
     """A captured step must not: here its tensors are on torch's meta device, where there are no values to ask for."""
     terms = list(methods.get(name).TERMS)
-    runs = packs.runs_of(name, "cpu", seeds, PRODUCT, dict.fromkeys(terms, 0.0), 0.25, jitter)
-    pack = Pack(runs, methods.get(name), packs.options_of(name, 0.25))
+    runs, options = packs.runs_of(name, "cpu", seeds, PRODUCT, dict.fromkeys(terms, 0.0), 0.25, jitter)
+    pack = Pack(runs, methods.get(name), options)
     pack._begin(tuple(terms), torch.zeros(len(seeds), 12, dtype=torch.long), 8)
     pack.device = torch.device("meta")
     for field in ("images", "points", "visible", "attributes", "index"):

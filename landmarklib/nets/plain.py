@@ -230,8 +230,8 @@ def fastest_form(
 
     exact: the candidates in float32, forward alone, as test images are predicted; one that is fast in bfloat16 may take four times as long as another in float32.
     runs: so many copies of the module are computed at once, as a pack is, each on its own images. rounds: how often the three that were fastest
-    at first take turns; the least time of each counts. A processor that lacks bfloat16 takes a hundred times as long with it, so one image is
-    tried first.
+    at first take turns; the least time of each counts. A processor that lacks bfloat16 takes some twenty times as long with it, so one image
+    is tried first.
     """
     parameters = {name: torch.stack([p.detach()] * runs).requires_grad_() for name, p in module.named_parameters()}
 
