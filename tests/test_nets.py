@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from landmarklib import datasets
 from landmarklib.methods import seq_mt
-from landmarklib.nets import honari, plain
+from landmarklib.nets import fourier, honari, plain
 from landmarklib.nets.plain import CANDIDATES, LITERAL, ConvStack, Form
 from landmarklib.noise import Noise
 
@@ -65,9 +65,9 @@ def test_convolution_is_padded_with_black_and_not_flipped():
         stack.weights[0].copy_(torch.arange(9.0).view(1, 1, 3, 3))
         stack.biases[0].fill_(-1)
     images = torch.tensor([[[[1.0, 0.0], [0.0, 10.0]]]])
-    for form in (LITERAL, Form((2, 2)), Form((1, 2))):
+    for form in (LITERAL, Form((2, 2)), Form((1, 2)), Form(fourier=True)):
         stack.form = form
-        assert stack(images).tolist() == [[[[83, 72], [50, 39]]]]
+        assert stack(images)[0, 0].tolist() == [pytest.approx([83, 72]), pytest.approx([50, 39])]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -100,6 +100,36 @@ def test_matrix_products_give_the_literal_outputs_and_gradients(block, kernel):
     found = outputs_and_gradients(stack, images, Form(block, product=True))
     for got, expected in zip(found, literal, strict=True):
         assert relative_difference(got, expected) < 1e-5
+
+
+@pytest.mark.parametrize("size", [(12, 16), (7, 10), (3, 2)], ids=str)
+@pytest.mark.parametrize("kernel", [1, 3, *KERNELS])
+def test_products_of_spectra_give_the_literal_outputs_and_gradients(kernel, size):
+    stack = stack_of(kernel)
+    images = torch.randn(2, 2, *size, generator=seeded(2))
+    literal = outputs_and_gradients(stack, images, LITERAL)
+    for got, expected in zip(outputs_and_gradients(stack, images, Form(fourier=True)), literal, strict=True):
+        assert relative_difference(got, expected) < 1e-5
+
+
+def test_gradient_of_a_product_of_spectra():
+    x, weight = torch.randn(5, 4, 2, 3, generator=seeded()), torch.randn(2, 3, 5, 5, generator=seeded(1))
+    inputs = [t.double().requires_grad_() for t in (x, weight, torch.randn(2, generator=seeded(2)))]
+    assert torch.autograd.gradcheck(fourier.Convolution.apply, inputs)
+
+
+@pytest.mark.parametrize("size", [(6, 8), (5, 7)], ids=str)
+def test_a_spectrum_is_the_fourier_transform_of_the_image_and_its_shares_bring_it_back(size):
+    x, periods = torch.randn(*size, 2, 3, generator=seeded(), dtype=torch.float64), [n + n % 2 for n in size]
+    rows, columns = (fourier.waves(n, 0, period) for n, period in zip(size, periods, strict=True))
+    found = fourier.spectrum(x, rows, columns)
+    full = torch.fft.fft2(x, s=periods, dim=(0, 1)).conj()
+    half = [period // 2 + 1 for period in periods]
+    for sign, values in zip((1, -1), found, strict=True):
+        index = sign * torch.arange(half[0])
+        torch.testing.assert_close(values.transpose(0, 1), full[index][:, : half[1]])
+    share = fourier.shares(periods[1])[:, None] * fourier.shares(periods[0]) / 2
+    torch.testing.assert_close(fourier.adjoint(found * share[..., None, None], rows, columns), x)
 
 
 def test_gradient_of_a_product_reaches_its_input():
@@ -308,7 +338,7 @@ def test_fastest_form_of_several_runs_counts_all_their_images_and_takes_no_chann
     monkeypatch.setattr(ConvStack, "forward", lambda self, x: tried.append(self.form) or forward(self, x))
     _, images_per_second = plain.fastest_form(stack, torch.rand(2, 1, 8, 8, generator=seeded()), runs=3, rounds=1)
     assert images_per_second == 6
-    assert set(tried) == {form for form in CANDIDATES["cpu"] if not form.channels_last}
+    assert set(tried) == {form for form in CANDIDATES["cpu"] if not (form.channels_last or form.fourier)}
     assert all(p.grad is None for p in stack.parameters())
 
 

@@ -3,7 +3,7 @@
 A k x k convolution on few channels leaves most of a processor idle. Space-to-depth re-writes it, exactly, as a smaller
 kernel on more channels: pixels of a by x bx block become channels. The parameters stay those of the literal network
 (k x k, as printed in the paper); only `ConvStack.forward` knows the form. Between layers nothing is rearranged, since ReLU and
-zero padding act on blocks as they do on pixels.
+zero padding act on blocks as they do on pixels. On a CPU large kernels on more channels are fastest as products of spectra (`fourier`).
 
 To choose: `fastest_form` measures; no result depends on the outcome beyond rounding.
 """
@@ -22,17 +22,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from landmarklib.nets.fourier import Convolution
+
 
 class Form(NamedTuple):
-    """How a stack is computed: block height and width of space-to-depth, number type, memory layout, or as matrix products."""
+    """How a stack is computed: block height and width of space-to-depth, number type, memory layout, or as matrix products, or as products of spectra."""
 
     block: tuple[int, int] = (1, 1)
     dtype: torch.dtype = torch.float32
     channels_last: bool = False
     product: bool = False
+    fourier: bool = False
 
     def __str__(self) -> str:
-        layout = " channels_last" * self.channels_last + " product" * self.product
+        layout = " channels_last" * self.channels_last + " product" * self.product + " fourier" * self.fourier
         return f"{self.block[0]}x{self.block[1]} {str(self.dtype).removeprefix('torch.')}{layout}"
 
 
@@ -41,6 +44,7 @@ FLAT = 8 / 255  # added to an image's standard deviation: an even image is not b
 LITERAL = Form()
 CANDIDATES = {
     "cpu": (
+        Form(fourier=True),
         Form((1, 2)),
         Form((2, 1), channels_last=True),
         Form((2, 1), torch.bfloat16),
@@ -84,20 +88,27 @@ class ConvStack(nn.Module):
         padding = tuple(-tap_range(kernel, b)[0] for b in block)
         crop = any(sum(tap_range(kernel, b)) for b in block)
         assert not crop, f"block {block} of a {kernel} x {kernel} kernel reaches further on one side"
+        fourier = self.form.fourier and kernel > 1  # a 1 x 1 convolution is a product already
         x = space_to_depth(x, block).to(self.form.dtype)
-        if self.form.product:
+        if fourier:
+            x = x.permute(2, 3, 0, 1)
+        elif self.form.product:
             x = x.movedim(1, -1)
         elif self.form.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         weights = expand_weights(list(self.weights), block, self.form)
         offsets = torch.cat(list(self.biases)).repeat_interleave(block[0] * block[1]).to(self.form.dtype)
         for i, (weight, offset) in enumerate(zip(weights, offsets.split([len(w) for w in weights]), strict=True)):
-            if self.form.product:
+            if fourier:
+                x = Convolution.apply(x, weight, offset)
+            elif self.form.product:
                 x = Product.apply(x, weight.permute(2, 3, 1, 0), offset)
             else:
                 x = F.conv2d(x, weight, offset, padding=padding)
             if self.last_relu or i < len(weights) - 1:
                 x = x.relu_()
+        if fourier:
+            return x.permute(2, 3, 0, 1)
         return depth_to_space(x.movedim(-1, 1) if self.form.product else x, block).float()
 
 
@@ -255,7 +266,7 @@ def fastest_form(
         form
         for form in dict.fromkeys(f._replace(dtype=torch.float32) if exact else f for f in candidates)
         if not any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True))
-        and not (form.channels_last and runs > 1)
+        and not ((form.channels_last or form.fourier) and runs > 1)
     ]
     # the first time of a form prepares it
     glance = {form: min(seconds(form, images[:1]) for _ in range(3)) for form in forms}
