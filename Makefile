@@ -37,8 +37,8 @@ read: .venv-read/ok  ## build the book from the committed records, without torch
 	.venv-read/bin/python -m landmarklib book
 
 test: .venv/ok  ## all tests, then the regression checks of the notebooks
-	.venv/bin/python -m pytest
-	.venv/bin/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 120 -o addopts= -p no:cacheprovider -q notebooks
+	.venv/bin/python -m pytest -n auto --dist loadfile
+	.venv/bin/python -m pytest -n auto --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 120 -o addopts= -p no:cacheprovider -q notebooks
 
 lab: .venv/ok  ## JupyterLab on the notebooks
 	.venv/bin/jupyter lab --notebook-dir notebooks
@@ -49,6 +49,7 @@ bench:  ## every benchmark that keeps its times, on DEVICE=cpu or cuda; the mach
 	$(RUN) benchmarks/table.py $(KEEP) $(if $(GPU),--images 3200 --seeds 5)
 	$(RUN) benchmarks/against_kornia.py $(KEEP)
 	$(if $(GPU),,$(RUN) benchmarks/train_step.py $(KEEP) --processes 2 --threads 1)
+	$(if $(GPU),,$(RUN) benchmarks/forms.py $(KEEP))
 
 gpu: export LANDMARKLIB_DATA := $(or $(LANDMARKLIB_DATA),$(wildcard build/data))
 gpu: build/tested-on-gpu  ## on a machine with a GPU: its tests, then DEADLINE seconds of TABLE in full; again to go on

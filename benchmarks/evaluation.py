@@ -1,6 +1,6 @@
 """Inference of the networks of honari2018: the three of Blocks, and those of 300-W in full, whose speeds its Table 4 has. Images a second.
 
-As test images are predicted for a record (`evaluate.predict`: uint8 images in batches, float32, points and classes back in memory), the same in bfloat16, and the network
+As test images are predicted for a record (`evaluate.predict`: uint8 images in batches, float32, points and classes back in memory), the same in bfloat16 where the device has it, and the network
 in plain PyTorch layers, read by the same method. On an idle machine:
 
     python benchmarks/evaluation.py [--device cpu] [--threads 2] [--images 640] [--photos 128] [--budget paper] [--rounds 7] [--results FOLDER]
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from contenders import printed_layers, synchronize
+from contenders import has_bfloat16, printed_layers, synchronize
 
 from landmarklib import compute, datasets, evaluate, methods, speed, tables
 from landmarklib.experiment import Experiment
@@ -63,11 +63,10 @@ def contenders(
         with printed_layers():
             predict(plain.LITERAL)
 
-    return {
-        "ours, float32": lambda: predict(exact),
-        "ours, bfloat16": lambda: predict(form._replace(dtype=torch.bfloat16)),
-        "plain PyTorch, float32": as_printed,
-    }
+    ways = {"ours, float32": lambda: predict(exact)}
+    if has_bfloat16(device):
+        ways["ours, bfloat16"] = lambda: predict(form._replace(dtype=torch.bfloat16, fourier=False))
+    return {**ways, "plain PyTorch, float32": as_printed}
 
 
 def main() -> None:

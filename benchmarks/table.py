@@ -1,6 +1,6 @@
 """Filling a table: image passes a second over whole runs of every row of Blocks, with evaluations, as `landmarklib run` makes them and otherwise.
 
-On a CPU: one process a core with one thread each, against one core, and against plain PyTorch: the same trainer with the printed network in torch's own layers. On a GPU: packs against the same runs one after the other. Runs are shortened, so what a run costs once weighs more than in a table. On an idle machine:
+On a CPU: one process a core with one thread each, against one core, and against plain PyTorch: the same trainer with the printed network in torch's own layers. On a GPU: packs against the same runs one after the other. Runs are shortened, with their validation and test images in proportion. On an idle machine:
 
     python benchmarks/table.py [--device cpu] [--processes 2] [--images 800] [--seeds 1] [--methods ROW ...] [--rounds 2] [--results FOLDER]
 """
@@ -16,21 +16,29 @@ from pathlib import Path
 import torch
 from contenders import printed_layers
 
-from landmarklib import compute, run, speed, tables
+from landmarklib import compute, datasets, run, speed, tables
 from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
 
+LEAST = 8  # images, however short a run
 TEXT = (
-    "Runs of Blocks at 20% labelled, shortened, from data to record: forward and backward passes of an image a second. Plain PyTorch is the same trainer with the printed network in "
+    "Runs of Blocks at 20% labelled from data to record, the images that they see, validate and test all shortened alike: forward and backward passes of an image a second. Plain PyTorch is the same trainer with the printed network in "
     "torch's own layers and float32; ours computes the large convolutions in the form that is fastest, in bfloat16 where that is faster."
 )
 
 
 def runs(images: int, seeds: int, methods: list[str] | None) -> list[Experiment]:
-    """Rows of Blocks at 20% labelled, shortened, the long ones first, as `run.share` takes them."""
-    found = tables.get("blocks").experiments([0.2], list(range(seeds)), methods, "cpu")
-    short = {"images": images, "warmup": images // 80, "n_evaluations": 1, "evaluation_images": 64, "test_images": 128}
-    return sorted((replace(e, **short) for e in found), key=lambda e: -e.passes)
+    """Rows of Blocks at 20% labelled, the long ones first, as `run.share` takes them. All that is counted in images is shortened by the same factor."""
+    found = []
+    for e in tables.get("blocks").experiments([0.2], list(range(seeds)), methods, "cpu"):
+        share = images / e.images
+        short = {
+            "warmup": e.warmup,
+            "evaluation_images": e.evaluation_images,
+            "test_images": datasets.get(e.dataset).counts["test"],
+        }
+        found.append(replace(e, images=images, **{name: max(LEAST, round(share * n)) for name, n in short.items()}))
+    return sorted(found, key=lambda e: -e.passes)
 
 
 def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, tuple[plain.Form, plain.Form]]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from contenders import has_bfloat16
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -167,7 +168,8 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
     if arguments.compile:
         contenders["torch.compile fp32"] = (None, torch.contiguous_format, False, True)
         contenders["torch.compile bf16 channels_last"] = (None, torch.channels_last, True, True)
-    steps = {name: step(*spec, arguments.batch, device) for name, spec in contenders.items()}
+    possible = {name: spec for name, spec in contenders.items() if "bf16" not in name or has_bfloat16(device)}
+    steps = {name: step(*spec, arguments.batch, device) for name, spec in possible.items()}
     try:
         taken = speed.seconds(steps, arguments.rounds, wait=barrier.wait if arguments.processes > 1 else None)
         barrier.wait()

@@ -220,22 +220,30 @@ def rewritings() -> list[dict]:
 @cache
 def code_digest(method: str, dataset: str) -> str:
     """12 hex digits over the syntax trees of every module that a run of this method on this data set imports."""
-    trees = {name: ast.dump(_without_docstrings(tree)) for name, tree in _closure(method, dataset).items()}
+    trees = _closure(method, dataset)
     return hashlib.sha256("\n".join(f"{n} {trees[n]}" for n in sorted(trees)).encode()).hexdigest()[:12]
 
 
-def _closure(method: str, dataset: str) -> dict[str, ast.AST]:
-    """Module -> syntax tree of all that a run of this method on this data set imports and that may change a number."""
+def _closure(method: str, dataset: str) -> dict[str, str]:
+    """Module -> syntax tree, in words, of all that a run of this method on this data set imports and that may change a number."""
     waiting = ["landmarklib.compute", f"landmarklib.methods.{method}", f"landmarklib.datasets.{whole(dataset)}"]
-    trees: dict[str, ast.AST] = {}
+    trees: dict[str, str] = {}
     while waiting:
         name = waiting.pop()
         path = _source(name)
         if name in trees or name in DESCRIBE or name.startswith(DRAW) or path is None:
             continue
-        trees[name] = ast.parse(path.read_text(encoding="utf-8"))
-        waiting += [module for module in imported(trees[name]) if module.startswith("landmarklib")]
+        trees[name], modules = _read(path.read_text(encoding="utf-8"))
+        waiting += modules
     return trees
+
+
+@cache
+def _read(source: str) -> tuple[str, list[str]]:
+    """The syntax tree of a module's source, in words and without docstrings, and the modules of the library that it imports."""
+    tree = ast.parse(source)
+    modules = [module for module in imported(tree) if module.startswith("landmarklib")]
+    return ast.dump(_without_docstrings(tree)), modules
 
 
 def imported(tree: ast.AST) -> list[str]:

@@ -304,7 +304,9 @@ def test_test_images_are_predicted_in_the_form_that_is_fastest_in_float32(monkey
     monkeypatch.setattr(compute, "measured_form", measured)
     monkeypatch.setattr(evaluate, "predict", noted)
     (e,) = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")
-    compute.run([replace(e, test_images=7)], form=plain.Form((2, 2), dtype))
+    compute.run(
+        [replace(e, images=8, n_evaluations=1, evaluation_images=4, test_images=7)], form=plain.Form((2, 2), dtype)
+    )
     assert {form for n, form in seen if n != 7} == {plain.Form((2, 2), dtype)}
     assert [form for n, form in seen if n == 7] == [exact]
     assert asked == [True] * (dtype == torch.bfloat16)

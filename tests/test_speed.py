@@ -21,8 +21,9 @@ from landmarklib.types import UserError
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 TINY = {
-    "against_kornia": ["--sides", "8", "--rounds", "1"],
-    "evaluation": ["--images", "8", "--photos", "2", "--budget", "smoke", "--rounds", "1"],
+    "against_kornia": ["--sides", "8", "--rounds", "1", "--threads", "1"],
+    "evaluation": ["--images", "8", "--photos", "2", "--budget", "smoke", "--rounds", "1", "--threads", "1"],
+    "forms": ["--batch", "2", "--rounds", "1"],
     "table": ["--images", "8", "--rounds", "1", "--processes", "1", "--methods", "Seq-MT (L)"],
     "train_step": ["--batch", "2", "--rounds", "1", "--threads", "1", "--no-compile"],
 }
@@ -170,7 +171,7 @@ def test_the_figure_has_a_mark_for_every_contender_but_ours_below_the_name_of_it
 
 
 def test_the_committed_benchmarks_are_those_of_the_scripts():
-    names = {"train_step", "train_step_processes", "evaluation", "table", "kornia"}
+    names = {"train_step", "train_step_processes", "evaluation", "forms", "table", "kornia"}
     assert {b.name for b in speed.load_all(record.results_folder()) if b.device == "cpu"} == names
 
 
