@@ -2,7 +2,7 @@
 
 Per frequency a convolution is one product over its channels, whatever the kernel's size: what remains are the transforms there and back, whose cost grows with
 the number of maps where that of a convolution grows with its square. On images of this size a transform is two products with a dense
-matrix of cosines and sines, which reach a processor's peak where an FFT does not, and leave out the padding and the mirrored half. With the maps last
+matrix of cosines and sines, which come closer to a processor's peak than an FFT does and leave out the padding and the mirrored half. With the maps last
 (H x W x B x C) nothing is transposed on the way.
 
 A spectrum holds, for either sign of the vertical frequency, the horizontal and the vertical ones from 0 to half the period: 2 x V x U x B x C,
