@@ -20,14 +20,14 @@ from torch import Tensor
 
 
 class Convolution(torch.autograd.Function):
-    """H x W x B x C, D x C x k x k with odd k, D -> H x W x B x D: `conv2d` with k // 2 black pixels around."""
+    """H x W x B x C, D x C x k x l with odd k and l, D -> H x W x B x D: `conv2d` with k // 2 and l // 2 black pixels around. Not in bfloat16."""
 
     @staticmethod
     def forward(ctx, x, weight, bias):
-        kernel = weight.shape[-1]
-        periods = [n + kernel // 2 + (n + kernel // 2) % 2 for n in x.shape[:2]]
-        ctx.of_image = [waves(n, 0, period).to(x) for n, period in zip(x.shape, periods, strict=False)]
-        ctx.of_kernel = [waves(kernel, -(kernel // 2), period).to(x) for period in periods]
+        sides, kernel = x.shape[:2], weight.shape[2:]
+        periods = [n + k // 2 + (n + k // 2) % 2 for n, k in zip(sides, kernel, strict=True)]
+        ctx.of_image = [waves(n, 0, period).to(x) for n, period in zip(sides, periods, strict=True)]
+        ctx.of_kernel = [waves(k, -(k // 2), period).to(x) for k, period in zip(kernel, periods, strict=True)]
         # the share of each frequency in an image; both signs stand for one where the other is its mirror image
         ctx.share = (shares(periods[1])[:, None] * shares(periods[0]) / 2)[..., None, None].to(x)
         taps = spectrum(weight.permute(2, 3, 1, 0), *ctx.of_kernel).conj() * ctx.share

@@ -108,8 +108,10 @@ class ConvStack(nn.Module):
             if self.last_relu or i < len(weights) - 1:
                 x = x.relu_()
         if fourier:
-            return x.permute(2, 3, 0, 1)
-        return depth_to_space(x.movedim(-1, 1) if self.form.product else x, block).float()
+            x = x.permute(2, 3, 0, 1)
+        elif self.form.product:
+            x = x.movedim(-1, 1)
+        return depth_to_space(x, block).float()
 
 
 class Product(torch.autograd.Function):
