@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -143,6 +144,17 @@ def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0
     out["succeeds"] = out.succeeds.map({True: "yes", False: "no"})
     out.columns = ["form", "start", "succeeds", "accuracy [%]", "own shape [%]", "distance to centre [px]"]
     return report.Html(f"<p>{rule} {'; '.join(counts)}.</p>{report.to_html(out)}")
+
+
+def at_budget(table: Table, budget: str, results: str | Path | None = None) -> report.Html:
+    """The runs of one budget beside the paper, a table for each measure that the paper has, then where their numbers come from."""
+    runs, records = report.read(table, budget, results)
+    parts = []
+    for metric in table.metrics:
+        if any(table.published(row.name, metric) for row in table.rows):
+            text = f"{report.label(metric)} at the budget <code>{budget}</code>: {html.escape(table.budgets[budget].note)}."
+            parts.append(f'<p class="key">{text}</p>{report.beside_paper(table, runs, metric)}')
+    return report.Html("".join(parts) + report.provenance(table, runs, records))
 
 
 def details(

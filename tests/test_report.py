@@ -389,6 +389,20 @@ def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
     assert line.count("not run") == 1 and "not defined" not in line
 
 
+def test_another_budget_is_shown_with_every_measure_of_the_paper_by_name(tmp_path):
+    table = tables.get("mtfl")
+    (e,) = table.experiments([1.0], [0], ["RCN+ (L)"], "full")
+    made = Record(
+        experiment=e, status="done", metrics={"nme_percent": {"mean": 6.0}, "nme_percent on afw": {"mean": 5.0}}
+    )
+    record.save(made, tmp_path)
+    first, second, rest = page.at_budget(table, "full", tmp_path).split("</table>", 2)
+    assert "NME [%] at the budget <code>full</code>: the network in full" in first and "<b>6.00</b>" in first
+    assert "NME on afw [%] at the budget" in second and "<b>5.00</b>" in second
+    assert "full: 50,000 images seen" in rest
+    assert "No record yet" in page.at_budget(table, "paper", tmp_path)
+
+
 def test_the_key_says_why_a_cell_is_not_defined():
     table = tables.get("mtfl")
     words = "Not defined: with all images labelled there is none for ELT; RCN (L) is run with 100% of the labels only.<"
