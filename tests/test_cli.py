@@ -16,7 +16,7 @@ import torch
 from landmarklib import book, compute, record, tables
 from landmarklib.__main__ import main
 from landmarklib.nets import plain
-from landmarklib.words import RUN_PARAMETERS
+from landmarklib.words import RUN_PARAMETERS, items
 
 ROOT = Path(__file__).parent.parent
 ROW = "Seq-MT (L)"
@@ -84,6 +84,7 @@ def printed(capsys, *words: str) -> str:
         (["run", "blocks", "--epochs", "3"], ["unknown parameter '--epochs=3'", *RUN_PARAMETERS]),
         (["run", "blocks", "smoke"], ["unknown parameter 'smoke'", "name=value", *RUN_PARAMETERS]),
         (["run", "blocks", "methods=Seq-MT"], ["unknown method 'Seq-MT'", "known: Seq-MT (L), Seq-MT (L+A), "]),
+        (["run", "blocks", "methods='Seq-MT (L)"], ["a quotation mark is missing"]),
         (["run", "blocks", "fractions=0"], ["fractions: 0 is outside (0, 1]"]),
         (["run", "blocks", "fractions=0.1,1.5"], ["fractions: 1.5 is outside (0, 1]"]),
         (["run", "blocks", "fractions=abc"], ["fractions: 'abc' is not a number"]),
@@ -120,6 +121,22 @@ def test_a_mistake_is_one_line_with_what_is_wrong_and_what_is_valid(capsys, tmp_
     line = refused(capsys, *words)
     assert [part for part in said if part not in line] == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("0.05,0.2", ["0.05", "0.2"]),
+        ("[0.05, 0.2]", ["0.05", "0.2"]),
+        ("Seq-MT (L), Seq-MT (L+ELT)", ["Seq-MT (L)", "Seq-MT (L+ELT)"]),
+        ('["Heatmap-MT (L+A), soft-argmax", "RCN (L)"]', ["Heatmap-MT (L+A), soft-argmax", "RCN (L)"]),
+        ("'Heatmap-MT (L+A), soft-argmax',RCN (L)", ["Heatmap-MT (L+A), soft-argmax", "RCN (L)"]),
+        ("a\\b,#2", ["a\\b", "#2"]),
+        ("[]", []),
+    ],
+)
+def test_a_comma_between_quotes_belongs_to_its_word(text, expected):
+    assert items(text) == expected
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
