@@ -9,7 +9,7 @@ from landmarklib.types import UserError
 RUN_PARAMETERS = {
     "fractions": "label fractions in (0, 1], such as 0.05,0.2",
     "seeds": "whole numbers, such as 0,1,2",
-    "methods": "rows of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'; a name with a comma between quotes of its own",
+    "methods": "rows of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'; with a comma in the name '[\"...\"]'",
     "budget": "smoke, cpu or paper",
     "data": "auto, paper, open or stand-in",
     "device": "cpu, cuda, cuda:1 ...",
@@ -65,13 +65,20 @@ def split_words(words: list[str], known: dict) -> dict[str, str]:
 
 
 def items(text: str) -> list[str]:
-    """'0.05,0.2' and '[0.05, 0.2]' as a list of words; a comma between quotes belongs to its word. Raises UserError for a quote that does not end."""
-    lexer = shlex.shlex(text.strip().removeprefix("[").removesuffix("]"), posix=True)
+    """'0.05,0.2' and '[0.05, 0.2]' as a list of words; a comma between quotes belongs to its word, unless they are around it all.
+
+    Raises UserError for a quote that does not end.
+    """
+    text = text.strip()
+    lexer = shlex.shlex(text.removeprefix("[").removesuffix("]"), posix=True)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters, lexer.escape = ",", True, "", ""
     try:
-        return [part.strip() for part in lexer if part.strip()]
+        parts = list(lexer)
     except ValueError:
         raise UserError(f"{text!r}: a quotation mark is missing") from None
+    if len(parts) == 1 and not text.startswith("["):
+        parts = parts[0].split(",")
+    return [part.strip() for part in parts if part.strip()]
 
 
 def number(name: str, text: str, kind: type) -> int | float:

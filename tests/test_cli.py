@@ -131,6 +131,7 @@ def test_a_mistake_is_one_line_with_what_is_wrong_and_what_is_valid(capsys, tmp_
         ("Seq-MT (L), Seq-MT (L+ELT)", ["Seq-MT (L)", "Seq-MT (L+ELT)"]),
         ('["Heatmap-MT (L+A), soft-argmax", "RCN (L)"]', ["Heatmap-MT (L+A), soft-argmax", "RCN (L)"]),
         ("'Heatmap-MT (L+A), soft-argmax',RCN (L)", ["Heatmap-MT (L+A), soft-argmax", "RCN (L)"]),
+        ("'Seq-MT (L),Seq-MT (L+ELT)'", ["Seq-MT (L)", "Seq-MT (L+ELT)"]),
         ("a\\b,#2", ["a\\b", "#2"]),
         ("[]", []),
     ],
