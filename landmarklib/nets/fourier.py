@@ -20,30 +20,26 @@ from torch import Tensor
 
 
 class Convolution(torch.autograd.Function):
-    """H x W x B x C, D x C x k x l with odd k and l, D -> H x W x B x D: `conv2d` with k // 2 and l // 2 black pixels around. Not in bfloat16."""
+    """H x W x B x C, D x C x k x l with odd k and l, D -> H x W x B x D: `conv2d` with k // 2 and l // 2 black pixels around. Not in bfloat16.
+
+    Where the formula has a conjugate, a spectrum is taken with waves that turn the other way, which spares the copies.
+    """
 
     @staticmethod
     def forward(ctx, x, weight, bias):
-        sides, kernel = x.shape[:2], weight.shape[2:]
-        periods = [n + k // 2 + (n + k // 2) % 2 for n, k in zip(sides, kernel, strict=True)]
-        ctx.of_image = [waves(n, 0, period).to(x) for n, period in zip(sides, periods, strict=True)]
-        ctx.of_kernel = [waves(k, -(k // 2), period).to(x) for k, period in zip(kernel, periods, strict=True)]
-        # the share of each frequency in an image; both signs stand for one where the other is its mirror image
-        ctx.share = (shares(periods[1])[:, None] * shares(periods[0]) / 2)[..., None, None].to(x)
-        taps = spectrum(weight.permute(2, 3, 1, 0), *ctx.of_kernel).conj() * ctx.share
-        found = spectrum(x, *ctx.of_image)
+        of_image, of_kernel_back, *ctx.turned = bases(tuple(x.shape[:2]), tuple(weight.shape[2:]), x.dtype)
+        found, taps = spectrum(x, *of_image), spectrum(weight.permute(2, 3, 1, 0), *of_kernel_back)
         ctx.save_for_backward(found, taps)
         y = found @ taps
         y.real[0, 0, 0] += bias
-        return adjoint(y, *ctx.of_image)
+        return adjoint(y, *of_image)
 
     @staticmethod
     def backward(ctx, gradient):
-        found, taps = ctx.saved_tensors
-        gradient = spectrum(gradient, *ctx.of_image)
-        of_taps = found.mH @ gradient * ctx.share
-        of_weight = adjoint(of_taps.conj(), *ctx.of_kernel).permute(3, 2, 0, 1)
-        of_x = adjoint(gradient @ taps.mH, *ctx.of_image) if ctx.needs_input_grad[0] else None
+        (found, taps), (of_image_back, of_kernel) = ctx.saved_tensors, ctx.turned
+        gradient = spectrum(gradient, *of_image_back)
+        of_weight = adjoint(found.mT @ gradient, *of_kernel).permute(3, 2, 0, 1)
+        of_x = adjoint(gradient @ taps.mT, *of_image_back) if ctx.needs_input_grad[0] else None
         return of_x, of_weight, gradient.real[0, 0, 0].sum(0)
 
 
@@ -82,13 +78,27 @@ def adjoint(
 
 
 @cache
+def bases(
+    sides: tuple[int, int], kernel: tuple[int, int], dtype: torch.dtype
+) -> tuple[tuple[Float[Tensor, "u H"], Float[Tensor, "v W"]], ...]:
+    """The `waves` of an image's rows and columns, those of a kernel turning back, and both the other way round. A kernel's carry their shares in an image."""
+    periods = [n + k // 2 + (n + k // 2) % 2 for n, k in zip(sides, kernel, strict=True)]
+    of_image = [waves(n, 0, period) for n, period in zip(sides, periods, strict=True)]
+    # both signs of the vertical frequency stand for one where the other is its mirror image
+    of_kernel = [
+        waves(k, -(k // 2), period) * shares(period).repeat_interleave(2)[:, None] / signs
+        for k, period, signs in zip(kernel, periods, (2, 1), strict=True)
+    ]
+    back = [[w * torch.tensor([1, -1]).repeat(len(w) // 2)[:, None] for w in pair] for pair in (of_image, of_kernel)]
+    return tuple(tuple(w.to(dtype) for w in pair) for pair in (of_image, back[1], back[0], of_kernel))
+
+
 def waves(n: int, first: int, period: int) -> Float[Tensor, "waves n"]:
     """Cosine and sine, in turn, of each frequency from 0 to half an even period, at n pixels from `first` on."""
     turns = torch.arange(period // 2 + 1, dtype=torch.float64)[:, None] * torch.arange(first, first + n) / period
     return torch.stack([(2 * math.pi * turns).cos(), (2 * math.pi * turns).sin()], 1).flatten(0, 1)
 
 
-@cache
 def shares(period: int) -> Float[Tensor, " frequencies"]:
     """What each frequency adds to a signal of that even period: all but the first and the last stand for two."""
     found = torch.full((period // 2 + 1,), 2 / period, dtype=torch.float64)
