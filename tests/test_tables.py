@@ -243,6 +243,9 @@ def refused(path: Path, old: str, new: str, words: str) -> None:
             "w300.toml, budget smoke, methods: unknown key 'rnc'; known: comm_mt, heatmap_mt, rcn",
         ),
         ("methods.seq_mt = { size", "methods.seq_mt = { side", "budget smoke, methods.seq_mt: unknown key 'side'"),
+        ("fractions.1.images", "fractions.1.image", "cpu, methods.rcn, fraction 1: unknown key 'image'; known: batch"),
+        ("fractions.1.images", "fractions.3.images", "cpu, methods.rcn: fraction 3 is not one of the table's"),
+        ("fractions.1.images", "fractions.all.images", "w300.toml: a value is of the wrong kind: could not convert"),
         ("methods.seq_mt = { size = 16", "methods.seq_mt = { note = ''", "methods.seq_mt: unknown key 'note'"),
         (
             "jitter = { rotation_degrees",

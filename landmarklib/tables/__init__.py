@@ -98,7 +98,8 @@ class Budget:
     clip: float = 0.0
     beta2: float = 0.999
     jitter: Mapping[str, float] = field(default_factory=dict)
-    # method -> fields that its rows set otherwise, and its `options`: networks are smaller where there is less time
+    # method -> fields that its rows set otherwise, its `options`, since networks are smaller where there is less time, and `fractions`: more such
+    # fields, at one fraction
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     note: str = ""
 
@@ -219,7 +220,8 @@ class Table:
         values.pop("note")
         of_method = dict(values.pop("methods").get(row.method, {}))
         options = {**row.options, **of_method.pop("options", {})}
-        values |= of_method
+        at_fraction = of_method.pop("fractions", {}).get(fraction, {})
+        values |= of_method | at_fraction
         values["size"] = values["size"] or self.size
         values["jitter"] = values["jitter"] or self.jitter
         # A row sets its warm-up for full training; at the smoke budget a run would be over before it.

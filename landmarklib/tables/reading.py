@@ -53,6 +53,11 @@ def _check(where: str, table: Table) -> None:
     methods = [row.method for row in table.rows]
     for name, budget in table.budgets.items():
         _only(f"{where}, budget {name}, methods", budget.methods, sorted(set(methods)))
+        for method, changes in budget.methods.items():
+            if unknown := set(changes.get("fractions", {})) - set(table.fractions):
+                raise UserError(
+                    f"{where}, budget {name}, methods.{method}: fraction {min(unknown):g} is not one of the table's"
+                )
     for place, jitter in (
         ("jitter", table.jitter),
         *((f"budget {n}, jitter", b.jitter) for n, b in table.budgets.items()),
@@ -72,9 +77,13 @@ def _check(where: str, table: Table) -> None:
 
 
 def _budget(where: str, raw: dict) -> Budget:
+    known = [f.name for f in fields(Budget) if f.name not in ("note", "methods")]
     for method, changes in raw.get("methods", {}).items():
-        known = ["options", *(f.name for f in fields(Budget) if f.name not in ("note", "methods"))]
-        _only(f"{where}, methods.{method}", changes, known)
+        _only(f"{where}, methods.{method}", changes, ["options", "fractions", *known])
+        for fraction, more in changes.get("fractions", {}).items():
+            _only(f"{where}, methods.{method}, fraction {fraction}", more, known)
+        if "fractions" in changes:
+            changes["fractions"] = {float(fraction): more for fraction, more in changes["fractions"].items()}
     return _build(where, Budget, raw)
 
 
