@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from landmarklib import record, report
 from landmarklib.types import UserError
@@ -79,20 +80,25 @@ def seconds(
         return (clock() - start) / repeats
 
     repeats = dict.fromkeys(contenders, 1)
-    for name, action in contenders.items():
-        if wait:
-            wait()
-        first = once(action)  # may compile, or choose algorithms
-        if not wait and first < longest:
-            repeats[name] = max(1, math.ceil(LEAST / min(once(action) for _ in range(3))))
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
-    for _ in range(rounds):
-        for name in order:
+    turns = len(contenders) * (1 + rounds)
+    # of many processes that wait for one another, none shows a bar
+    with tqdm(desc="timing", total=turns, unit="turn", leave=False, disable=wait is not None) as bar:
+        for name, action in contenders.items():
             if wait:
                 wait()
-            taken[name].append(once(contenders[name], repeats[name]))
-        order = [*order[1:], order[0]]  # no contender always follows the same one
+            first = once(action)  # may compile, or choose algorithms
+            if not wait and first < longest:
+                repeats[name] = max(1, math.ceil(LEAST / min(once(action) for _ in range(3))))
+            bar.update()
+        for _ in range(rounds):
+            for name in order:
+                if wait:
+                    wait()
+                taken[name].append(once(contenders[name], repeats[name]))
+                bar.update()
+            order = [*order[1:], order[0]]  # no contender always follows the same one
     return taken
 
 
