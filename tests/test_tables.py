@@ -123,6 +123,15 @@ def test_a_row_may_set_fields_of_the_budget_otherwise(blocks):
     assert blocks.budgets["cpu"].clip == 0
 
 
+def test_a_method_may_have_fields_of_its_own_at_one_fraction():
+    w300 = tables.get("w300")
+    of_rcn, others = (
+        {(e.fraction, e.images) for e in w300.experiments([0.5, 1.0], [0], rows)}
+        for rows in (["RCN (L)", "RCN+ (L+ELT)"], ["Seq-MT (L)", "Heatmap-MT (L)"])
+    )
+    assert of_rcn == {(0.5, 48_000), (1.0, 96_000)} and others == {(0.5, 48_000), (1.0, 48_000)}
+
+
 def test_size_is_the_tables_unless_the_budget_has_its_own(blocks):
     assert {e.size for e in blocks.experiments(seeds=[0], budget="smoke")} == {32}
     assert {e.size for e in blocks.experiments(seeds=[0], budget="paper")} == {60}
