@@ -245,7 +245,7 @@ def beside_paper(benchmarks: Sequence[Benchmark]) -> str:
             "### Beside the paper",
             "",
             "{cite:t}`honari2018`, Table 4, gives images a second on a GPU that it does not name; ours were measured on the device at the head of the column, in float32. So only the order within a column compares. "
-            "RAR, Lv et al. and TCDCN are models of others.",
+            "RAR, Lv et al. and the TCDCN of 300-W are models of others.",
             "",
             report.to_html(frame, sortable=False, kind="speed"),
         ]
@@ -254,7 +254,7 @@ def beside_paper(benchmarks: Sequence[Benchmark]) -> str:
 
 def _ours(paper: Mapping[str, Any], first: Mapping[str, Timing]) -> str:
     if "group" not in paper:
-        return "not built here"
+        return "not timed here"
     return f"{first[paper['group']].rate[1]:,.0f}" if paper["group"] in first else "not measured yet"
 
 
