@@ -299,13 +299,16 @@ def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record
     for budget in sorted({r.experiment.budget for r in records}):
         part = [r for r in records if r.experiment.budget == budget]
         spec = table.budgets[budget]
+        seen = " or ".join(
+            f"{n:,}" for n in sorted({r.experiment.images for r in part})
+        )  # a row may have its own number
         joined = {
             name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
             for name in ("device", "form", "commit", "date", "code")
         }
         lines.append(
             {
-                "budget": f"{budget}: {spec.images:,} images seen in steps of {spec.batch or spec.batch_unlabelled}",
+                "budget": f"{budget}: {seen} images seen in steps of {spec.batch or spec.batch_unlabelled}",
                 "runs": f"{len(part)}, of which {sum(r.status == 'failed' for r in part)} failed",
                 "seeds": ", ".join(str(s) for s in sorted({r.experiment.seed for r in part})),
                 "data": ", ".join(

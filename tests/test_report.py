@@ -389,6 +389,13 @@ def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
     assert line.count("not run") == 1 and "not defined" not in line
 
 
+def test_provenance_says_how_many_images_the_runs_saw_where_they_differ():
+    table = tables.get("w300")
+    few, many = (Record(experiment=e, status="done") for e in table.experiments([0.05, 1.0], [0], ["RCN+ (L)"], "cpu"))
+    assert "cpu: 48,000 images seen" in report.provenance(table, record.frame([few]), [few])
+    assert "cpu: 48,000 or 96,000 images seen" in report.provenance(table, record.frame([few, many]), [few, many])
+
+
 def test_another_budget_is_shown_with_every_measure_of_the_paper_by_name(tmp_path):
     table = tables.get("mtfl")
     (e,) = table.experiments([1.0], [0], ["RCN+ (L)"], "full")
