@@ -299,9 +299,8 @@ def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record
     for budget in sorted({r.experiment.budget for r in records}):
         part = [r for r in records if r.experiment.budget == budget]
         spec = table.budgets[budget]
-        seen = " or ".join(
-            f"{n:,}" for n in sorted({r.experiment.images for r in part})
-        )  # a row may have its own number
+        # A row may have its own number.
+        seen = " or ".join(f"{n:,}" for n in sorted({r.experiment.images for r in part}))
         joined = {
             name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
             for name in ("device", "form", "commit", "date", "code")
