@@ -75,7 +75,7 @@ def headline(
         )
     if failed:
         text.append(f"<b>{failed} runs failed</b> and are in no mean.")
-    text += locked(runs) + unlearnt(table, runs)
+    text += locked(runs) + strayed(records) + unlearnt(table, runs)
     return report.Html(f'<div class="headline"><p>{"</p><p>".join(_sentences(text))}</p></div>')
 
 
@@ -93,6 +93,17 @@ def locked(runs: pd.DataFrame) -> list[str]:
     return [
         f"<b>Beware:</b> {n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
         "the means; “Flagged runs” below names them."
+    ]
+
+
+def strayed(records: Sequence[record.Record]) -> list[str]:
+    """A warning for runs that are far from the other starts of their cell: its mean and its intervals tell of them."""
+    n = len(report.apart(records))
+    if not n:
+        return []
+    return [
+        f"<b>Beware:</b> in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. They are in the means and widen the "
+        "intervals; “Flagged runs” below names them."
     ]
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -327,15 +329,32 @@ def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record
 
 
 def flagged(records: Sequence[record.Record]) -> Html:
-    """Runs that failed or whose maps are dead or saturated, with the reason."""
+    """Runs that failed, whose maps are dead or saturated, or that are far from their cell's other starts, with the reason."""
+    far = apart(records)
     lines = [
-        {"run": r.key, "status": r.status, "what": r.reason or "; ".join(r.warnings)}
+        {"run": r.key, "status": r.status, "what": r.reason or "; ".join([*r.warnings, *far.get(r.key, ())])}
         for r in records
-        if r.warnings or r.status == "failed"
+        if r.warnings or r.status == "failed" or r.key in far
     ]
-    return (
-        to_html(pd.DataFrame(lines)) if lines else Html("<p>No run failed, and none has a dead or saturated map.</p>")
-    )
+    none = "<p>No run failed, none has a dead or saturated map, and none is far from its cell's other starts.</p>"
+    return to_html(pd.DataFrame(lines)) if lines else Html(none)
+
+
+def apart(records: Sequence[record.Record], times: float = 2.0) -> dict[str, list[str]]:
+    """By key, the runs whose error is more than `times` the median of their cell, of three seeds or more, and by how much. Other metrics than errors have none."""
+    done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.select)]
+    cell = attrgetter("experiment.row", "experiment.fraction", "experiment.budget")
+    found = {}
+    for _, group in groupby(sorted(done, key=cell), cell):
+        errors = {r.key: r.metrics[r.experiment.select]["mean"] for r in group}
+        middle = float(np.median([*errors.values()]))
+        if len(errors) >= 3:
+            found |= {
+                key: [f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} starts"]
+                for key, error in errors.items()
+                if error > times * middle
+            }
+    return found
 
 
 def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "", escape: bool = True) -> Html:

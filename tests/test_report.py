@@ -283,6 +283,21 @@ def test_runs_that_ended_with_broken_maps_are_warned_of():
     assert text in page.headline(BLOCKS, runs, [*sound, broken], [])
 
 
+def test_runs_far_from_the_other_starts_of_their_cell_are_warned_of():
+    records = [*some(8.0, 9.0, 18.1), *some(8.0, 30.0, fraction=0.5), *some(8.0, 9.0, 17.9, fraction=0.2)]
+    assert report.apart(records) == {records[2].key: ["its error is 2.0 times the median of its cell's 3 starts"]}
+    (text,) = page.strayed(records)
+    assert "in 1 of 8 runs" in text and text in page.headline(BLOCKS, record.frame(records), records, [])
+    assert records[2].key in report.flagged(records) and records[7].key not in report.flagged(records)
+    assert report.apart(records[3:]) == {} and page.strayed(records[3:]) == []
+    assert "none is far" in report.flagged(records[3:])
+
+
+def test_a_share_of_right_answers_has_no_runs_that_stray():
+    shares = [replace(r, experiment=replace(r.experiment, select="accuracy_percent")) for r in some(8.0, 9.0, 99.0)]
+    assert report.apart(shares) == {}
+
+
 @pytest.mark.parametrize(("accuracy", "warns"), [(49.0, True), (51.0, False)])
 def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
     rows = [*some(8.0, 9.0, row="Seq-MT (L+A)"), *some(8.0)]
