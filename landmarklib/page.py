@@ -111,7 +111,7 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
     """A warning for class heads that have learnt little: their rows do not test what a class label is worth.
 
     On generated images with balanced classes, methods whose mean accuracy is below `enough` percent; elsewhere, where some classes are easier, cells below one and a
-    half times what guessing would get.
+    half times what guessing would get, and those whose starts, three or more, are all right equally often but not always.
     """
     attributes = table.rows[0].options.get("attributes", ["class"])
     n_classes = datasets.get(table.dataset).attributes.get(attributes[0], 0) if attributes else 0
@@ -122,14 +122,16 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
         mean, what = done.groupby("row", sort=False).accuracy_percent.mean(), "mean accuracy over all fractions"
         low = [f"{html.escape(row)} {value:.0f}%" for row, value in mean.items() if value < enough]
     else:
-        mean, what = (
-            done.groupby(["row", "fraction"], sort=False).accuracy_percent.mean(),
+        cells, what = (
+            done.groupby(["row", "fraction"], sort=False).accuracy_percent,
             f"mean accuracy of the {attributes[0]}",
         )
+        alike = cells.agg(lambda values: len(values) >= 3 and values.nunique() == 1 and values.max() < 100)
         low = [
             f"{html.escape(row)} with {report.percent(fraction)} of the labels {value:.0f}%"
-            for (row, fraction), value in mean.items()
-            if value < 1.5 * chance
+            + (" at every start, so one class whatever it sees" if alike[row, fraction] else "")
+            for (row, fraction), value in cells.mean().items()
+            if value < 1.5 * chance or alike[row, fraction]
         ]
     if not low:
         return []

@@ -307,6 +307,17 @@ def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
     assert (f"in Seq-MT (L+A) {accuracy:.0f}% (" in text) == warns and ("Beware" in text) == warns
 
 
+def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_often_right():
+    table = tables.get("multipie")
+    records = [made(e, 8.0) for e in table.experiments([0.05, 0.2], [0, 1, 2], ["Seq-MT (L+A)"])]
+    runs = record.frame(records).assign(accuracy_percent=[46.0] * 3 + [46.0, 46.0, 60.0])
+    (text,) = page.unlearnt(table, runs)
+    assert "Seq-MT (L+A) with 5% of the labels 46% at every start, so one class whatever it sees (mean" in text
+    assert "20%" not in text
+    assert page.unlearnt(table, runs[runs.seed < 2]) == []
+    assert page.unlearnt(table, runs.assign(accuracy_percent=100.0)) == []
+
+
 def test_names_of_methods_are_escaped():
     row = replace(BLOCKS.rows[1], name="<b>A & B</b>")
     table = replace(BLOCKS, rows=(row,), claims=())
