@@ -332,7 +332,11 @@ def flagged(records: Sequence[record.Record]) -> Html:
     """Runs that failed, whose maps are dead or saturated, or that are far from their cell's other starts, with the reason."""
     far = apart(records)
     lines = [
-        {"run": r.key, "status": r.status, "what": r.reason or "; ".join([*r.warnings, *far.get(r.key, ())])}
+        {
+            "run": r.key,
+            "status": r.status,
+            "what": r.reason or "; ".join([*r.warnings, *filter(None, [far.get(r.key)])]),
+        }
         for r in records
         if r.warnings or r.status == "failed" or r.key in far
     ]
@@ -340,8 +344,8 @@ def flagged(records: Sequence[record.Record]) -> Html:
     return to_html(pd.DataFrame(lines)) if lines else Html(none)
 
 
-def apart(records: Sequence[record.Record], times: float = 2.0) -> dict[str, list[str]]:
-    """By key, the runs whose error is more than `times` the median of their cell, of three seeds or more, and by how much. Other metrics than errors have none."""
+def apart(records: Sequence[record.Record]) -> dict[str, str]:
+    """By key (`Record.key`), the runs whose error is more than twice the median of their cell, of three seeds or more, and by how much. Other metrics than errors have none."""
     done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.select)]
     cell = attrgetter("experiment.row", "experiment.fraction", "experiment.budget")
     found = {}
@@ -350,9 +354,9 @@ def apart(records: Sequence[record.Record], times: float = 2.0) -> dict[str, lis
         middle = float(np.median([*errors.values()]))
         if len(errors) >= 3:
             found |= {
-                key: [f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} starts"]
+                key: f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} starts"
                 for key, error in errors.items()
-                if error > times * middle
+                if error > 2 * middle
             }
     return found
 

@@ -285,7 +285,7 @@ def test_runs_that_ended_with_broken_maps_are_warned_of():
 
 def test_runs_far_from_the_other_starts_of_their_cell_are_warned_of():
     records = [*some(8.0, 9.0, 18.1), *some(8.0, 30.0, fraction=0.5), *some(8.0, 9.0, 17.9, fraction=0.2)]
-    assert report.apart(records) == {records[2].key: ["its error is 2.0 times the median of its cell's 3 starts"]}
+    assert report.apart(records) == {records[2].key: "its error is 2.0 times the median of its cell's 3 starts"}
     (text,) = page.strayed(records)
     assert "in 1 of 8 runs" in text and text in page.headline(BLOCKS, record.frame(records), records, [])
     assert records[2].key in report.flagged(records) and records[7].key not in report.flagged(records)
