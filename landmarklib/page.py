@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landmarklib import claims, datasets, record, report
+from landmarklib import claims, provenance, record, report
 from landmarklib.tables import Table
 
 BIN = ".venv/bin/"  # where `make` puts the commands
@@ -75,70 +75,13 @@ def headline(
         )
     if failed:
         text.append(f"<b>{failed} runs failed</b> and are in no mean.")
-    text += locked(runs) + strayed(records) + unlearnt(table, runs)
+    text += provenance.locked(runs) + provenance.strayed(records) + provenance.unlearnt(table, runs)
     return report.Html(f'<div class="headline"><p>{"</p><p>".join(_sentences(text))}</p></div>')
 
 
 def _sentences(parts: list[str]) -> list[str]:
     """The first two parts belong together; every other one is a paragraph of its own."""
     return ["; ".join(parts[:2]), *parts[2:]] if len(parts) > 1 and not parts[0].endswith(".") else parts
-
-
-def locked(runs: pd.DataFrame) -> list[str]:
-    """A warning for runs that ended with dead or saturated maps: their numbers may tell of the start more than of the method."""
-    done = runs[runs.status == "done"] if len(runs) else runs
-    n = int((done.warnings > 0).sum()) if len(done) else 0
-    if not n:
-        return []
-    return [
-        f"<b>Beware:</b> {n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
-        "the means; “Flagged runs” below names them."
-    ]
-
-
-def strayed(records: Sequence[record.Record]) -> list[str]:
-    """A warning for runs that are far from the other starts of their cell: its mean and its intervals tell of them."""
-    n = len(report.apart(records))
-    if not n:
-        return []
-    return [
-        f"<b>Beware:</b> in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. They are in the means and widen the "
-        "intervals; “Flagged runs” below names them."
-    ]
-
-
-def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str]:
-    """A warning for class heads that have learnt little: their rows do not test what a class label is worth.
-
-    On generated images with balanced classes, methods whose mean accuracy is below `enough` percent; elsewhere, where some classes are easier, cells below one and a
-    half times what guessing would get, and those whose starts, three or more, are all right equally often but not always.
-    """
-    attributes = table.rows[0].options.get("attributes", ["class"])
-    n_classes = datasets.get(table.dataset).attributes.get(attributes[0], 0) if attributes else 0
-    if "accuracy_percent" not in runs or table.metrics[0] == "accuracy_percent" or not n_classes:
-        return []
-    done, chance = runs[runs.status == "done"], 100 / n_classes
-    if attributes == ["class"]:
-        mean, what = done.groupby("row", sort=False).accuracy_percent.mean(), "mean accuracy over all fractions"
-        low = [f"{html.escape(row)} {value:.0f}%" for row, value in mean.items() if value < enough]
-    else:
-        cells, what = (
-            done.groupby(["row", "fraction"], sort=False).accuracy_percent,
-            f"mean accuracy of the {attributes[0]}",
-        )
-        alike = cells.agg(lambda values: len(values) >= 3 and values.nunique() == 1 and values.max() < 100)
-        low = [
-            f"{html.escape(row)} with {report.percent(fraction)} of the labels {value:.0f}%"
-            + (" at every start, so one class whatever it sees" if alike[row, fraction] else "")
-            for (row, fraction), value in cells.mean().items()
-            if value < 1.5 * chance or alike[row, fraction]
-        ]
-    if not low:
-        return []
-    return [
-        f"<b>Beware:</b> the class head has learnt little at this budget in {', '.join(low)} ({what}; chance is {chance:.0f}%), so these rows "
-        "hardly show what the class label is worth."
-    ]
 
 
 def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> report.Html:
@@ -167,7 +110,7 @@ def at_budget(table: Table, budget: str, results: str | Path | None = None) -> r
         if any(table.published(row.name, metric) for row in table.rows):
             text = f"{report.label(metric)} at the budget <code>{budget}</code>: {html.escape(table.budgets[budget].note)}."
             parts.append(f'<p class="key">{text}</p>{report.beside_paper(table, runs, metric)}')
-    return report.Html("".join(parts) + report.provenance(table, runs, records))
+    return report.Html("".join(parts) + provenance.origin(table, records))
 
 
 def details(
@@ -180,8 +123,8 @@ def details(
     if verdicts:
         parts.append(("Every inequality behind the claims", report.comparisons_table(table, verdicts)))
     parts += [
-        ("Where the numbers come from", report.provenance(table, runs, records)),
-        ("Flagged runs", report.flagged(records)),
+        ("Where the numbers come from", provenance.origin(table, records)),
+        ("Flagged runs", provenance.flagged(records)),
     ]
     parts.append(("Run it again", again(table)))
     return report.Html("".join(f"<details><summary>{title}</summary>{body}</details>" for title, body in parts))

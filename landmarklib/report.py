@@ -1,4 +1,4 @@
-"""What readers see: tables beside the paper's, curves, galleries, verdicts, provenance. Reads records and TOML only; no torch.
+"""What readers see: tables beside the paper's, other metrics, verdicts on claims. Reads records and TOML only; no torch.
 
 Every function takes a `Table` and the runs that `run.ensure` returned (or `record.frame`), and gives a frame, an `Html` or a figure.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -291,74 +289,6 @@ def _effect(effect: float, low: float, high: float) -> str:
     if pd.isna(effect):
         return "not run"
     return f"{effect:+.2f}" + (f" [{low:+.2f}, {high:+.2f}]" if pd.notna(low) else " (one seed)")
-
-
-def provenance(table: Table, runs: pd.DataFrame, records: Sequence[record.Record]) -> Html:
-    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, whether the code is still the same."""
-    if not records:
-        return Html("<p>No record yet.</p>")
-    lines = []
-    for budget in sorted({r.experiment.budget for r in records}):
-        part = [r for r in records if r.experiment.budget == budget]
-        spec = table.budgets[budget]
-        # A row may have its own number.
-        seen = " or ".join(f"{n:,}" for n in sorted({r.experiment.images for r in part}))
-        joined = {
-            name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
-            for name in ("device", "form", "commit", "date", "code")
-        }
-        lines.append(
-            {
-                "budget": f"{budget}: {seen} images seen in steps of {spec.batch or spec.batch_unlabelled}",
-                "runs": f"{len(part)}, of which {sum(r.status == 'failed' for r in part)} failed",
-                "seeds": ", ".join(str(s) for s in sorted({r.experiment.seed for r in part})),
-                "data": ", ".join(
-                    sorted({f"{r.data.get('tier')} tier, fingerprint {r.data.get('fingerprint')}" for r in part})
-                ),
-                "device": joined["device"],
-                "form of the convolutions": joined["form"],
-                "commit": joined["commit"]
-                + (" (with uncommitted code)" if any(r.provenance.get("dirty") for r in part) else ""),
-                "date": joined["date"],
-                "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all",
-                "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
-                "code since then": record.standings(part),
-            }
-        )
-    return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
-
-
-def flagged(records: Sequence[record.Record]) -> Html:
-    """Runs that failed, whose maps are dead or saturated, or that are far from their cell's other starts, with the reason."""
-    far = apart(records)
-    lines = [
-        {
-            "run": r.key,
-            "status": r.status,
-            "what": r.reason or "; ".join([*r.warnings, *filter(None, [far.get(r.key)])]),
-        }
-        for r in records
-        if r.warnings or r.status == "failed" or r.key in far
-    ]
-    none = "<p>No run failed, none has a dead or saturated map, and none is far from its cell's other starts.</p>"
-    return to_html(pd.DataFrame(lines)) if lines else Html(none)
-
-
-def apart(records: Sequence[record.Record]) -> dict[str, str]:
-    """By key (`Record.key`), the runs whose error is more than twice the median of their cell, of three seeds or more, and by how much. Other metrics than errors have none."""
-    done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.select)]
-    cell = attrgetter("experiment.row", "experiment.fraction", "experiment.budget")
-    found = {}
-    for _, group in groupby(sorted(done, key=cell), cell):
-        errors = {r.key: r.metrics[r.experiment.select]["mean"] for r in group}
-        middle = float(np.median([*errors.values()]))
-        if len(errors) >= 3:
-            found |= {
-                key: f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} starts"
-                for key, error in errors.items()
-                if error > 2 * middle
-            }
-    return found
 
 
 def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "", escape: bool = True) -> Html:

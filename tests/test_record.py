@@ -324,7 +324,7 @@ def test_code_digest_sees_a_changed_number(copy, file, old, new):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("page.py", "enough: float = 50.0", "enough: float = 60.0"),
+        ("provenance.py", "enough: float = 50.0", "enough: float = 60.0"),
         ("methods/comm_mt.py", "import torch\n", "import torch\n\nNUMBER = 3\n"),
         ("datasets/shapes.py", "import numpy as np\n", "import numpy as np\n\nNUMBER = 3\n"),
     ],

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from landmarklib import claims, page, record, report, tables
+from landmarklib import claims, page, provenance, record, report, tables
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
 
@@ -232,8 +232,8 @@ def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
         report.other_metrics(table, runs),
         report.claims_table(table, verdicts),
         report.comparisons_table(table, verdicts),
-        report.provenance(table, runs, records),
-        report.flagged(records),
+        provenance.origin(table, records),
+        provenance.flagged(records),
         page.headline(table, runs, records, verdicts),
         page.details(table, runs, records, verdicts),
         page.again(table),
@@ -258,7 +258,7 @@ def test_headline_counts_cells_claims_seeds_and_failures():
 
 def test_provenance_names_data_device_commit_cost_and_what_is_stale():
     records = [*some(8.0, 9.0, warnings=("map 0 is dead",)), *[failed(r.experiment) for r in some(0.0, fraction=0.5)]]
-    shown = rows_of(report.provenance(BLOCKS, record.frame(records), records))
+    shown = rows_of(provenance.origin(BLOCKS, records))
     assert shown["runs"] == ["3, of which 1 failed"] and shown["seeds"] == ["0, 1"]
     assert shown["data"] == ["paper tier, fingerprint f00"]
     assert shown["device"] == ["CPU"] and shown["commit"] == ["abc"] and shown["date"] == ["2026-01-02"]
@@ -276,26 +276,26 @@ def test_claims_table_has_the_whole_sentence_and_the_counts():
 
 def test_runs_that_ended_with_broken_maps_are_warned_of():
     sound, broken = some(8.0, 9.0, 7.0), replace(some(6.0)[0], warnings=("map 0 is dead: it is constant",))
-    (text,) = page.locked(record.frame([*sound, broken]))
+    (text,) = provenance.locked(record.frame([*sound, broken]))
     assert text.startswith("<b>Beware:</b> 1 of 4 runs ended")
-    assert page.locked(record.frame(sound)) == page.locked(record.frame([])) == []
+    assert provenance.locked(record.frame(sound)) == provenance.locked(record.frame([])) == []
     runs = record.frame([*sound, broken])
     assert text in page.headline(BLOCKS, runs, [*sound, broken], [])
 
 
 def test_runs_far_from_the_other_starts_of_their_cell_are_warned_of():
     records = [*some(8.0, 9.0, 18.1), *some(8.0, 30.0, fraction=0.5), *some(8.0, 9.0, 17.9, fraction=0.2)]
-    assert report.apart(records) == {records[2].key: "its error is 2.0 times the median of its cell's 3 starts"}
-    (text,) = page.strayed(records)
+    assert provenance.apart(records) == {records[2].key: "its error is 2.0 times the median of its cell's 3 starts"}
+    (text,) = provenance.strayed(records)
     assert "in 1 of 8 runs" in text and text in page.headline(BLOCKS, record.frame(records), records, [])
-    assert records[2].key in report.flagged(records) and records[7].key not in report.flagged(records)
-    assert report.apart(records[3:]) == {} and page.strayed(records[3:]) == []
-    assert "none is far" in report.flagged(records[3:])
+    assert records[2].key in provenance.flagged(records) and records[7].key not in provenance.flagged(records)
+    assert provenance.apart(records[3:]) == {} and provenance.strayed(records[3:]) == []
+    assert "none is far" in provenance.flagged(records[3:])
 
 
 def test_a_share_of_right_answers_has_no_runs_that_stray():
     shares = [replace(r, experiment=replace(r.experiment, select="accuracy_percent")) for r in some(8.0, 9.0, 99.0)]
-    assert report.apart(shares) == {}
+    assert provenance.apart(shares) == {}
 
 
 @pytest.mark.parametrize(("accuracy", "warns"), [(49.0, True), (51.0, False)])
@@ -303,7 +303,7 @@ def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
     rows = [*some(8.0, 9.0, row="Seq-MT (L+A)"), *some(8.0)]
     runs = record.frame(rows)
     runs["accuracy_percent"] = runs.accuracy_percent.where(runs.row == "Seq-MT (L)", accuracy)
-    text = " ".join(page.unlearnt(BLOCKS, runs))
+    text = " ".join(provenance.unlearnt(BLOCKS, runs))
     assert (f"in Seq-MT (L+A) {accuracy:.0f}% (" in text) == warns and ("Beware" in text) == warns
 
 
@@ -311,11 +311,13 @@ def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_oft
     table = tables.get("multipie")
     records = [made(e, 8.0) for e in table.experiments([0.05, 0.2], [0, 1, 2], ["Seq-MT (L+A)"])]
     runs = record.frame(records).assign(accuracy_percent=[46.0] * 3 + [46.0, 46.0, 60.0])
-    (text,) = page.unlearnt(table, runs)
+    (text,) = provenance.unlearnt(table, runs)
     assert "Seq-MT (L+A) with 5% of the labels 46% at every start, so one class whatever it sees (mean" in text
     assert "20%" not in text
-    assert page.unlearnt(table, runs[runs.seed < 2]) == []
-    assert page.unlearnt(table, runs.assign(accuracy_percent=100.0)) == []
+    (text,) = provenance.unlearnt(table, runs.assign(accuracy_percent=46.0))
+    assert "in Seq-MT (L+A) with 5%, 20% of the labels 46% at every start" in text
+    assert provenance.unlearnt(table, runs[runs.seed < 2]) == []
+    assert provenance.unlearnt(table, runs.assign(accuracy_percent=100.0)) == []
 
 
 def test_names_of_methods_are_escaped():
@@ -328,7 +330,7 @@ def test_names_of_methods_are_escaped():
         report.long_table(table, runs),
         report.other_metrics(table, runs),
         page.headline(table, runs, records, []),
-        report.flagged([failed(records[0].experiment)]),
+        provenance.flagged([failed(records[0].experiment)]),
     ):
         assert row.name not in part
     assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in report.beside_paper(table, runs)
@@ -418,8 +420,8 @@ def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
 def test_provenance_says_how_many_images_the_runs_saw_where_they_differ():
     table = tables.get("w300")
     few, many = (Record(experiment=e, status="done") for e in table.experiments([0.05, 1.0], [0], ["RCN+ (L)"], "cpu"))
-    assert "cpu: 48,000 images seen" in report.provenance(table, record.frame([few]), [few])
-    assert "cpu: 48,000 or 96,000 images seen" in report.provenance(table, record.frame([few, many]), [few, many])
+    assert "cpu: 48,000 images seen" in provenance.origin(table, [few])
+    assert "cpu: 48,000 or 96,000 images seen" in provenance.origin(table, [few, many])
 
 
 def test_another_budget_is_shown_with_every_measure_of_the_paper_by_name(tmp_path):
@@ -480,8 +482,8 @@ def test_a_claims_effect_has_the_unit_of_its_metric():
 
 def test_a_class_head_on_photos_that_stayed_at_chance_is_warned_of_by_cell():
     told = hands("Seq-MT (L+A)", 0.05, nme_percent=50.0, accuracy_percent=70.0)
-    assert page.unlearnt(HANDS, record.frame(told)) == []
+    assert provenance.unlearnt(HANDS, record.frame(told)) == []
     told += hands("Seq-MT (L+A)", 1.0, nme_percent=20.0, accuracy_percent=5.0)
-    (text,) = page.unlearnt(HANDS, record.frame(told))
+    (text,) = provenance.unlearnt(HANDS, record.frame(told))
     assert "in Seq-MT (L+A) with 100% of the labels 5% (mean accuracy of the gesture; chance is 4%)" in text
     assert "5% of the labels 70%" not in text
