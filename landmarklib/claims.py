@@ -55,7 +55,7 @@ def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verd
     """
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
-    metrics = {c.metric for claim in table.claims for c in claim.comparisons}
+    metrics = {metric for claim in table.claims for c in claim.comparisons for metric in c.metrics}
     errors = {metric: published(table, runs, metric) | seed_errors(runs, metric) for metric in metrics}
     return [_evaluate(table, claim, errors, level) for claim in table.claims]
 
@@ -87,7 +87,7 @@ def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, 
 
 
 def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict:
-    differences = [_difference(c, errors[c.metric]) for c in claim.comparisons]
+    differences = [_difference(c, errors) for c in claim.comparisons]
     comparisons = tuple(
         _compare(table, comparison, d.to_numpy(), level, len(claim.comparisons))
         for comparison, d in zip(claim.comparisons, differences, strict=True)
@@ -107,17 +107,19 @@ def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict
     return Verdict(claim, overall, *interval(per_seed, level), holds, comparisons)
 
 
-def _difference(c: Inequality, errors: dict[tuple[str, float], pd.Series]) -> pd.Series:
-    """What supports the inequality, by seed."""
-    none = pd.Series(dtype=float)
-    return (errors.get((c.higher, c.against), none) + c.margin - errors.get((c.lower, c.fraction), none)).dropna()
+def _difference(c: Inequality, errors: dict[str, dict[tuple[str, float], pd.Series]]) -> pd.Series:
+    """What supports the inequality, by seed. errors: by metric, then by row and fraction."""
+    none, (of_lower, of_higher) = pd.Series(dtype=float), c.metrics
+    higher = errors[of_higher].get((c.higher, c.against), none)
+    return (higher + c.margin - errors[of_lower].get((c.lower, c.fraction), none)).dropna()
 
 
 def _compare(table: Table, inequality: Inequality, d: np.ndarray, level: float, number: int) -> Comparison:
     effect, low, high = interval(d, level)
     _, _, surely_below = interval(d, 1 - (1 - level) / number)
     c = inequality
-    published = table.paper_value(c.higher, c.against, c.metric), table.paper_value(c.lower, c.fraction, c.metric)
+    of_lower, of_higher = c.metrics
+    published = table.paper_value(c.higher, c.against, of_higher), table.paper_value(c.lower, c.fraction, of_lower)
     verdict = MISSING if len(d) < 2 else HOLDS if low > 0 else FAILS if surely_below < 0 else UNDECIDED
     return Comparison(c, len(d), effect, low, high, published[0] + c.margin - published[1], verdict)
 

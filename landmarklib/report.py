@@ -271,7 +271,7 @@ def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
             "labelled": " against ".join(
                 percent(f) for f in dict.fromkeys((c.inequality.fraction, c.inequality.against))
             ),
-            "error": label(c.inequality.metric),
+            "error": " against ".join(map(label, dict.fromkeys(c.inequality.metrics))),
             "verdict": c.verdict,
         }
         | {

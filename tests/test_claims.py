@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from landmarklib import claims, tables
+from landmarklib import claims, report, tables
 from landmarklib.claims import FAILS, HOLDS, MISSING, SO_FAR, UNDECIDED
 from landmarklib.tables import Claim, Inequality, Reference
 
@@ -222,6 +222,16 @@ def test_an_inequality_looks_at_its_own_metric():
     assert [c.verdict for c in v.comparisons] == [HOLDS, FAILS] and v.verdict == FAILS
     assert [c.inequality.metric for c in v.comparisons] == ["error_px", "error_px on afw"]
     assert v.comparisons[0].paper == pytest.approx(0.15) and np.isnan(v.comparisons[1].paper)
+
+
+def test_two_rows_may_be_read_in_different_ways():
+    runs = runs_of({LOWER: [2, 2, 2], HIGHER: [3, 3.1, 3]}).assign(**{"error_px on afw": [5, 5.1, 5, 1, 1.2, 1.1]})
+    inequality = Inequality(LOWER, HIGHER, 0.1, 0.1, "error_px", higher_metric="error_px on afw")
+    table = replace(tables.get("blocks"), claims=(Claim("X", "a sentence", (inequality,)),))
+    (v,) = claims.evaluate(table, runs)
+    assert v.effect == pytest.approx(1.1 - 2) and v.verdict == FAILS and v.paper_holds is None
+    shown = report.comparisons_table(table, [v])
+    assert "landmark error [px] against landmark error on afw [px]" in shown
 
 
 def test_verdicts_are_counted_in_words():

@@ -269,6 +269,16 @@ def refused(path: Path, old: str, new: str, words: str) -> None:
             "metrics = ['x'] },\n    { lower = [\"RCN+ (L+ELT)",
             "claim H16: unknown metric 'x'",
         ),
+        (
+            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
+            "higher_metrics = ['x'] },\n    { lower = [\"RCN+ (L+ELT)",
+            "claim H16: unknown metric 'x'",
+        ),
+        (
+            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
+            "higher_metrics = [] },\n    { lower = [\"RCN+ (L+ELT)",
+            "claim H16: 1 metrics against 0; expected as many",
+        ),
     ],
 )
 def test_a_mistake_in_a_table_is_named(tmp_path, old, new, words):

@@ -58,7 +58,10 @@ class Reference:
 
 
 class Inequality(NamedTuple):
-    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the margin is added."""
+    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the margin is added.
+
+    higher_metric: of `higher`, where its predictions are read in another way; empty for the same one.
+    """
 
     lower: str
     higher: str
@@ -66,6 +69,12 @@ class Inequality(NamedTuple):
     against: float
     metric: str
     margin: float = 0.0
+    higher_metric: str = ""
+
+    @property
+    def metrics(self) -> tuple[str, str]:
+        """That of `lower` and that of `higher`."""
+        return self.metric, self.higher_metric or self.metric
 
 
 @dataclass(frozen=True)

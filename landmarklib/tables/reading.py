@@ -114,15 +114,16 @@ def _claim(
 ) -> Claim:
     """A comparison lists lower and higher rows; every pair of them, at every fraction that both have, is one inequality of each metric.
 
-    against: the fractions of the higher rows, where they are others than those of the lower ones.
+    against and higher_metrics: the fractions and metrics of the higher rows, where they are others than those of the lower ones.
     """
     where = f"{where}, claim {raw['id']}"
     _only(where, raw, ["id", "text", "comparisons"])
     pairs = []
     for comparison in raw["comparisons"]:
-        _only(where, comparison, ["lower", "higher", "fractions", "against", "metrics", "margin"])
+        _only(where, comparison, ["lower", "higher", "fractions", "against", "metrics", "higher_metrics", "margin"])
         wanted = comparison.get("metrics", metrics[:1])
-        if unread := set(wanted) - set(metrics):
+        metrics_of_higher = comparison.get("higher_metrics", wanted)
+        if unread := {*wanted, *metrics_of_higher} - set(metrics):
             raise UserError(f"{where}: unknown metric {sorted(unread)[0]!r}; known: {', '.join(metrics)}")
         if unknown := {*comparison["lower"], *comparison["higher"]} - set(known):
             raise UserError(f"{where}: unknown rows {sorted(unknown)}; known: {', '.join(known)}")
@@ -130,12 +131,15 @@ def _claim(
         of_higher = comparison.get("against", of_lower)
         if len(of_lower) != len(of_higher):
             raise UserError(f"{where}: {len(of_lower)} fractions against {len(of_higher)}; expected as many")
+        if len(wanted) != len(metrics_of_higher):
+            raise UserError(f"{where}: {len(wanted)} metrics against {len(metrics_of_higher)}; expected as many")
+        margin = float(comparison.get("margin", 0))
         pairs += [
-            Inequality(lower, higher, float(fraction), float(against), metric, float(comparison.get("margin", 0)))
+            Inequality(lower, higher, float(fraction), float(against), metric, margin, other)
             for lower in comparison["lower"]
             for higher in comparison["higher"]
             for fraction, against in zip(of_lower, of_higher, strict=True)
-            for metric in wanted
+            for metric, other in zip(wanted, metrics_of_higher, strict=True)
             if known[lower].has(fraction) and known[higher].has(against)
         ]
     return Claim(raw["id"], raw["text"], tuple(pairs))
