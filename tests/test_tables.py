@@ -276,7 +276,7 @@ def refused(path: Path, old: str, new: str, words: str) -> None:
         ),
         (
             'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
-            "higher_metrics = [] },\n    { lower = [\"RCN+ (L+ELT)",
+            'higher_metrics = [] },\n    { lower = ["RCN+ (L+ELT)',
             "claim H16: 1 metrics against 0; expected as many",
         ),
     ],
