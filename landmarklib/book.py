@@ -12,13 +12,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import catalogue, claims, conventions, figures, overlap, record, report, speed, tables
+from landmarklib import catalogue, conventions, figures, overlap, overview, record, report, speed, tables
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -170,10 +169,11 @@ def check_results() -> None:
 
 
 def generate(folder: Path) -> None:
-    """Write every included part: summary of all tables, deviations, data sets with example images, status, conventions, benchmarks."""
+    """Write every included part: summary of all tables and claims, deviations, data sets with example images, status, conventions, benchmarks."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / "summary.md").write_text(summary(), encoding="utf-8")
+    (folder / "summary.md").write_text(overview.summary(), encoding="utf-8")
+    (folder / "claims.md").write_text(overview.claims_page(), encoding="utf-8")
     (folder / "deviations.md").write_text(deviations_page(), encoding="utf-8")
     (folder / "status.md").write_text(status_page(), encoding="utf-8")
     (folder / "data.md").write_text(catalogue.overview(), encoding="utf-8")
@@ -187,40 +187,6 @@ def generate(folder: Path) -> None:
     (folder / "speed.md").write_text(speed.page(measured), encoding="utf-8")
     for b in measured:
         figures.save(figures.ratios(b), folder / f"{b.name}-{b.device}.png")
-
-
-def summary() -> str:
-    """Every table of the four papers, one line each: how far it is here and how its claims stand."""
-    papers = tomllib.loads((Path(__file__).parent / "papers.toml").read_text(encoding="utf-8"))
-    lines = []
-    for paper in papers["papers"]:
-        for entry in paper["tables"]:
-            lines.append(_summary_line(paper["short"], entry))
-    frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "here", "claims", "what"])
-    return report.to_html(frame, kind="summary", escape=False) + "\n"
-
-
-def _summary_line(paper: str, entry: dict) -> list[str]:
-    line = [paper, entry["table"], entry["dataset"]]
-    if "page" in entry:
-        return [*line, f'<a href="{entry["page"]}.html">measured</a>', "none stated as inequalities", entry["what"]]
-    if "with" in entry:
-        pages = ", ".join(f'<a href="tables/{name}.html">{tables.get(name).title}</a>' for name in entry["with"])
-        return [*line, f"with {pages}", "there", entry["what"]]
-    if "run" not in entry:
-        return [*line, "planned", "–", entry["what"]]
-    table = tables.get(entry["run"])
-    table = report.recorded(table) or table
-    runs, _ = report.read(table)
-    cells, of, _, _ = report.state(table, runs)
-    other = ", ".join(sorted({*runs.tier} - {"paper"})) if len(runs) else ""
-    smaller = len(runs) > 0 and not any(map(table.in_full, {*runs.budget}))
-    state = "done" if cells == of and not other and not smaller else "part"
-    state += f": {cells} of {of} cells{f', on {other} data' if other else ''}{', in smaller images' if smaller else ''}"
-    link = f'<a href="tables/{table.name}.html">{state}</a>'
-    runs, _ = report.read(table, table.default_budget)
-    counts = claims.counted([v.verdict for v in claims.evaluate(table, runs)])
-    return [*line, link, ", ".join(counts) or "none stated as inequalities", entry["what"]]
 
 
 def deviations() -> list[tuple[str, str]]:

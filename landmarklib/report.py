@@ -25,6 +25,7 @@ LABELS = {
     "own_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
 }
+BY_THE_PAPER = {True: "holds", False: "does not hold", None: "our question"}
 
 
 def unit(metric: str) -> str:
@@ -243,17 +244,20 @@ def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
             "claim": [v.claim.id for v in verdicts],
             "in words": [v.claim.text for v in verdicts],
             "here": [v.verdict for v in verdicts],
-            "mean effect": [f"{_effect(v.effect, v.low, v.high)} {effect_unit(v.claim)}" for v in verdicts],
+            "mean effect": [effect(v) for v in verdicts],
             "hold / fail / not decided / not run": [
                 " / ".join(str(v.count(x)) for x in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING))
                 for v in verdicts
             ],
-            "by the paper's numbers": [
-                {True: "holds", False: "does not hold", None: "our question"}[v.paper_holds] for v in verdicts
-            ],
+            "by the paper's numbers": [BY_THE_PAPER[v.paper_holds] for v in verdicts],
         }
     )
     return to_html(out, kind="claims")
+
+
+def effect(v: claims.Verdict) -> str:
+    """A verdict's mean effect with its interval and unit, or that it is not run."""
+    return f"{_effect(v.effect, v.low, v.high)} {effect_unit(v.claim) if pd.notna(v.effect) else ''}".rstrip()
 
 
 def effect_unit(claim: Claim) -> str:

@@ -234,6 +234,14 @@ def test_two_rows_may_be_read_in_different_ways():
     assert "landmark error [px] against landmark error on afw [px]" in shown
 
 
+def test_a_published_line_beats_nothing_here():
+    runs = runs_at({(HIGHER, 1.0): [5.0, 5.1, 5.2]})
+    table = with_reference()
+    claim = Claim("X", "the others are best", (Inequality("Others", HIGHER, 1.0, 1.0, "error_px"),))
+    (v,) = claims.evaluate(replace(table, claims=(claim,)), runs)
+    assert v.verdict == MISSING and v.comparisons[0].n == 0 and np.isnan(v.effect) and v.paper_holds is not None
+
+
 def test_verdicts_are_counted_in_words():
     assert claims.counted([HOLDS, UNDECIDED, HOLDS]) == ["2 hold", "1 not decided"]
     assert claims.counted([SO_FAR, SO_FAR, MISSING]) == ["2 hold so far", "1 not run"]

@@ -1,0 +1,140 @@
+"""Where a table's numbers come from, and which of its runs to beware of. Reads records only; no torch."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+import pandas as pd
+
+from landmarklib import datasets, metrics, record
+from landmarklib.report import Html, percent, to_html
+from landmarklib.tables import Table
+
+
+def origin(table: Table, records: Sequence[record.Record]) -> Html:
+    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, whether the code is still the same."""
+    if not records:
+        return Html("<p>No record yet.</p>")
+    lines = []
+    for budget in sorted({r.experiment.budget for r in records}):
+        part = [r for r in records if r.experiment.budget == budget]
+        spec = table.budgets[budget]
+        # A row may have its own number.
+        seen = " or ".join(f"{n:,}" for n in sorted({r.experiment.images for r in part}))
+        joined = {
+            name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
+            for name in ("device", "form", "commit", "date", "code")
+        }
+        lines.append(
+            {
+                "budget": f"{budget}: {seen} images seen in steps of {spec.batch or spec.batch_unlabelled}",
+                "runs": f"{len(part)}, of which {sum(r.status == 'failed' for r in part)} failed",
+                "seeds": ", ".join(str(s) for s in sorted({r.experiment.seed for r in part})),
+                "data": ", ".join(
+                    sorted({f"{r.data.get('tier')} tier, fingerprint {r.data.get('fingerprint')}" for r in part})
+                ),
+                "device": joined["device"],
+                "form of the convolutions": joined["form"],
+                "commit": joined["commit"]
+                + (" (with uncommitted code)" if any(r.provenance.get("dirty") for r in part) else ""),
+                "date": joined["date"],
+                "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all",
+                "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
+                "code since then": record.standings(part),
+            }
+        )
+    return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
+
+
+def flagged(records: Sequence[record.Record]) -> Html:
+    """Runs that failed, whose maps are dead or saturated, or that are far from their cell's other starts, with the reason."""
+    far = apart(records)
+    lines = [
+        {
+            "run": r.key,
+            "status": r.status,
+            "what": r.reason or "; ".join([*r.warnings, *filter(None, [far.get(r.key)])]),
+        }
+        for r in records
+        if r.warnings or r.status == "failed" or r.key in far
+    ]
+    none = "<p>No run failed, none has a dead or saturated map, and none is far from its cell's other starts.</p>"
+    return to_html(pd.DataFrame(lines)) if lines else Html(none)
+
+
+def apart(records: Sequence[record.Record]) -> dict[str, str]:
+    """By key (`Record.key`), the runs whose error is more than twice the median of their cell, of three seeds or more, and by how much. Other metrics than errors have none."""
+    done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.select)]
+    cell = attrgetter("experiment.row", "experiment.fraction", "experiment.budget")
+    found = {}
+    for _, group in groupby(sorted(done, key=cell), cell):
+        errors = {r.key: r.metrics[r.experiment.select]["mean"] for r in group}
+        middle = float(np.median([*errors.values()]))
+        if len(errors) >= 3:
+            found |= {
+                key: f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} starts"
+                for key, error in errors.items()
+                if error > 2 * middle
+            }
+    return found
+
+
+def locked(runs: pd.DataFrame) -> list[str]:
+    """A warning for runs that ended with dead or saturated maps: their numbers may tell of the start more than of the method."""
+    done = runs[runs.status == "done"] if len(runs) else runs
+    n = int((done.warnings > 0).sum()) if len(done) else 0
+    if not n:
+        return []
+    return [
+        f"<b>Beware:</b> {n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
+        "the means; “Flagged runs” below names them."
+    ]
+
+
+def strayed(records: Sequence[record.Record]) -> list[str]:
+    """A warning for runs that are far from the other starts of their cell: its mean and its intervals tell of them."""
+    n = len(apart(records))
+    if not n:
+        return []
+    return [
+        f"<b>Beware:</b> in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. They are in the means and widen the "
+        "intervals; “Flagged runs” below names them."
+    ]
+
+
+def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str]:
+    """A warning for class heads that have learnt little: their rows do not test what a class label is worth.
+
+    On generated images with balanced classes, methods whose mean accuracy is below `enough` percent; elsewhere, where some classes are easier, cells below one and a
+    half times what guessing would get, and those whose starts, three or more, are all right equally often but not always.
+    """
+    attributes = table.rows[0].options.get("attributes", ["class"])
+    n_classes = datasets.get(table.dataset).attributes.get(attributes[0], 0) if attributes else 0
+    if "accuracy_percent" not in runs or table.metrics[0] == "accuracy_percent" or not n_classes:
+        return []
+    done, chance = runs[runs.status == "done"], 100 / n_classes
+    if attributes == ["class"]:
+        mean, what = done.groupby("row", sort=False).accuracy_percent.mean(), "mean accuracy over all fractions"
+        low = [f"{html.escape(row)} {value:.0f}%" for row, value in mean.items() if value < enough]
+    else:
+        cells, what = (
+            done.groupby(["row", "fraction"], sort=False).accuracy_percent,
+            f"mean accuracy of the {attributes[0]}",
+        )
+        alike = cells.agg(lambda values: len(values) >= 3 and values.nunique() == 1 and values.max() < 100)
+        found: dict[tuple[str, str], list[str]] = {}  # by row and what to say of it: its fractions
+        for (row, fraction), value in cells.mean().sort_index(level="fraction", kind="stable").items():
+            if value < 1.5 * chance or alike[row, fraction]:
+                always = " at every start, so one class whatever it sees" if alike[row, fraction] else ""
+                found.setdefault((row, f"{value:.0f}%{always}"), []).append(percent(fraction))
+        low = [f"{html.escape(row)} with {', '.join(at)} of the labels {said}" for (row, said), at in found.items()]
+    if not low:
+        return []
+    return [
+        f"<b>Beware:</b> the class head has learnt little at this budget in {'; '.join(low)} ({what}; chance is {chance:.0f}%), so these rows "
+        "hardly show what the class label is worth."
+    ]
