@@ -15,7 +15,7 @@ from landmarklib.tables import Claim, Inequality, Table
 
 HOLDS, SO_FAR, FAILS = "holds", "holds so far", "fails"
 UNDECIDED, MISSING = "not decided", "not run"
-NONE = pd.Series(dtype=float)
+NO_SEED = pd.Series(dtype=float)  # what a cell without a run has
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verd
     """Every claim of the table on these runs (`record.frame`).
 
     A claim holds if each comparison's interval lies above 0 (so no correction is needed), so far if others have no pair of seeds yet; it fails if
-    one lies below 0 after Bonferroni's correction for their number, is not run if none has a pair of seeds, and is else not decided. A line that
-    others measured is there to be beaten: that it beats something is never run.
+    one lies below 0 after Bonferroni's correction for their number, is not run if none has a pair of seeds, and is else not decided. A published
+    line (`Reference`) can only be the larger one: an inequality in which it is the smaller counts as not run.
     """
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
@@ -90,7 +90,7 @@ def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, 
 
 def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict:
     published_lines = {r.name for r in table.references}
-    differences = [_difference(c, errors) if c.lower not in published_lines else NONE for c in claim.comparisons]
+    differences = [NO_SEED if c.lower in published_lines else _difference(c, errors) for c in claim.comparisons]
     comparisons = tuple(
         _compare(table, comparison, d.to_numpy(), level, len(claim.comparisons))
         for comparison, d in zip(claim.comparisons, differences, strict=True)
@@ -113,8 +113,8 @@ def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict
 def _difference(c: Inequality, errors: dict[str, dict[tuple[str, float], pd.Series]]) -> pd.Series:
     """What supports the inequality, by seed. errors: by metric, then by row and fraction."""
     of_lower, of_higher = c.metrics
-    higher = errors[of_higher].get((c.higher, c.against), NONE)
-    return (higher + c.margin - errors[of_lower].get((c.lower, c.fraction), NONE)).dropna()
+    higher = errors[of_higher].get((c.higher, c.against), NO_SEED)
+    return (higher + c.margin - errors[of_lower].get((c.lower, c.fraction), NO_SEED)).dropna()
 
 
 def _compare(table: Table, inequality: Inequality, d: np.ndarray, level: float, number: int) -> Comparison:

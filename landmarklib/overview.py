@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +11,6 @@ import pandas as pd
 
 from landmarklib import claims, report, tables
 from landmarklib.tables import Table
-
-OF_PAPER = re.compile(r"[A-Z]\d")  # ids of the papers' own claims: H8, H25-S5
 
 
 def summary() -> str:
@@ -46,13 +43,13 @@ def _summary_line(paper: str, entry: dict) -> list[str]:
 
 
 def claims_page() -> str:
-    """Every claim of the papers, then every question of ours, a line each with its verdict; before them how many there are of which."""
+    """Every claim of the papers whose tables are here, then every question of ours, a line each with its verdict; before them how many there are of which."""
     measured = [_recorded(entry["run"]) for paper in _papers() for entry in paper["tables"] if "run" in entry]
     at_budget = [(table, report.read(table, table.default_budget)[0]) for table in measured]
     found = [(table, runs, v) for table, runs in at_budget for v in claims.evaluate(table, runs)]
     parts = []
     for title, wanted in (("The papers' claims", True), ("Questions of ours", False)):
-        part = [line for line in found if bool(OF_PAPER.match(line[2].claim.id)) == wanted]
+        part = [line for line in found if line[2].claim.of_paper == wanted]
         counts = ", ".join(f"**{count}**" for count in claims.counted([v.verdict for *_, v in part]))
         parts += [f"## {title}", f"Of {len(part)}: {counts}.", claims_list(part)]
     return "\n\n".join(parts) + "\n"
@@ -67,7 +64,7 @@ def claims_list(found: Sequence[tuple[Table, pd.DataFrame, claims.Verdict]]) -> 
             "in words": html.escape(v.claim.text),
             "here": v.verdict,
             "mean effect": report.effect(v),
-            "data": _data(table, runs),
+            "data": "none" if v.verdict == claims.MISSING else _data(table, runs),
             "by the paper's numbers": report.BY_THE_PAPER[v.paper_holds],
         }
         for table, runs, v in found
@@ -88,8 +85,7 @@ def _smaller(table: Table, runs: pd.DataFrame) -> bool:
 
 def _data(table: Table, runs: pd.DataFrame) -> str:
     """What the runs saw, in words."""
-    tiers = ", ".join(sorted({*runs.tier})) if len(runs) else "none"
-    return tiers + ", smaller images" * _smaller(table, runs)
+    return ", ".join(sorted({*runs.tier})) + ", smaller images" * _smaller(table, runs)
 
 
 def _papers() -> list[dict]:

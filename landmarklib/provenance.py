@@ -126,12 +126,16 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
             f"mean accuracy of the {attributes[0]}",
         )
         alike = cells.agg(lambda values: len(values) >= 3 and values.nunique() == 1 and values.max() < 100)
-        found: dict[tuple[str, str], list[str]] = {}  # by row and what to say of it: its fractions
-        for (row, fraction), value in cells.mean().sort_index(level="fraction", kind="stable").items():
+        found: dict[str, dict[str, list[str]]] = {}  # by row, then by what to say of it: fractions
+        for (row, fraction), value in sorted(cells.mean().items()):
             if value < 1.5 * chance or alike[row, fraction]:
                 always = " at every start, so one class whatever it sees" if alike[row, fraction] else ""
-                found.setdefault((row, f"{value:.0f}%{always}"), []).append(percent(fraction))
-        low = [f"{html.escape(row)} with {', '.join(at)} of the labels {said}" for (row, said), at in found.items()]
+                found.setdefault(row, {}).setdefault(f"{value:.0f}%{always}", []).append(percent(fraction))
+        low = [
+            f"{html.escape(row)} "
+            + ", ".join(f"with {' and '.join(at)} of the labels {text}" for text, at in said.items())
+            for row, said in found.items()
+        ]
     if not low:
         return []
     return [

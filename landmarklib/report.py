@@ -1,6 +1,6 @@
 """What readers see: tables beside the paper's, other metrics, verdicts on claims. Reads records and TOML only; no torch.
 
-Every function takes a `Table` and the runs that `run.ensure` returned (or `record.frame`), and gives a frame, an `Html` or a figure.
+Every function takes a `Table` and the runs that `run.ensure` returned (or `record.frame`), and gives a frame or an `Html`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LABELS = {
     "own_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
 }
-BY_THE_PAPER = {True: "holds", False: "does not hold", None: "our question"}
+BY_THE_PAPER = {True: "holds", False: "does not hold", None: "no number"}
 
 
 def unit(metric: str) -> str:
@@ -257,7 +257,7 @@ def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
 
 def effect(v: claims.Verdict) -> str:
     """A verdict's mean effect with its interval and unit, or that it is not run."""
-    return f"{_effect(v.effect, v.low, v.high)} {effect_unit(v.claim) if pd.notna(v.effect) else ''}".rstrip()
+    return _effect(v, effect_unit(v.claim))
 
 
 def effect_unit(claim: Claim) -> str:
@@ -279,7 +279,7 @@ def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
             "verdict": c.verdict,
         }
         | {
-            "larger - smaller, 95% interval": f"{_effect(c.effect, c.low, c.high)} {unit(c.inequality.metric)}",
+            "larger - smaller, 95% interval": _effect(c, unit(c.inequality.metric)),
             "seeds": c.n,
             "paper": f"{c.paper:+.2f}" if pd.notna(c.paper) else "none",
         }
@@ -289,10 +289,11 @@ def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
     return to_html(pd.DataFrame(lines))
 
 
-def _effect(effect: float, low: float, high: float) -> str:
-    if pd.isna(effect):
+def _effect(found: claims.Verdict | claims.Comparison, unit: str) -> str:
+    if pd.isna(found.effect):
         return "not run"
-    return f"{effect:+.2f}" + (f" [{low:+.2f}, {high:+.2f}]" if pd.notna(low) else " (one seed)")
+    interval = f"[{found.low:+.2f}, {found.high:+.2f}] {unit}" if pd.notna(found.low) else f"{unit} (one seed)"
+    return f"{found.effect:+.2f} {interval}"
 
 
 def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "", escape: bool = True) -> Html:

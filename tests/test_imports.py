@@ -19,6 +19,8 @@ READING = (
     "report",
     "conventions",
     "page",
+    "provenance",
+    "overview",
     "figures",
     "sheets",
     "catalogue",

@@ -279,6 +279,16 @@ def refused(path: Path, old: str, new: str, words: str) -> None:
             'higher_metrics = [] },\n    { lower = ["RCN+ (L+ELT)',
             "claim H16: 1 metrics against 0; expected as many",
         ),
+        (
+            'higher_metrics = ["nme_percent read by soft-argmax"]',
+            "higher_metrics = ['failures_percent']",
+            "claim Reading: 'failures_percent' is not another reading of 'nme_percent'",
+        ),
+        (
+            'higher = ["RCN+ (L)"], fractions = [0.05]',
+            'higher = ["RCN+ (L)"], fractions = []',
+            "claim ELT, RCN.: its rows have no cell at its fractions",
+        ),
     ],
 )
 def test_a_mistake_in_a_table_is_named(tmp_path, old, new, words):

@@ -6,6 +6,7 @@ published numbers, the claims. To add a row or other fractions, edit that file; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -45,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Reference:
-    """A line of the paper's table that others measured, or whose layers are not known: nothing here runs it."""
+    """A line of the paper's table that others measured, whose layers are not known, or that is not repeated: nothing here runs it."""
 
     name: str
     published: Mapping[float, float] = field(default_factory=dict)
@@ -60,7 +61,7 @@ class Reference:
 class Inequality(NamedTuple):
     """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the margin is added.
 
-    higher_metric: of `higher`, where its predictions are read in another way; empty for the same one.
+    higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
     """
 
     lower: str
@@ -81,12 +82,17 @@ class Inequality(NamedTuple):
 class Claim:
     """A sentence as inequalities: in every comparison, `lower` has the smaller error at each of the fractions.
 
-    Where the paper prints no number of any of them, the question is ours.
+    The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the paper's numbers may answer them.
     """
 
     id: str
     text: str
     comparisons: tuple[Inequality, ...]
+
+    @property
+    def of_paper(self) -> bool:
+        """Whether the paper claims it."""
+        return bool(re.match(r"[A-Z]\d", self.id))
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,9 @@ def _check(where: str, table: Table) -> None:
             raise UserError(f"{where}, row {row.name}: select {row.select!r}; known: {', '.join(table.metrics)}")
     for reference in table.references:
         _only(f"{where}, reference {reference.name}, published_also", reference.published_also, table.metrics)
+    for claim in table.claims:
+        if not claim.comparisons:
+            raise UserError(f"{where}, claim {claim.id}: its rows have no cell at its fractions; nothing is compared")
 
 
 def _budget(where: str, raw: dict) -> Budget:
@@ -134,8 +137,11 @@ def _claim(
         if len(wanted) != len(metrics_of_higher):
             raise UserError(f"{where}: {len(wanted)} metrics against {len(metrics_of_higher)}; expected as many")
         margin = float(comparison.get("margin", 0))
+        for metric, other in zip(wanted, metrics_of_higher, strict=True):
+            if metric.split()[0] != other.split()[0]:  # each names a quantity, then how it is read
+                raise UserError(f"{where}: {other!r} is not another reading of {metric!r}")
         pairs += [
-            Inequality(lower, higher, float(fraction), float(against), metric, margin, other)
+            Inequality(lower, higher, float(fraction), float(against), metric, margin, other * (other != metric))
             for lower in comparison["lower"]
             for higher in comparison["higher"]
             for fraction, against in zip(of_lower, of_higher, strict=True)
