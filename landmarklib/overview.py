@@ -56,13 +56,12 @@ def claims_page() -> str:
 
 
 def claims_list(found: Sequence[tuple[Table, pd.DataFrame, claims.Verdict]]) -> report.Html:
-    """A line per claim, sortable: id, its table with a link, in words, verdict, mean effect, on which data, by the paper's numbers."""
+    """A line per claim, sortable: id and its table with a link, verdict, in words, mean effect, on which data, by the paper's numbers."""
     lines = [
         {
-            "claim": html.escape(v.claim.id),
-            "table": f'<a href="tables/{table.name}.html">{html.escape(table.title)}</a>',
-            "in words": html.escape(v.claim.text),
+            "claim": f'{html.escape(v.claim.id)}<br><a href="tables/{table.name}.html">{html.escape(table.title)}</a>',
             "here": v.verdict,
+            "in words": html.escape(v.claim.text),
             "mean effect": report.effect(v),
             "data": "none" if v.verdict == claims.MISSING else _data(table, runs),
             "by the paper's numbers": report.BY_THE_PAPER[v.paper_holds],
