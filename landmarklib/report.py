@@ -25,6 +25,7 @@ LABELS = {
     "own_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
 }
+NO_BREAK = "\u00a0"  # a space at which no line ends
 BY_THE_PAPER = {True: "holds", False: "does not hold", None: "no number"}
 
 
@@ -293,7 +294,7 @@ def _effect(found: claims.Verdict | claims.Comparison, unit: str) -> str:
     if pd.isna(found.effect):
         return "not run"
     interval = f"[{found.low:+.2f}, {found.high:+.2f}] {unit}" if pd.notna(found.low) else f"{unit} (one seed)"
-    return f"{found.effect:+.2f} {interval}"
+    return f"{found.effect:+.2f} {interval.replace(' ', NO_BREAK)}"
 
 
 def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "", escape: bool = True) -> Html:

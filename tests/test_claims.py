@@ -230,7 +230,7 @@ def test_two_rows_may_be_read_in_different_ways():
     table = replace(tables.get("blocks"), claims=(Claim("X", "a sentence", (inequality,)),))
     (v,) = claims.evaluate(table, runs)
     assert v.effect == pytest.approx(1.1 - 2) and v.verdict == FAILS and v.paper_holds is None
-    shown = report.comparisons_table(table, [v])
+    shown = report.comparisons_table(table, [v]).replace("\u00a0", " ")
     assert "landmark error [px] against landmark error on afw [px]" in shown and "-0.90 [-1.15, -0.65] px" in shown
     (v,) = claims.evaluate(table, runs[runs.seed < 0])
     assert "<td>not run</td>" in report.comparisons_table(table, [v]) and report.effect(v) == "not run"
