@@ -133,7 +133,7 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
                 found.setdefault(row, {}).setdefault(f"{value:.0f}%{always}", []).append(percent(fraction))
         low = [
             f"{html.escape(row)} "
-            + ", ".join(f"with {' and '.join(at)} of the labels {text}" for text, at in said.items())
+            + " and ".join(f"with {', '.join(at)} of the labels {text}" for text, at in said.items())
             for row, said in found.items()
         ]
     if not low:

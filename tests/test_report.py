@@ -315,11 +315,11 @@ def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_oft
     assert "Seq-MT (L+A) with 5% of the labels 46% at every start, so one class whatever it sees (mean" in text
     assert "20%" not in text
     (text,) = provenance.unlearnt(table, runs.assign(accuracy_percent=46.0))
-    assert "in Seq-MT (L+A) with 5% and 20% of the labels 46% at every start" in text
+    assert "in Seq-MT (L+A) with 5%, 20% of the labels 46% at every start" in text
     (text,) = provenance.unlearnt(
         table, runs.assign(accuracy_percent=runs.fraction.map({0.05: 17.0, 0.2: 20.0}) + runs.seed % 2)
     )
-    assert "in Seq-MT (L+A) with 5% of the labels 17%, with 20% of the labels 20% (mean" in text
+    assert "in Seq-MT (L+A) with 5% of the labels 17% and with 20% of the labels 20% (mean" in text
     assert provenance.unlearnt(table, runs[runs.seed < 2]) == []
     assert provenance.unlearnt(table, runs.assign(accuracy_percent=100.0)) == []
 
