@@ -37,16 +37,15 @@ def _summary_line(paper: str, entry: dict) -> list[str]:
     state = "done" if cells == of and not other and not smaller else "part"
     state += f": {cells} of {of} cells{f', on {other} data' if other else ''}{', in smaller images' if smaller else ''}"
     link = f'<a href="tables/{table.name}.html">{state}</a>'
-    runs, _ = report.read(table, table.default_budget)
-    counts = claims.counted([v.verdict for v in claims.evaluate(table, runs)])
+    counts = claims.counted([v.verdict for v in claims.evaluate(table, _at_own_budget(table, runs))])
     return [*line, link, ", ".join(counts) or "none stated as inequalities", entry["what"]]
 
 
 def claims_page() -> str:
     """Every claim of the papers whose tables are here, then every question of ours, a line each with its verdict; before them how many there are of which."""
-    measured = [_recorded(entry["run"]) for paper in _papers() for entry in paper["tables"] if "run" in entry]
-    at_budget = [(table, report.read(table, table.default_budget)[0]) for table in measured]
-    found = [(table, runs, v) for table, runs in at_budget for v in claims.evaluate(table, runs)]
+    here = [_recorded(entry["run"]) for paper in _papers() for entry in paper["tables"] if "run" in entry]
+    measured = [(table, _at_own_budget(table, report.read(table)[0])) for table in here]
+    found = [(table, runs, v) for table, runs in measured for v in claims.evaluate(table, runs)]
     parts = []
     for title, wanted in (("The papers' claims", True), ("Questions of ours", False)):
         part = [line for line in found if line[2].claim.of_paper == wanted]
@@ -75,6 +74,11 @@ def _recorded(name: str) -> Table:
     """That table, on the data that its records are of."""
     table = tables.get(name)
     return report.recorded(table) or table
+
+
+def _at_own_budget(table: Table, runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs by which the table's page decides its claims."""
+    return runs[runs.budget == table.default_budget] if len(runs) else runs
 
 
 def _smaller(table: Table, runs: pd.DataFrame) -> bool:

@@ -73,8 +73,8 @@ def apart(records: Sequence[record.Record]) -> dict[str, str]:
     found = {}
     for _, group in groupby(sorted(done, key=cell), cell):
         errors = {r.key: r.metrics[r.experiment.select]["mean"] for r in group}
-        middle = float(np.median([*errors.values()]))
         if len(errors) >= 3:
+            middle = float(np.median([*errors.values()]))
             found |= {
                 key: f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} starts"
                 for key, error in errors.items()
