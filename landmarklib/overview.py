@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landmarklib import claims, report, tables
+from landmarklib import claim_tables, claims, report, tables
 from landmarklib.tables import Table
 
 
@@ -61,9 +61,9 @@ def claims_list(found: Sequence[tuple[Table, pd.DataFrame, claims.Verdict]]) -> 
             "claim": f'{html.escape(v.claim.id)}<br><a href="tables/{table.name}.html">{html.escape(table.title)}</a>',
             "here": v.verdict,
             "in words": html.escape(v.claim.text),
-            "mean effect": report.effect(v),
+            "mean effect": claim_tables.effect(v),
             "data": "none" if v.verdict == claims.MISSING else _data(table, runs),
-            "by the paper's numbers": report.BY_THE_PAPER[v.paper_holds],
+            "by the paper's numbers": claim_tables.BY_THE_PAPER[v.paper_holds],
         }
         for table, runs, v in found
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landmarklib import claims, provenance, record, report
+from landmarklib import claim_tables, claims, provenance, record, report
 from landmarklib.tables import Table
 
 BIN = ".venv/bin/"  # where `make` puts the commands
@@ -121,7 +121,7 @@ def details(
     if len(table.metrics) > 1:
         parts.append(("Other metrics", report.other_metrics(table, runs)))
     if verdicts:
-        parts.append(("Every inequality behind the claims", report.comparisons_table(table, verdicts)))
+        parts.append(("Every inequality behind the claims", claim_tables.per_inequality(verdicts)))
     parts += [
         ("Where the numbers come from", provenance.origin(table, records)),
         ("Flagged runs", provenance.flagged(records)),

@@ -1,4 +1,4 @@
-"""What readers see: tables beside the paper's, other metrics, verdicts on claims. Reads records and TOML only; no torch.
+"""What readers see of a table: its numbers beside the paper's, and other metrics. Reads records and TOML only; no torch.
 
 Every function takes a `Table` and the runs that `run.ensure` returned (or `record.frame`), and gives a frame or an `Html`.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landmarklib import claims, datasets, metrics, record
-from landmarklib.tables import Claim, Reference, Table
+from landmarklib import datasets, metrics, record
+from landmarklib.tables import Reference, Table
 
 UNITS = {"error_px": "px", "angle_error_degrees": "degrees"}  # others are in percent
 LABELS = {
@@ -25,8 +25,6 @@ LABELS = {
     "own_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
 }
-NO_BREAK = "\u00a0"  # a space at which no line ends
-BY_THE_PAPER = {True: "holds", False: "does not hold", None: "no number"}
 
 
 def unit(metric: str) -> str:
@@ -236,65 +234,6 @@ def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
         of_method = wide.index.get_level_values("method") == method
         wide.loc[of_method, percent(fraction)] = wide.loc[of_method, percent(fraction)].fillna("not run")
     return to_html(wide.fillna("not defined").reset_index(), kind="metrics")
-
-
-def claims_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
-    """Each claim: what the paper says, the verdict here, the mean effect with its interval, how many inequalities hold."""
-    out = pd.DataFrame(
-        {
-            "claim": [v.claim.id for v in verdicts],
-            "in words": [v.claim.text for v in verdicts],
-            "here": [v.verdict for v in verdicts],
-            "mean effect": [effect(v) for v in verdicts],
-            "hold / fail / not decided / not run": [
-                " / ".join(str(v.count(x)) for x in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING))
-                for v in verdicts
-            ],
-            "by the paper's numbers": [BY_THE_PAPER[v.paper_holds] for v in verdicts],
-        }
-    )
-    return to_html(out, kind="claims")
-
-
-def effect(v: claims.Verdict) -> str:
-    """A verdict's mean effect with its interval and unit, or that it is not run."""
-    return _effect(v, effect_unit(v.claim))
-
-
-def effect_unit(claim: Claim) -> str:
-    """The unit of a claim's mean effect; its inequalities are all of one."""
-    return unit(claim.comparisons[0].metric)
-
-
-def comparisons_table(table: Table, verdicts: Sequence[claims.Verdict]) -> Html:
-    """Every inequality behind the claims, sortable."""
-    lines = [
-        {
-            "claim": v.claim.id,
-            "smaller": c.inequality.lower,
-            "larger": c.inequality.higher,
-            "labelled": " against ".join(
-                percent(f) for f in dict.fromkeys((c.inequality.fraction, c.inequality.against))
-            ),
-            "error": " against ".join(map(label, dict.fromkeys(c.inequality.metrics))),
-            "verdict": c.verdict,
-        }
-        | {
-            "larger - smaller, 95% interval": _effect(c, unit(c.inequality.metric)),
-            "seeds": c.n,
-            "paper": f"{c.paper:+.2f}" if pd.notna(c.paper) else "none",
-        }
-        for v in verdicts
-        for c in v.comparisons
-    ]
-    return to_html(pd.DataFrame(lines))
-
-
-def _effect(found: claims.Verdict | claims.Comparison, unit: str) -> str:
-    if pd.isna(found.effect):
-        return "not run"
-    interval = f"[{found.low:+.2f}, {found.high:+.2f}] {unit}" if pd.notna(found.low) else f"{unit} (one seed)"
-    return f"{found.effect:+.2f} {interval.replace(' ', NO_BREAK)}"
 
 
 def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "", escape: bool = True) -> Html:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from landmarklib import claims, report, tables
+from landmarklib import claim_tables, claims, tables
 from landmarklib.claims import FAILS, HOLDS, MISSING, SO_FAR, UNDECIDED
 from landmarklib.tables import Claim, Inequality, Reference
 
@@ -230,10 +230,10 @@ def test_two_rows_may_be_read_in_different_ways():
     table = replace(tables.get("blocks"), claims=(Claim("X", "a sentence", (inequality,)),))
     (v,) = claims.evaluate(table, runs)
     assert v.effect == pytest.approx(1.1 - 2) and v.verdict == FAILS and v.paper_holds is None
-    shown = report.comparisons_table(table, [v]).replace("\u00a0", " ")
+    shown = claim_tables.per_inequality([v]).replace("\u00a0", " ")
     assert "landmark error [px] against landmark error on afw [px]" in shown and "-0.90 [-1.15, -0.65] px" in shown
     (v,) = claims.evaluate(table, runs[runs.seed < 0])
-    assert "<td>not run</td>" in report.comparisons_table(table, [v]) and report.effect(v) == "not run"
+    assert "<td>not run</td>" in claim_tables.per_inequality([v]) and claim_tables.effect(v) == "not run"
 
 
 def test_a_published_line_beats_nothing_here():

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from landmarklib import claims, page, provenance, record, report, tables
+from landmarklib import claim_tables, claims, page, provenance, record, report, tables
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
 
@@ -230,8 +230,8 @@ def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
         report.beside_paper(table, runs),
         report.long_table(table, runs),
         report.other_metrics(table, runs),
-        report.claims_table(table, verdicts),
-        report.comparisons_table(table, verdicts),
+        claim_tables.per_claim(verdicts),
+        claim_tables.per_inequality(verdicts),
         provenance.origin(table, records),
         provenance.flagged(records),
         page.headline(table, runs, records, verdicts),
@@ -268,7 +268,7 @@ def test_provenance_names_data_device_commit_cost_and_what_is_stale():
 
 def test_claims_table_has_the_whole_sentence_and_the_counts():
     runs = record.frame(full(BLOCKS))
-    shown = rows_of(report.claims_table(BLOCKS, claims.evaluate(BLOCKS, runs)))
+    shown = rows_of(claim_tables.per_claim(claims.evaluate(BLOCKS, runs)))
     claim = next(c for c in BLOCKS.claims if c.id == "H3")
     assert shown["H3"][0] == claim.text and len(claim.text) > 60
     assert shown["H3"][1] == "not decided" and "0 / 0 / 35 / 0" in shown["H3"] and shown["H3"][-1] == "holds"
@@ -479,7 +479,7 @@ def test_another_metric_stands_beside_the_papers_values_of_it():
 
 def test_a_claims_effect_has_the_unit_of_its_metric():
     faces = tables.get("aflw")
-    units = {claim.id: report.effect_unit(claim) for claim in faces.claims}
+    units = {claim.id: claim_tables.effect_unit(claim) for claim in faces.claims}
     assert units == {"H19": "%", "H20": "%", "H27": "degrees"}
     assert report.label("angle_error_degrees of yaw") == "error of the head's angles of yaw [degrees]"
 

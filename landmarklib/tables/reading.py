@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from landmarklib.metrics import base
 from landmarklib.tables import Budget, Claim, Inequality, Reference, Row, Table
 from landmarklib.types import UserError
 
@@ -138,7 +139,7 @@ def _claim(
             raise UserError(f"{where}: {len(wanted)} metrics against {len(metrics_of_higher)}; expected as many")
         margin = float(comparison.get("margin", 0))
         for metric, other in zip(wanted, metrics_of_higher, strict=True):
-            if metric.split()[0] != other.split()[0]:  # each names a quantity, then how it is read
+            if base(metric) != base(other):
                 raise UserError(f"{where}: {other!r} is not another reading of {metric!r}")
         pairs += [
             Inequality(lower, higher, float(fraction), float(against), metric, margin, other * (other != metric))
