@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from functools import partial
+
 import numpy as np
 import pytest
+from tqdm import tqdm
 
-from landmarklib import data, datasets
+from landmarklib import data, datasets, standins
 
 IMITATED = [name for name in datasets.names() if datasets.get(name).imitate]
 
@@ -16,11 +20,16 @@ def few(dataset, n: int = 3) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", IMITATED)
-def test_what_is_written_is_read_back(name, tmp_path):
+def test_what_is_written_is_read_back(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(standins, "FEW", 0)
+    monkeypatch.setattr(standins, "tqdm", partial(tqdm, file=io.StringIO()))
     dataset = datasets.get(name)
     folder = tmp_path / dataset.folder
     folder.mkdir(parents=True)
-    written = dataset.imitate(folder, few(dataset), seed=1)
+    counts = few(dataset)
+    with standins.progress(name, sum(counts.values())) as bar:
+        written = dataset.imitate(folder, counts, seed=1)
+    assert bar.n == bar.total > 0
     read = dataset.read(folder)
     assert list(read) == list(written) == list(dataset.counts)
     for split, expected in written.items():

@@ -46,11 +46,13 @@ def _crops(names: list[str], points: Float[np.ndarray, "N 5 2"], sizes: Float[np
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Crops of several heights and widths, of photos with one face or two; some test faces are listed twice."""
-    from landmarklib.standins import faces, publish
+    from landmarklib.standins import expect, faces, publish
 
+    twice = max(counts["test"] // 20, counts["test"] > 1)
+    expect(sum(counts.values()) - twice)
     parts, first = {}, 0
     for which, n in (("train", counts["train"] + counts["val"]), ("test", counts["test"])):
-        n_faces = n - max(n // 20, n > 1) * (which == "test")
+        n_faces = n - twice * (which == "test")
         names, points, sizes = [], [], []
         for i in range(first, first + n_faces):
             drawn, photo = faces.draw(1, 128, seed, FACES + i), i - i // 4

@@ -96,10 +96,11 @@ def place(folder: Path, either: tuple[str, str]) -> Path:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout; MAFL's test images, which are in all splits, come on top of those for training."""
-    from landmarklib.standins import generator
+    from landmarklib.standins import expect, generator
 
     extra = 1 + counts["train"] // 200
     codes = np.repeat([0, 1, 2], [counts["train"] + extra, counts["val"], counts["test"]])
+    expect(len(codes))
     order, n = generator(seed, 4).permutation(len(codes)), len(codes) // 10
     tests = np.concatenate([order[codes[order] == 0][:extra], order[codes[order] > 0][:extra]])
     rest = order[~np.isin(order, tests)][: max(1, n)]

@@ -62,8 +62,9 @@ def _listing(ids: tuple[str, ...], sizes: list[tuple[int, int]]) -> Listing:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Faces with their classes as eleven soft masks each."""
-    from landmarklib.standins import faces, publish
+    from landmarklib.standins import expect, faces, publish
 
+    expect(2 * sum(counts.values()))  # a photo and its regions
     found, first, size = {}, 0, 128
     for split, n in counts.items():
         ids = [f"{100032540 + 7 * i}_{1 + i % 2}" for i in range(first, first + n)]

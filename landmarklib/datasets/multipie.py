@@ -23,6 +23,7 @@ EXPRESSION = {  # of a recording of a session
     **{("03", "01"): 0, ("03", "02"): 1, ("03", "03"): 4, ("04", "01"): 0, ("04", "02"): 0, ("04", "03"): 5},
 }
 PERSONS = {"train": (1, 150), "val": (151, 200), "test": (201, 337)}
+FLASHES = 3  # of the 19, that a stand-in's shot has
 FLASH_ORDER = 0  # seed of the hashed order of a shot's flashes, of which the first is taken
 
 
@@ -96,9 +97,10 @@ def _digits(camera: str) -> str:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Shots of people in turn, under three flashes each, and a label with fewer points."""
-    from landmarklib.standins import faces, generator, publish
+    from landmarklib.standins import expect, faces, generator, publish
 
     shots = {}
+    expect(FLASHES * sum(counts.values()))
     for split, n in counts.items():
         first, last = PERSONS[split]
         for i in range(n):
@@ -118,7 +120,7 @@ def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str,
             shot = f"{person:03d}_{'_'.join(recording)}_{digits}"
             place = f"{IMAGES}/session{recording[0]}/multiview/{person:03d}/{recording[1]}/{CAMERAS[camera]}"
             names = []
-            for flash in rng.permutation(19)[:3]:
+            for flash in rng.permutation(19)[:FLASHES]:
                 drawn = faces.draw(1, 112, seed, 100 * person + kind, **given, light=[flash])
                 names.append(f"{shot}_{flash:02d}.png")
                 publish.photo(folder / place / names[-1], drawn.images[0])

@@ -164,7 +164,7 @@ def _state(place: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def _write(dataset: Dataset, place: Path) -> None:
-    from landmarklib.standins import publish
+    from landmarklib import standins
 
     if find_spec("PIL") is None:
         raise UserError(
@@ -174,7 +174,7 @@ def _write(dataset: Dataset, place: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     try:
-        with publish.progress(dataset.name, sum(dataset.counts.values())):
+        with standins.progress(dataset.name, sum(dataset.counts.values())):
             dataset.imitate(aside, dataset.counts, SEED)
         aside.replace(place)
     finally:

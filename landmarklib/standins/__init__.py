@@ -7,12 +7,41 @@ Image i of a kind depends only on (seed, i) and on what is given, so any count i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from tqdm import tqdm
 
 from landmarklib.types import Annotations
+
+FEW = 500  # pictures, which are drawn too fast for a bar
+_bar: ContextVar[tqdm | None] = ContextVar("bar", default=None)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[tqdm]:
+    """Within it, a bar counts the pictures that are drawn."""
+    with tqdm(desc=title, total=total, unit="picture", disable=total < FEW) as bar:
+        before = _bar.set(bar)
+        try:
+            yield bar
+        finally:
+            _bar.reset(before)
+
+
+def expect(total: int) -> None:
+    """Tell the bar how many pictures there will be, where it is not one per image."""
+    if (bar := _bar.get()) is not None:
+        bar.total = total
+
+
+def counted() -> None:
+    """Tell the bar that one more picture is drawn."""
+    if (bar := _bar.get()) is not None:
+        bar.update()
 
 
 def generator(seed: int, *what: int) -> np.random.Generator:
@@ -40,7 +69,10 @@ def collect(
     """n pictures of a kind. one: number of the image, what is given of it -> image, points, visible, attributes."""
     if unknown := sorted(given.keys() - set(known)):
         raise TypeError(f"{kind}: unknown attribute {unknown[0]}; known: {', '.join(known)}")
-    drawn = [one(first + j, {name: values[j] for name, values in given.items()}) for j in range(n)]
+    drawn = []
+    for j in range(n):
+        drawn.append(one(first + j, {name: values[j] for name, values in given.items()}))
+        counted()
     images, points, visible, attributes = zip(*drawn, strict=True)
     return Annotations(
         np.stack(images),

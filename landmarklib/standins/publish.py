@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from tqdm import tqdm
 
 from landmarklib.types import Annotations
-
-_bar: ContextVar[tqdm | None] = ContextVar("bar", default=None)
-
-
-@contextmanager
-def progress(title: str, total: int) -> Iterator[None]:
-    """Within it, a bar counts the images that are written."""
-    with tqdm(desc=title, total=total, unit="image", disable=total < 500) as bar:
-        before = _bar.set(bar)
-        try:
-            yield
-        finally:
-            _bar.reset(before)
 
 
 def photo(path: Path, pixels: UInt8[np.ndarray, "C H W"], quality: int = 90) -> None:
@@ -35,8 +19,6 @@ def photo(path: Path, pixels: UInt8[np.ndarray, "C H W"], quality: int = 90) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
     image.save(path, **({"quality": quality} if path.suffix.lower() in (".jpg", ".jpeg") else {}))
-    if (bar := _bar.get()) is not None:
-        bar.update()
 
 
 def lines(path: Path, rows: Sequence[str], ending: str = "\n", last: bool = True) -> None:
