@@ -208,32 +208,35 @@ def long_table(table: Table, runs: pd.DataFrame) -> Html:
 
 
 def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
-    """Mean ± sd of the table's other metrics, for every method that has them: accuracy needs a trained class head."""
-    parts = []
-    for metric in table.metrics[1:]:
-        if metric in runs:
-            frame = cells(table, runs, metric)
-            frame = frame[frame.method.isin(frame.method[frame.n_seeds > 0])]
-            parts.append(
-                frame.assign(
-                    value=[
-                        f"{m:.1f}" + (f" ± {s:.1f}" if n > 1 else "") if n else "not run"
-                        for m, s, n in zip(frame["mean"], frame.sd, frame.n_seeds, strict=True)
-                    ],
-                    metric=label(metric),
-                )
-            )
-    if not parts:
+    """Mean ± sd of the table's other metrics, one below the other: every method that has it (accuracy needs a trained class head), every fraction with a run."""
+    frames = {metric: cells(table, runs, metric) for metric in table.metrics[1:] if metric in runs}
+    frames = {metric: f[f.method.isin(f.method[f.n_seeds > 0])] for metric, f in frames.items()}
+    fractions = sorted({fraction for f in frames.values() for fraction in f.fraction[f.n_seeds > 0]})
+    if not fractions:
         return Html("<p>No run has another metric yet.</p>")
-    frame = pd.concat(parts)
-    frame["column"] = [percent(f) for f in frame.fraction] if table.uses_labels else "ours"
-    order = sorted(frame.fraction.unique())
-    wide = frame.pivot_table(index=["metric", "method"], columns="column", values="value", aggfunc="first", sort=False)
-    wide = wide[[percent(f) for f in order]] if table.uses_labels else wide
-    for method, fraction in ((row.name, f) for row in table.rows for f in order if row.has(f) and table.uses_labels):
-        of_method = wide.index.get_level_values("method") == method
-        wide.loc[of_method, percent(fraction)] = wide.loc[of_method, percent(fraction)].fillna("not run")
-    return to_html(wide.fillna("not defined").reset_index(), kind="metrics")
+    head = "".join(f"<th>{percent(f)}</th>" for f in fractions) if table.uses_labels else "<th>ours</th>"
+    parts = []
+    for metric, frame in frames.items():
+        lines = [
+            f"<tr><th>{html.escape(method)}</th>{''.join(_value(table, part, method, f) for f in fractions)}</tr>"
+            for method, part in frame.groupby("method", sort=False)
+        ]
+        name = f'<tr class="metric"><th colspan="{len(fractions) + 1}">{label(metric)}</th></tr>'
+        parts.append(f"<tbody>{name}{''.join(lines)}</tbody>" if lines else "")
+    return Html(
+        f'<div class="scroll"><table class="dataframe paper"><thead><tr><th>method</th>{head}</tr></thead>'
+        f"{''.join(parts)}</table></div>"
+    )
+
+
+def _value(table: Table, cells_of_method: pd.DataFrame, method: str, fraction: float) -> str:
+    """A table cell with a mean and its spread, or why there is none."""
+    found = cells_of_method[(cells_of_method.fraction == fraction) & (cells_of_method.n_seeds > 0)]
+    if not len(found):
+        return f"<td>{_absent(table, method, fraction)}</td>"
+    line = found.iloc[0]
+    spread = f'<span class="spread"> ± {line.sd:.1f}</span>' if line.n_seeds > 1 else ""
+    return f"<td>{line['mean']:.1f}{spread}</td>"
 
 
 def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "", escape: bool = True) -> Html:
