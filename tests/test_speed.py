@@ -122,15 +122,17 @@ def test_the_papers_speeds_stand_beside_ours_on_each_device():
     text = text[text.index("### Beside the paper") :]
     assert "ours, the cpu [images/s]" in text and "ours, the cuda [images/s]" in text
     lines = [re.findall(r"<td>(.*?)</td>", line, re.S) for line in re.findall(r"<tr>(.*?)</tr>", text, re.S)]
-    assert ["RCN", "545", "30", "not measured yet"] in lines
-    assert ["Seq-MT", "487", "1,234", "not measured yet"] in lines
-    assert ["RAR", "4", "not timed here", "not timed here"] in lines
+    own = ["validation images", "no", "no", "no"]
+    assert ["RCN", "545", "30", "not measured yet", *own] in lines
+    assert ["Seq-MT", "487", "1,234", "not measured yet", *own] in lines
+    assert ["RAR", "4", *["not timed here"] * 2, "test images", "yes", "yes", "yes"] in lines
+    assert ["CFSS", "none given", *["not timed here"] * 2, "test images", "yes", "no", "no"] in lines
     assert "Beside the paper" not in speed.page([made()])
 
 
 def test_a_record_from_before_the_networks_of_300w_were_timed_lacks_them_and_says_so():
     text = speed.beside_paper([inference({"Seq-MT": 900.0})])
-    assert text.count("not measured yet") == 3 and "900" not in text and "487" in text
+    assert text.count("not measured yet") == 4 and "900" not in text and "487" in text
 
 
 @pytest.fixture
