@@ -101,8 +101,8 @@ def strayed(records: Sequence[record.Record]) -> list[str]:
     if not n:
         return []
     return [
-        f"<b>Beware:</b> in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. They are in the means and widen the "
-        "intervals; “Flagged runs” below names them."
+        f"<b>Beware:</b> in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. Such a run is in the mean and widens the "
+        "interval; “Flagged runs” below names them."
     ]
 
 
@@ -117,28 +117,30 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
     if "accuracy_percent" not in runs or table.metrics[0] == "accuracy_percent" or not n_classes:
         return []
     done, chance = runs[runs.status == "done"], 100 / n_classes
+    found: dict[str, dict[str, list[str]]] = {}  # by what to say, then by row: fractions
     if attributes == ["class"]:
-        mean, what = done.groupby("row", sort=False).accuracy_percent.mean(), "mean accuracy over all fractions"
-        low = [f"{html.escape(row)} {value:.0f}%" for row, value in mean.items() if value < enough]
+        what = "mean accuracy over all fractions"
+        for row, value in done.groupby("row", sort=False).accuracy_percent.mean().items():
+            if value < enough:
+                found.setdefault(f"{value:.0f}%", {})[row] = []
     else:
-        cells, what = (
-            done.groupby(["row", "fraction"], sort=False).accuracy_percent,
+        what, cells = (
             f"mean accuracy of the {attributes[0]}",
+            done.groupby(["row", "fraction"], sort=False).accuracy_percent,
         )
         alike = cells.agg(lambda values: len(values) >= 3 and values.nunique() == 1 and values.max() < 100)
-        found: dict[str, dict[str, list[str]]] = {}  # by row, then by what to say of it: fractions
         for (row, fraction), value in sorted(cells.mean().items()):
             if value < 1.5 * chance or alike[row, fraction]:
                 always = " at every start, so one class whatever it sees" if alike[row, fraction] else ""
-                found.setdefault(row, {}).setdefault(f"{value:.0f}%{always}", []).append(percent(fraction))
-        low = [
-            f"{html.escape(row)} "
-            + " and ".join(f"with {', '.join(at)} of the labels {text}" for text, at in said.items())
-            for row, said in found.items()
-        ]
-    if not low:
+                found.setdefault(f"{value:.0f}%{always}", {}).setdefault(row, []).append(percent(fraction))
+    if not found:
         return []
+    low = [
+        f"Right in {text}: "
+        + "; ".join(html.escape(row) + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
+        for text, rows in found.items()
+    ]
     return [
-        f"<b>Beware:</b> the class head has learnt little at this budget in {'; '.join(low)} ({what}; chance is {chance:.0f}%), so these rows "
-        "hardly show what the class label is worth."
+        f"<b>Beware:</b> the class head has learnt little at this budget ({what}; chance is {chance:.0f}%), so some rows hardly show what the class label is worth. "
+        f"{'. '.join(low)}."
     ]

@@ -304,7 +304,7 @@ def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
     runs = record.frame(rows)
     runs["accuracy_percent"] = runs.accuracy_percent.where(runs.row == "Seq-MT (L)", accuracy)
     text = " ".join(provenance.unlearnt(BLOCKS, runs))
-    assert (f"in Seq-MT (L+A) {accuracy:.0f}% (" in text) == warns and ("Beware" in text) == warns
+    assert (f"Right in {accuracy:.0f}%: Seq-MT (L+A)." in text) == warns and ("Beware" in text) == warns
 
 
 def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_often_right():
@@ -312,14 +312,14 @@ def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_oft
     records = [made(e, 8.0) for e in table.experiments([0.05, 0.2], [0, 1, 2], ["Seq-MT (L+A)"])]
     runs = record.frame(records).assign(accuracy_percent=[46.0] * 3 + [46.0, 46.0, 60.0])
     (text,) = provenance.unlearnt(table, runs)
-    assert "Seq-MT (L+A) with 5% of the labels 46% at every start, so one class whatever it sees (mean" in text
+    assert "Right in 46% at every start, so one class whatever it sees: Seq-MT (L+A) with 5% labelled." in text
     assert "20%" not in text
     (text,) = provenance.unlearnt(table, runs.assign(accuracy_percent=46.0))
-    assert "in Seq-MT (L+A) with 5%, 20% of the labels 46% at every start" in text
+    assert text.endswith("whatever it sees: Seq-MT (L+A) with 5%, 20% labelled.")
     (text,) = provenance.unlearnt(
         table, runs.assign(accuracy_percent=runs.fraction.map({0.05: 17.0, 0.2: 20.0}) + runs.seed % 2)
     )
-    assert "in Seq-MT (L+A) with 5% of the labels 17% and with 20% of the labels 20% (mean" in text
+    assert text.endswith("Right in 17%: Seq-MT (L+A) with 5% labelled. Right in 20%: Seq-MT (L+A) with 20% labelled.")
     assert provenance.unlearnt(table, runs[runs.seed < 2]) == []
     assert provenance.unlearnt(table, runs.assign(accuracy_percent=100.0)) == []
 
@@ -489,5 +489,6 @@ def test_a_class_head_on_photos_that_stayed_at_chance_is_warned_of_by_cell():
     assert provenance.unlearnt(HANDS, record.frame(told)) == []
     told += hands("Seq-MT (L+A)", 1.0, nme_percent=20.0, accuracy_percent=5.0)
     (text,) = provenance.unlearnt(HANDS, record.frame(told))
-    assert "in Seq-MT (L+A) with 100% of the labels 5% (mean accuracy of the gesture; chance is 4%)" in text
-    assert "5% of the labels 70%" not in text
+    assert "(mean accuracy of the gesture; chance is 4%)" in text
+    assert text.endswith("Right in 5%: Seq-MT (L+A) with 100% labelled.")
+    assert "70%" not in text
