@@ -38,7 +38,7 @@ def expect(total: int) -> None:
         bar.total = total
 
 
-def counted() -> None:
+def tick() -> None:
     """Tell the bar that one more picture is drawn."""
     if (bar := _bar.get()) is not None:
         bar.update()
@@ -72,7 +72,7 @@ def collect(
     drawn = []
     for j in range(n):
         drawn.append(one(first + j, {name: values[j] for name, values in given.items()}))
-        counted()
+        tick()
     images, points, visible, attributes = zip(*drawn, strict=True)
     return Annotations(
         np.stack(images),

@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from landmarklib.standins import collect, counted, generator, heads, paint
+from landmarklib.standins import collect, generator, heads, paint, tick
 from landmarklib.types import Annotations, UserError
 
 EXPRESSIONS = tuple(heads.EXPRESSIONS)
@@ -70,7 +70,7 @@ def regions(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -
         for name, shape in _shapes(points, looks):
             canvas.polygon(shape, np.full(3, float(CLASSES.index(COUNTED.get(name, name)))))
         maps[i] = np.asarray(canvas.image)[..., 0]
-        counted()
+        tick()
     return maps
 
 
