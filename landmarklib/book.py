@@ -172,8 +172,9 @@ def generate(folder: Path) -> None:
     """Write every included part: summary of all tables and claims, deviations, data sets with example images, status, conventions, benchmarks."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / "summary.md").write_text(overview.summary(), encoding="utf-8")
-    (folder / "claims.md").write_text(overview.claims_page(), encoding="utf-8")
+    measured = overview.measured()
+    (folder / "summary.md").write_text(overview.summary(measured), encoding="utf-8")
+    (folder / "claims.md").write_text(overview.claims_page(measured), encoding="utf-8")
     (folder / "deviations.md").write_text(deviations_page(), encoding="utf-8")
     (folder / "status.md").write_text(status_page(), encoding="utf-8")
     (folder / "data.md").write_text(catalogue.overview(), encoding="utf-8")
@@ -183,9 +184,9 @@ def generate(folder: Path) -> None:
     table, runs = conventions.recorded()
     if conventions.is_recorded(runs):
         figures.save(conventions.figure(table, runs), folder / conventions.PICTURE)
-    measured = speed.load_all(record.results_folder())
-    (folder / "speed.md").write_text(speed.page(measured), encoding="utf-8")
-    for b in measured:
+    timed = speed.load_all(record.results_folder())
+    (folder / "speed.md").write_text(speed.page(timed), encoding="utf-8")
+    for b in timed:
         figures.save(figures.ratios(b), folder / f"{b.name}-{b.device}.png")
 
 

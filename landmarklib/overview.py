@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -13,14 +14,39 @@ from landmarklib import claim_tables, claims, report, tables
 from landmarklib.tables import Table
 
 
-def summary() -> str:
+@dataclass(frozen=True)
+class Measured:
+    """A table on the data that its records are of, its runs, and the verdicts on its claims by the runs that its page decides them by."""
+
+    table: Table
+    runs: pd.DataFrame
+    verdicts: list[claims.Verdict]
+
+    def at_own_budget(self) -> pd.DataFrame:
+        """The runs by which the table's page decides its claims."""
+        return _at_own_budget(self.table, self.runs)
+
+
+def measured() -> list[Measured]:
+    """Every table of the papers that is here, in the order of the list of papers."""
+    found = []
+    for name in (entry["run"] for paper in _papers() for entry in paper["tables"] if "run" in entry):
+        table = tables.get(name)
+        table = report.recorded(table) or table
+        runs, _ = report.read(table)
+        found.append(Measured(table, runs, claims.evaluate(table, _at_own_budget(table, runs))))
+    return found
+
+
+def summary(measured: Sequence[Measured]) -> str:
     """Every table of the four papers, one line each: how far it is here and how its claims stand."""
-    lines = [_summary_line(paper["short"], entry) for paper in _papers() for entry in paper["tables"]]
+    by_name = {m.table.name: m for m in measured}
+    lines = [_summary_line(paper["short"], entry, by_name) for paper in _papers() for entry in paper["tables"]]
     frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "here", "claims", "what"])
     return report.to_html(frame, kind="summary", escape=False) + "\n"
 
 
-def _summary_line(paper: str, entry: dict) -> list[str]:
+def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> list[str]:
     line = [paper, entry["table"], entry["dataset"]]
     if "page" in entry:
         return [*line, f'<a href="{entry["page"]}.html">measured</a>', "none stated as inequalities", entry["what"]]
@@ -29,55 +55,44 @@ def _summary_line(paper: str, entry: dict) -> list[str]:
         return [*line, f"with {pages}", "there", entry["what"]]
     if "run" not in entry:
         return [*line, "planned", "–", entry["what"]]
-    table = _recorded(entry["run"])
-    runs, _ = report.read(table)
-    cells, of, _, _ = report.state(table, runs)
-    other = ", ".join(sorted({*runs.tier} - {"paper"})) if len(runs) else ""
-    smaller = _smaller(table, runs)
+    m = by_name[entry["run"]]
+    cells, of, _, _ = report.state(m.table, m.runs)
+    other = ", ".join(sorted({*m.runs.tier} - {"paper"})) if len(m.runs) else ""
+    smaller = _smaller(m.table, m.runs)
     state = "done" if cells == of and not other and not smaller else "part"
     state += f": {cells} of {of} cells{f', on {other} data' if other else ''}{', in smaller images' if smaller else ''}"
-    link = f'<a href="tables/{table.name}.html">{state}</a>'
-    counts = claims.counted([v.verdict for v in claims.evaluate(table, _at_own_budget(table, runs))])
+    link = f'<a href="tables/{m.table.name}.html">{state}</a>'
+    counts = claims.counted([v.verdict for v in m.verdicts if v.claim.of_paper])
     return [*line, link, ", ".join(counts) or "none stated as inequalities", entry["what"]]
 
 
-def claims_page() -> str:
+def claims_page(measured: Sequence[Measured]) -> str:
     """Every claim of the papers whose tables are here, then every question of ours, a line each with its verdict; before them how many there are of which."""
-    here = [_recorded(entry["run"]) for paper in _papers() for entry in paper["tables"] if "run" in entry]
-    measured = [(table, _at_own_budget(table, report.read(table)[0])) for table in here]
-    found = [(table, runs, v) for table, runs in measured for v in claims.evaluate(table, runs)]
     parts = []
-    for title, wanted in (("The papers' claims", True), ("Questions of ours", False)):
-        part = [line for line in found if line[2].claim.of_paper == wanted]
-        counts = ", ".join(f"**{count}**" for count in claims.counted([v.verdict for *_, v in part]))
-        parts += [f"## {title}", f"Of {len(part)}: {counts}.", claims_list(part)]
+    for title, of_paper in (("The papers' claims", True), ("Questions of ours", False)):
+        found = [(m, v) for m in measured for v in m.verdicts if v.claim.of_paper == of_paper]
+        counts = ", ".join(f"**{count}**" for count in claims.counted([v.verdict for _, v in found]))
+        parts += [f"## {title}", f"Of {len(found)}: {counts}.", claims_list(found)]
     return "\n\n".join(parts) + "\n"
 
 
-def claims_list(found: Sequence[tuple[Table, pd.DataFrame, claims.Verdict]]) -> report.Html:
+def claims_list(found: Sequence[tuple[Measured, claims.Verdict]]) -> report.Html:
     """A line per claim, sortable: id and its table with a link, verdict, in words, mean effect, on which data, by the paper's numbers."""
     lines = [
         {
-            "claim": f'{html.escape(v.claim.id)}<br><a href="tables/{table.name}.html">{html.escape(table.title)}</a>',
+            "claim": f'{html.escape(v.claim.id)}<br><a href="tables/{m.table.name}.html">{html.escape(m.table.title)}</a>',
             "here": v.verdict,
             "in words": html.escape(v.claim.text),
             "mean effect": claim_tables.effect(v),
-            "data": "none" if v.verdict == claims.MISSING else _data(table, runs),
+            "data": "none" if v.verdict == claims.MISSING else _data(m),
             "by the paper's numbers": claim_tables.BY_THE_PAPER[v.paper_holds],
         }
-        for table, runs, v in found
+        for m, v in found
     ]
     return report.to_html(pd.DataFrame(lines), kind="claims list", escape=False)
 
 
-def _recorded(name: str) -> Table:
-    """That table, on the data that its records are of."""
-    table = tables.get(name)
-    return report.recorded(table) or table
-
-
 def _at_own_budget(table: Table, runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs by which the table's page decides its claims."""
     return runs[runs.budget == table.default_budget] if len(runs) else runs
 
 
@@ -86,9 +101,10 @@ def _smaller(table: Table, runs: pd.DataFrame) -> bool:
     return len(runs) > 0 and not any(map(table.in_full, {*runs.budget}))
 
 
-def _data(table: Table, runs: pd.DataFrame) -> str:
-    """What the runs saw, in words."""
-    return ", ".join(sorted({*runs.tier})) + ", smaller images" * _smaller(table, runs)
+def _data(m: Measured) -> str:
+    """What the runs that decide a table's claims saw, in words."""
+    runs = m.at_own_budget()
+    return ", ".join(sorted({*runs.tier})) + ", smaller images" * _smaller(m.table, runs)
 
 
 def _papers() -> list[dict]:
