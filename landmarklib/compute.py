@@ -199,7 +199,7 @@ def network(experiment: Experiment) -> tuple:
     options = complete_options(experiment)
     shape = tuple(
         (name, options[name])
-        for name in ("kernel", "depth", "width", "out_kernel", "cells", "shared")
+        for name in ("kernel", "depth", "width", "out_kernel", "cells", "coarsest", "shared")
         if name in options
     )
     shape += tuple((name, tuple(options[name])) for name in ("widths", "kernels", "attributes") if name in options)

@@ -137,7 +137,7 @@ def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence
     values, angles = {}, {}
     for value, truth, name in zip(found.T, true, names, strict=True):
         if metrics.is_angle(truth):
-            angles[f"angle_error_degrees of {name}"] = np.abs(value - truth)
+            angles[f"angle_error_degrees of {name}"] = metrics.angle_error(value, truth)
         else:
             values[f"accuracy_percent of {name}" if values else "accuracy_percent"] = 100.0 * (value == truth)
     if angles:

@@ -78,7 +78,7 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
     plt = pyplot()
     own = metrics.base(table.metrics[0])
     verdicts = [v for v in verdicts if metrics.base(v.claim.comparisons[0].metric) == own]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.5 * len(verdicts)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(WIDTH, 1.2 + 0.5 * len(verdicts)), layout="constrained")
     labelled: set[str] = set()
     for y, v in enumerate(verdicts):
         if np.isfinite(v.effect):
@@ -93,9 +93,10 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
             axis.plot(np.mean(papers), y + 0.13, color=COLOURS[1], marker="D", mfc="white", ls="", label=label)
     axis.axvline(0, color="0.4", lw=1)
     axis.set_yticks(range(len(verdicts)), [f"{v.claim.id}: {v.verdict}" for v in verdicts])
-    axis.invert_yaxis()
+    axis.set_ylim(len(verdicts) - 0.5, -0.5)
     axis.set_xlabel(f"mean difference of errors [{table.unit}], 95% interval over seeds")
-    axis.legend(frameon=False, fontsize=8)
+    if labelled:
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     axis.grid(alpha=0.3, axis="x")
     return figure
 
@@ -170,7 +171,7 @@ def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
         for i, row in enumerate(table.rows):
             curves = [r.quantiles for r in _of_row(done, row.name) if r.experiment.fraction == fraction]
             if curves:
-                below = 100 * np.mean([report.area(quantiles, metrics.FAILURE) for quantiles in curves])
+                below = 100 * np.mean([metrics.area(quantiles) for quantiles in curves])
                 label = f"{row.name}: {below:.0f}%"
                 colour, dash = COLOURS[i % len(COLOURS)], dashes[i % len(dashes)]
                 axis.plot(np.mean(curves, 0), share, color=colour, ls=dash, label=label)

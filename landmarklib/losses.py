@@ -48,6 +48,7 @@ def equivariance(
     Gradient flows through both sides, as the equation is written. Points that T moves out of the frame do not count:
     no network can find what it cannot see.
     """
+    # DEVIATION: points that the random map moves out of the image do not count in ELT; Eq. 2 of honari2018 has all points.
     seen = coords.inside(warped_prediction.detach())
     squared = (warped_prediction - prediction_of_warped).square().sum(-1).where(seen, 0)
     return squared.sum(-1) / seen.sum(-1).clamp(min=1)
@@ -82,6 +83,6 @@ def class_cross_entropy(logits: Float[Tensor, "B n"], classes: Float[Tensor, " B
 
 
 def angle_distance(predicted: Float[Tensor, "B 1"], angles: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-    """|difference| in radians, 0 where the angle is unknown: honari2018, section 4.4, has L1 for the head's pose."""
+    """|difference| in radians, 0 where the angle is unknown: honari2018, section 2, has L1 for the head's pose."""
     found = predicted[:, 0]
     return (found - angles.where(angles.isfinite(), found.detach())).abs()

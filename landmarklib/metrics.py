@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -9,6 +11,7 @@ LOWER_IS_BETTER = {
     "error_px": True,
     "nme_percent": True,
     "failures_percent": True,
+    "auc_percent": False,
     "pck_percent": False,
     "accuracy_percent": False,
     "own_percent": False,
@@ -31,6 +34,13 @@ def lower_is_better(name: str) -> bool:
 def is_angle(values: np.ndarray) -> bool:
     """Whether an attribute is an angle, in degrees, and not a class: a data set gives classes as whole numbers."""
     return np.issubdtype(values.dtype, np.floating)
+
+
+def angle_error(
+    predicted_degrees: Float[np.ndarray, " N"], true_degrees: Float[np.ndarray, " N"]
+) -> Float[np.ndarray, " N"]:
+    """Absolute difference of two angles, the short way round: at most 180 degrees."""
+    return np.abs((predicted_degrees - true_degrees + 180) % 360 - 180)
 
 
 def failures(nme_percent: Float[np.ndarray, " N"], threshold: float = FAILURE) -> Float[np.ndarray, " N"]:
@@ -80,6 +90,15 @@ def nearer_to_own(predicted: Float[np.ndarray, "N K 2"], target: Float[np.ndarra
     distance = np.linalg.norm(predicted[:, :, None] - target[:, None], axis=-1)
     own = np.arange(predicted.shape[1])
     return distance.argmin(-1) == own
+
+
+def area(quantiles: Sequence[float], threshold: float = FAILURE) -> float:
+    """Area under the cumulative error distribution up to the threshold, as a share of what no error would have (AUC); from evenly spaced quantiles.
+
+    It is the mean of max(0, 1 - error / threshold) over images.
+    """
+    errors = np.interp(np.linspace(0, 1, 2001), np.linspace(0, 1, len(quantiles)), quantiles)
+    return float(np.maximum(0, 1 - errors / threshold).mean())
 
 
 def interval(values: Float[np.ndarray, " N"]) -> tuple[float, float, float]:

@@ -22,14 +22,14 @@ def overview(
     table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
 ) -> report.Html:
     """The page's result at one glance: the headline and the table beside the paper's, with how to read it."""
-    return report.Html(headline(table, runs, records, verdicts) + key(table) + report.beside_paper(table, runs))
+    return report.Html(headline(table, runs, records, verdicts) + key(table, runs) + report.beside_paper(table, runs))
 
 
-def key(table: Table) -> report.Html:
+def key(table: Table, runs: pd.DataFrame) -> report.Html:
     """How to read the table beside the paper's."""
     which = "lower" if report.better(table) > 0 else "higher"
     text = f"{report.label(table.metrics[0])}, mean ± standard deviation over seeds; {which} is better."
-    if any(row.published for row in table.rows):
+    if report.cells(table, runs).difference.notna().any():
         text += " ✓: the mean is as good as the paper's or better, whatever the spread."
     undefined = [
         f"{html.escape(row.name)} is run with {', '.join(map(report.percent, row.fractions))} of the labels only"
@@ -63,9 +63,15 @@ def headline(
         )
     else:
         text.append(f"{len(shown)} cells in {n_runs} runs.")
-    if verdicts:
-        counts = claims.counted([v.verdict for v in verdicts])
-        text.append(f"Of its {len(verdicts)} claims " + ", ".join(f"<b>{count}</b>" for count in counts) + ".")
+    asked = [[v.verdict for v in verdicts if v.claim.of_paper == of_paper] for of_paper in (True, False)]
+    said = [
+        f"of {len(found)} {kind}{'s' * (len(found) > 1)} of {whose} "
+        + ", ".join(f"<b>{count}</b>" for count in claims.counted(found))
+        for found, kind, whose in zip(asked, ("claim", "question"), ("the paper", "ours"), strict=True)
+        if found
+    ]
+    if said:
+        text.append("O" + "; ".join(said)[1:] + ".")
     seeds = sorted(shown.n_seeds.unique())
     if len(seeds):
         spread = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
@@ -105,12 +111,16 @@ def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0
 def at_budget(table: Table, budget: str, results: str | Path | None = None) -> report.Html:
     """The runs of one budget beside the paper, a table for each measure that the paper has, then where their numbers come from."""
     runs, records = report.read(table, budget, results)
-    parts = []
-    for metric in table.metrics:
-        if any(table.published(row.name, metric) for row in table.rows):
-            text = f"{report.label(metric)} at the budget <code>{budget}</code>: {html.escape(table.budgets[budget].note)}."
-            parts.append(f'<p class="key">{text}</p>{report.beside_paper(table, runs, metric)}')
-    return report.Html("".join(parts) + provenance.origin(table, records))
+    wanted = [m for m in table.metrics if any(table.published(row.name, m) for row in table.rows)]
+    where = f" at the budget <code>{budget}</code>: {html.escape(table.budgets[budget].note)}"
+    return report.Html(measures(table, runs, wanted, where) + provenance.origin(table, records))
+
+
+def measures(table: Table, runs: pd.DataFrame, wanted: Sequence[str], where: str = "") -> report.Html:
+    """Some of a table's metrics beside the paper, one below the other, each under its name and what `where` adds to it."""
+    names = [f"{name[0].upper()}{name[1:]}{where}." for name in map(report.label, wanted)]
+    shown = [report.beside_paper(table, runs, metric) for metric in wanted]
+    return report.Html("".join(f'<p class="key">{n}</p>{part}' for n, part in zip(names, shown, strict=True)))
 
 
 def details(

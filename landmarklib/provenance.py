@@ -109,38 +109,47 @@ def strayed(records: Sequence[record.Record]) -> list[str]:
 def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str]:
     """A warning for class heads that have learnt little: their rows do not test what a class label is worth.
 
-    On generated images with balanced classes, methods whose mean accuracy is below `enough` percent; elsewhere, where some classes are easier, cells below one and a
-    half times what guessing would get, and those whose starts, three or more, are all right equally often but not always.
+    On generated images with balanced classes, methods whose mean accuracy is below `enough` percent; elsewhere, where some classes are easier, cells with a start that is right
+    less than one and a half times as often as guessing, or with three starts or more that are all right equally often but not always. Of each attribute by itself.
     """
-    attributes = table.rows[0].options.get("attributes", ["class"])
-    n_classes = datasets.get(table.dataset).attributes.get(attributes[0], 0) if attributes else 0
-    if "accuracy_percent" not in runs or table.metrics[0] == "accuracy_percent" or not n_classes:
+    if table.metrics[0] == "accuracy_percent" or not len(runs):
         return []
-    done, chance = runs[runs.status == "done"], 100 / n_classes
-    found: dict[str, dict[str, list[str]]] = {}  # by what to say, then by row: fractions
-    if attributes == ["class"]:
-        what = "mean accuracy over all fractions"
-        for row, value in done.groupby("row", sort=False).accuracy_percent.mean().items():
-            if value < enough:
-                found.setdefault(f"{value:.0f}%", {})[row] = []
-    else:
-        what, cells = (
-            f"mean accuracy of the {attributes[0]}",
-            done.groupby(["row", "fraction"], sort=False).accuracy_percent,
-        )
-        alike = cells.agg(lambda values: len(values) >= 3 and values.nunique() == 1 and values.max() < 100)
-        for (row, fraction), value in sorted(cells.mean().items()):
-            if value < 1.5 * chance or alike[row, fraction]:
-                always = " at every start, so one class whatever it sees" if alike[row, fraction] else ""
-                found.setdefault(f"{value:.0f}%{always}", {}).setdefault(row, []).append(percent(fraction))
-    if not found:
+    done, text = runs[runs.status == "done"], []
+    for i, attribute in enumerate(table.rows[0].options.get("attributes", ["class"])):
+        metric = f"accuracy_percent of {attribute}" if i else "accuracy_percent"
+        n_classes = datasets.get(table.dataset).attributes.get(attribute, 0)
+        if not n_classes or metric not in done:
+            continue
+        told, found = done.dropna(subset=metric), {}  # by what to say, then by row: fractions
+        if attribute == "class":
+            of = "mean over all fractions"
+            for row, accuracy in told.groupby("row", sort=False)[metric].mean().items():
+                if accuracy < enough:
+                    found.setdefault(f"{accuracy:.0f}%", {})[row] = []
+        else:
+            of = f"the {attribute}"
+            for (row, fraction), accuracies in told.groupby(["row", "fraction"])[metric]:
+                if says := _blind(accuracies, 100 / n_classes):
+                    found.setdefault(says, {}).setdefault(row, []).append(percent(fraction))
+        low = [
+            f"Right in {says}: "
+            + "; ".join(html.escape(row) + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
+            for says, rows in found.items()
+        ]
+        text += [f"Of {of}, where chance is {100 / n_classes:.0f}%. {'. '.join(low)}."] if low else []
+    if not text:
         return []
-    low = [
-        f"Right in {text}: "
-        + "; ".join(html.escape(row) + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
-        for text, rows in found.items()
-    ]
     return [
-        f"<b>Beware:</b> the class head has learnt little at this budget ({what}; chance is {chance:.0f}%), so some rows hardly show what the class label is worth. "
-        f"{'. '.join(low)}."
+        "<b>Beware:</b> class heads have learnt little at this budget, so some rows hardly show what a class label is worth. "
+        + " ".join(text)
     ]
+
+
+def _blind(accuracies: pd.Series, chance: float) -> str:
+    """How little the starts of a cell have learnt of a class, in percent of the images and in words; "" where all have learnt some."""
+    mean, low = f"{accuracies.mean():.0f}%", int((accuracies < 1.5 * chance).sum())
+    if len(accuracies) >= 3 and accuracies.nunique() == 1 and accuracies.max() < 100:
+        return f"{mean} at every start, so one class whatever it sees"
+    if low == len(accuracies):
+        return mean
+    return f"{accuracies[accuracies < 1.5 * chance].mean():.0f}% at {low} of {len(accuracies)} starts" if low else ""

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
+from landmarklib import metrics
 from landmarklib.experiment import Experiment
 from landmarklib.types import UserError, whole
 
@@ -157,6 +158,7 @@ def frame(records: list[Record]) -> pd.DataFrame:
             | {"tier": r.data.get("tier", ""), "device": r.provenance.get("device", ""), "key": r.key}
             | {"seconds": r.seconds, "warnings": len(r.warnings), "reason": r.reason}
             | {name: value["mean"] for name, value in r.metrics.items()}
+            | ({"auc_percent": 100 * metrics.area(r.quantiles)} if "nme_percent" in r.metrics and r.quantiles else {})
         )
     return pd.DataFrame(
         lines, columns=None if lines else ["row", "fraction", "seed", "budget", "status", "tier", "key"]

@@ -20,6 +20,7 @@ LABELS = {
     "error_px": "landmark error [px]",
     "nme_percent": "NME [%]",
     "failures_percent": f"images with an NME over {metrics.FAILURE:g}% [%]",
+    "auc_percent": f"area under the distribution of the NME up to {metrics.FAILURE:g}% [%]",
     "pck_percent": "correct points [%]",
     "accuracy_percent": "class accuracy [%]",
     "own_percent": "points nearer to their own shape [%]",
@@ -175,9 +176,15 @@ def _cell(line: pd.Series, sign: int) -> str:
     )
     if line.n_seeds == 0:
         return f'<span class="missing">{"failed" if line.failed else "not run"}</span>{paper}'
-    spread = f'<span class="spread"> ± {line.sd:.2f}</span>' if line.n_seeds > 1 else ""
+    mean, spread = _mean(line, 2)
     note = f' <span class="failed">({line.failed} failed)</span>' if line.failed else ""
-    return f"<b>{line['mean']:.2f}</b>{spread}{note}{paper}"
+    return f"<b>{mean}</b>{spread}{note}{paper}"
+
+
+def _mean(line: pd.Series, decimals: int) -> tuple[str, str]:
+    """The mean over seeds and its spread, which one seed does not have."""
+    spread = f'<span class="spread"> ± {line.sd:.{decimals}f}</span>' if line.n_seeds > 1 else ""
+    return f"{line['mean']:.{decimals}f}", spread
 
 
 def _published(value: float, unit: str) -> str:
@@ -234,9 +241,7 @@ def _value(table: Table, cells_of_method: pd.DataFrame, method: str, fraction: f
     found = cells_of_method[(cells_of_method.fraction == fraction) & (cells_of_method.n_seeds > 0)]
     if not len(found):
         return f"<td>{_absent(table, method, fraction)}</td>"
-    line = found.iloc[0]
-    spread = f'<span class="spread"> ± {line.sd:.1f}</span>' if line.n_seeds > 1 else ""
-    return f"<td>{line['mean']:.1f}{spread}</td>"
+    return f"<td>{''.join(_mean(found.iloc[0], 1))}</td>"
 
 
 def to_html(frame: pd.DataFrame, sortable: bool = True, kind: str = "", escape: bool = True) -> Html:
@@ -254,15 +259,6 @@ def read(
     records = record.load_all(record.results_folder(results), table.name)
     records = [r for r in records if budget in (None, r.experiment.budget) and table.makes(r.experiment)]
     return record.frame(records), records
-
-
-def area(quantiles: Sequence[float], threshold: float) -> float:
-    """Area under the cumulative error distribution up to the threshold, as a share of what no error would have (AUC); from evenly spaced quantiles.
-
-    It is the mean of max(0, 1 - error / threshold) over images.
-    """
-    errors = np.interp(np.linspace(0, 1, 2001), np.linspace(0, 1, len(quantiles)), quantiles)
-    return float(np.maximum(0, 1 - errors / threshold).mean())
 
 
 def recorded(table: Table, results: str | Path | None = None, budget: str | None = None) -> Table | None:

@@ -43,6 +43,13 @@ def test_error_does_not_change_when_points_and_unit_are_scaled_together():
     assert not np.allclose(metrics.point_error(7 * predicted, 7 * target, visible, unit), expected, equal_nan=True)
 
 
+def test_angles_differ_by_the_short_way_round():
+    found, true = np.array([179.0, -90.0, 10.0, 30.0]), np.array([-179.0, 90.0, 13.0, np.nan])
+    assert metrics.angle_error(found, true)[:3].tolist() == [2, 180, 3] and np.isnan(
+        metrics.angle_error(found, true)[3]
+    )
+
+
 def test_best_assignment_recovers_a_permutation():
     rng = np.random.default_rng(0)
     target = rng.uniform(0, 60, (50, 4, 2))
@@ -80,3 +87,12 @@ def test_interval_against_scipy_leaving_out_nan():
 def test_interval_of_one_value_is_unknown():
     mean, low, high = metrics.interval(np.array([4.0]))
     assert mean == 4 and np.isnan(low) and np.isnan(high)
+
+
+def test_area_under_the_error_distribution_is_the_mean_of_what_is_left_of_the_threshold():
+    assert metrics.area([0.0] * 21, 10.0) == pytest.approx(1)
+    assert metrics.area([10.0] * 21, 10.0) == 0
+    assert metrics.area(np.linspace(0, 20, 21).tolist(), 10.0) == pytest.approx(0.25, abs=1e-3)
+    errors = np.random.default_rng(0).gamma(4.0, 2.0, 5000)
+    expected = np.maximum(0, 1 - errors / 10).mean()
+    assert metrics.area(np.quantile(errors, np.linspace(0, 1, 21)).tolist(), 10.0) == pytest.approx(expected, abs=0.01)

@@ -20,22 +20,24 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def net(size: int = 16, widths: tuple[int, ...] = (3, 4, 5), cells: int = 0) -> Recombinator:
-    return Recombinator(size, list(widths), 2, cells, 0.5, seeded())
+def net(size: int = 16, widths: tuple[int, ...] = (3, 4, 5), cells: int = 0, coarsest: int = 4) -> Recombinator:
+    return Recombinator(size, list(widths), 2, cells, coarsest, 0.5, seeded())
 
 
 @pytest.mark.parametrize(
-    "size, most, sides",
+    "size, most, coarsest, sides",
     [
-        (80, 5, [80, 40, 20, 10, 5]),
-        (80, 9, [80, 40, 20, 10, 5]),
-        (64, 5, [64, 32, 16, 8, 4]),
-        (40, 5, [40, 20, 10, 5]),
-        (15, 5, [15]),
+        (80, 5, 4, [80, 40, 20, 10, 5]),
+        (80, 9, 4, [80, 40, 20, 10, 5]),
+        (80, 7, 1, [80, 40, 20, 10, 5, 2, 1]),  # AFLW's (honari2018, Fig. S3)
+        (80, 9, 1, [80, 40, 20, 10, 5, 2, 1]),
+        (64, 5, 4, [64, 32, 16, 8, 4]),
+        (40, 5, 4, [40, 20, 10, 5]),
+        (15, 5, 4, [15, 7]),
     ],
 )
-def test_levels_halve_as_long_as_they_can(size, most, sides):
-    assert sides_of(size, most) == sides
+def test_levels_halve_as_long_as_they_can(size, most, coarsest, sides):
+    assert sides_of(size, most, coarsest) == sides
 
 
 def test_it_is_a_chain_of_plain_layers():
@@ -57,6 +59,29 @@ def test_it_is_a_chain_of_plain_layers():
     maps = F.conv2d(conv(x, "mix"), module.out, module.out_bias)
     assert torch.allclose(module(images), maps, atol=1e-5)
     assert [named[f"wide.{i}.weight"].shape[1] for i in range(3)] == [5, 4 + 5, 3 + 4]
+
+
+def test_an_odd_side_is_pooled_and_spread_as_in_the_published_code_down_to_one_cell():
+    module, images = net(10, (3, 4, 5, 6), coarsest=1), torch.rand(2, 1, 10, 10, generator=seeded(1))
+    named = dict(module.named_parameters())
+
+    def conv(x: torch.Tensor, name: str) -> torch.Tensor:
+        weight = named[f"{name}.weight"]
+        return F.relu(F.conv2d(x, weight, named[f"{name}.bias"], padding=weight.shape[-1] // 2))
+
+    ten = conv(standardised(images), "encoder.0")
+    five = conv(F.max_pool2d(ten, 2), "encoder.1")
+    two = conv(F.max_pool2d(five, 3, 2), "encoder.2")
+    one = conv(F.max_pool2d(two, 2), "encoder.3")
+    x = conv(conv(one, "wide.0"), "narrow.0").expand(-1, -1, 2, 2)
+    x = conv(conv(torch.cat([two, x], 1), "wide.1"), "narrow.1")
+    x = x.repeat_interleave(3, -1).repeat_interleave(3, -2)[..., :5, :5]
+    x = conv(conv(torch.cat([five, x], 1), "wide.2"), "narrow.2")
+    x = x.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    x = conv(conv(torch.cat([ten, x], 1), "wide.3"), "narrow.3")
+    maps = F.conv2d(conv(x, "mix"), module.out, module.out_bias)
+    assert torch.allclose(module(images), maps, atol=1e-5)
+    assert named["encoder.3.weight"].shape[-1] == named["wide.0.weight"].shape[-1] == 1  # a cell has no neighbours
 
 
 @pytest.mark.parametrize("cells", [16, 8, 4])

@@ -153,7 +153,7 @@ def test_the_script_times_what_the_page_reads(scripts):
 
 
 def test_rcn_in_plain_layers_has_the_same_maps(scripts):
-    module = Recombinator(16, [3, 4, 5], 2, 0, 0.1, torch.Generator().manual_seed(0))
+    module = Recombinator(16, [3, 4, 5], 2, 0, 4, 0.1, torch.Generator().manual_seed(0))
     plain.set_form(module, plain.LITERAL)
     images = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
     ours = module(images)

@@ -130,7 +130,7 @@ DATASET = Dataset(
     licence="academic, non-commercial research, with citation",
     obtain="Download the images and the feature points of HGR1 from the authors' page (sun.aei.polsl.pl/~mkawulok/gestures) and unpack them as `original_images` "
     "and `feature_points` into a folder `hgr1` below the data root.",
-    citation="Kawulok et al., EURASIP Journal on Image and Video Processing 2014; Grzejszczak et al., Multimedia Tools and Applications 2016",
+    citation="Kawulok et al., EURASIP Journal on Advances in Signal Processing 2014; Grzejszczak et al., Multimedia Tools and Applications 2016",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
         "The wrist's width is the distance of points 1 and 25, as in honari2018. What the other points are is not known here: they have numbers for names, and a flip keeps their order.",

@@ -52,7 +52,7 @@ DATASET = replace(
     title="MAFL",
     counts={"train": 18000, "val": 1000, "test": 1000},
     ids={"train": "5f5e137604a8", "val": "e5d5a2f53473", "test": "c6c753d9c18e"},
-    citation="Zhang et al., ECCV 2014; Liu et al., ICCV 2015",
+    citation="Zhang et al., TPAMI 2016; Liu et al., ICCV 2015",
     assumptions=(
         celeba.DATASET.assumptions[0],
         "Validation images are 1,000 of the 1,810 training images that lie in CelebA's val, chosen by hashing their names; the papers name none.",

@@ -133,7 +133,7 @@ DATASET = Dataset(
     citation="LeCun et al., Proceedings of the IEEE 1998",
     assumptions=(
         "Validation images are 1,000 training images of each digit, chosen by hashing their places (a sixth of a part of the archive); thewlis2017 has 1,000 of each of 3, 5 and 6 and does not say which.",
-        "Images are 28 x 28 here; thewlis2017 enlarges them to 35 x 35 and puts 5 black pixels around them.",
+        "Images are 28 x 28 in the archive and enlarged to 35 x 35, as thewlis2017 does, which also puts 5 black pixels around them.",
     ),
     folder="mnist",
     sources=tuple(Source(f"{ADDRESS}/{file}", sha256, f"mnist/{file}") for file, sha256 in SHA256.items()),

@@ -1,4 +1,4 @@
-"""RCN and RCN+ (honari2018, section 4.2): the recombinator network in place of Seq-MT's localiser.
+"""RCN and RCN+ (honari2018, section 4.5): the recombinator network in place of Seq-MT's localiser.
 
 `decoder = "softmax"` is RCN: cross-entropy at the pixel, read by argmax (and by soft-argmax, beside it). `decoder = "soft-argmax"` is RCN+: trained and read by
 soft-argmax, with the attributes and ELT of Seq-MT.
@@ -19,6 +19,7 @@ from landmarklib.types import UserError
 OPTIONS = {
     "widths": [64, 64, 64, 64, 64],
     "cells": 0,
+    "coarsest": 4,
     "decoder": "soft-argmax",
     "beta": 1.0,
     "out_std": 0.01,
@@ -40,7 +41,7 @@ class Rcn(nn.Module):
     def __init__(self, dataset, size, options, generator):
         super().__init__()
         n_points = len(dataset.landmarks)
-        shape = size, list(options["widths"]), n_points, options["cells"], options["out_std"]
+        shape = size, list(options["widths"]), n_points, options["cells"], options["coarsest"], options["out_std"]
         self.localizer = Recombinator(*shape, generator)
         widths = [2 * n_points, *options["hidden"]]
         self.head = Classifier(widths, outputs(dataset, options), options["dropout"], generator)

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from landmarklib.nets.plain import LITERAL, Form, depth_to_space, expand_weights, he_normal, pointwise, standardised
 from landmarklib.types import UserError
 
-LEAST_SIDE = 4  # of a level's maps
-
 
 class Conv(nn.Module):
     """A same-padding convolution with He-normal weights and zero bias, and ReLU after it."""
@@ -32,8 +30,8 @@ class Recombinator(nn.Module):
     """Encoder of 3 x 3 convolutions, each level half the size of the one before; then, from the coarsest level to the finest, the level's maps beside the
     coarser result go through 5 x 5 and 1 x 1 convolutions. Two more 1 x 1 give one map per landmark, linear.
 
-    widths: maps of each level, the finest first; there are as many levels as halve evenly down to LEAST_SIDE. cells: side of the maps that come
-    out, where the way back stops; 0 for the images' own.
+    widths: maps of each level, the finest first; there are as many levels as halve down to `coarsest` cells a side. cells: side of the maps that
+    come out, where the way back stops; 0 for the images' own.
     """
 
     CANDIDATES: ClassVar = {
@@ -42,18 +40,27 @@ class Recombinator(nn.Module):
     }
 
     def __init__(
-        self, size: int, widths: list[int], n_maps: int, cells: int, out_std: float, generator: torch.Generator
+        self,
+        size: int,
+        widths: list[int],
+        n_maps: int,
+        cells: int,
+        coarsest: int,
+        out_std: float,
+        generator: torch.Generator,
     ):
         super().__init__()
-        sides = sides_of(size, len(widths))
+        sides = sides_of(size, len(widths), coarsest)
         widths = widths[: len(sides)]
-        self.encoder = nn.ModuleList(Conv(a, b, 3, generator) for a, b in zip([1, *widths], widths, strict=False))
+        self.encoder = nn.ModuleList(
+            Conv(a, b, 3 if side > 1 else 1, generator) for a, b, side in zip([1, *widths], widths, sides, strict=False)
+        )
         if (cells or size) not in sides:
             raise UserError(f"cells: {cells} is no level's side; there are {', '.join(map(str, sides))}")
         self.first = sides.index(cells or size)  # the level at which the way back ends
         self.wide, self.narrow, coarser = nn.ModuleList(), nn.ModuleList(), 0
-        for width in (*widths[: self.first : -1], widths[self.first]):
-            self.wide.append(Conv(width + coarser, width, 5, generator))
+        for width, side in zip(widths[self.first :][::-1], sides[self.first :][::-1], strict=True):
+            self.wide.append(Conv(width + coarser, width, 5 if side > 1 else 1, generator))
             self.narrow.append(Conv(width, width, 1, generator))
             coarser = width
         self.mix = Conv(coarser, coarser, 1, generator)
@@ -68,7 +75,7 @@ class Recombinator(nn.Module):
             x = x.contiguous(memory_format=torch.channels_last)
         levels = []
         for i, layer in enumerate(self.encoder):
-            x = layer(F.max_pool2d(x, 2) if i else x)
+            x = layer(halved(x) if i else x)
             levels.append(x)
         x = self.narrow[0](self.wide[0](levels[-1]))
         for level, wide, narrow in zip(levels[-2::-1], self.wide[1:], self.narrow[1:], strict=False):
@@ -76,12 +83,20 @@ class Recombinator(nn.Module):
         return pointwise(self.mix(x).float(), self.out, self.out_bias)
 
 
+def halved(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C I J"]:
+    """Max pooling by two; an odd side, which two by two would leave a line of, in windows of three (published code, from 5 to 2 cells)."""
+    return F.max_pool2d(x, 3 if x.shape[-1] % 2 else 2, 2)
+
+
 def beside_coarser(
-    level: Float[Tensor, "B C H W"], coarser: Float[Tensor, "B D H/2 W/2"], layer: Conv
+    level: Float[Tensor, "B C H W"], coarser: Float[Tensor, "B D I J"], layer: Conv
 ) -> Float[Tensor, "B E H W"]:
     """The layer on the level's maps beside the coarser ones, each of whose pixels counts for two by two: their part of the sum is computed before they
-    are spread, with the taps that fall on one pixel added up, which is exact and takes a third of the work.
+    are spread, with the taps that fall on one pixel added up, which is exact and takes a third of the work. An odd side is spread as it is, to
+    the nearest: 0, 0, 0, 1, 1 of two cells.
     """
+    if level.shape[-1] % 2:
+        return layer(torch.cat([level, F.interpolate(coarser, size=level.shape[-2:], mode="nearest")], 1))
     # DEVIATION: coarser maps are repeated, as the published code does by default; its released model of 300-W learned its upsampling, and in
     # the finer maps beside them sets every pixel to zero that pooling did not take.
     n, kernel = level.shape[1], layer.weight.shape[-1]
@@ -91,9 +106,9 @@ def beside_coarser(
     return (fine + depth_to_space(F.conv2d(coarser, spread, padding=spread.shape[-1] // 2), (2, 2))).relu_()
 
 
-def sides_of(size: int, most: int) -> list[int]:
+def sides_of(size: int, most: int, coarsest: int) -> list[int]:
     """Sides of the levels' maps, the finest first."""
     sides = [size]
-    while len(sides) < most and sides[-1] % 2 == 0 and sides[-1] // 2 >= LEAST_SIDE:
+    while len(sides) < most and sides[-1] // 2 >= coarsest:
         sides.append(sides[-1] // 2)
     return sides
