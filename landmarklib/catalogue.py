@@ -88,7 +88,7 @@ def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
     table = report.to_html(pd.DataFrame(facts.items(), columns=["what", d.title]), sortable=False, kind="facts")
     parts = [f"# {d.title}", ""]
     if pictured:
-        what = "Test images" if d.load else "Stand-ins, generated in this set's layout; no picture of the set itself"
+        what = "Test images" if d.load else "Stand-ins, generated in this set's layout; none of its own images"
         alt = f"{SHOWN} {'test images' if d.load else 'stand-ins'} of {d.title}" + " with true landmarks" * bool(
             d.landmarks
         )
@@ -117,7 +117,7 @@ def _caption(d: Dataset) -> str:
         return ""
     pairs = any(k != m for k, m in enumerate(d.mirror))
     return (
-        "; a mirror pair has one colour, round on one side and square on the other"
+        ". Landmarks that mirror each other have one colour, round on one side and square on the other"
         if pairs
         else ", with true landmarks"
     )

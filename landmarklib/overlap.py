@@ -130,15 +130,24 @@ def beside_paper(measured: Sequence[Overlap]) -> pd.DataFrame:
             paper = papers.pop((name, attribute), {})
             lines.append(
                 {"data set": overlap.title, "attribute": attribute, "mean": f"{mean:.3f}", "largest": f"{largest:.3f}"}
-                | {"paper: mean": paper.get("mean", "none"), "paper: largest": paper.get("max", "none")}
+                | {"paper: mean": _printed(paper, "mean"), "paper: largest": _printed(paper, "max")}
                 | {"images": overlap.n, "data tier": overlap.tier}
             )
     for (name, attribute), paper in papers.items():
         lines.append(
             {"data set": datasets.get(name).title, "attribute": attribute, "mean": "not run", "largest": "not run"}
-            | {"paper: mean": paper["mean"], "paper: largest": paper["max"], "images": 0, "data tier": "none"}
+            | {
+                "paper: mean": _printed(paper, "mean"),
+                "paper: largest": _printed(paper, "max"),
+                "images": 0,
+                "data tier": "none",
+            }
         )
     return pd.DataFrame(lines)
+
+
+def _printed(paper: dict[str, Any], value: str) -> str:
+    return f"{paper[value]:.3f}" if paper else "none"
 
 
 def page(results: str | Path | None = None) -> str:

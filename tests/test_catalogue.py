@@ -15,7 +15,7 @@ def test_a_page_says_what_a_reader_needs(name):
     for fact in (d.licence, d.citation, *d.assumptions, *d.traps):
         assert fact in page.replace("<code>", "`").replace("</code>", "`").replace("&amp;", "&"), fact
     assert f"landmarklib data check {name}" in page or d.load
-    assert ("no picture of the set itself" in page) == (d.load is None)
+    assert ("none of its own images" in page) == (d.load is None)
     assert f"../_generated/{name}.png" in page and ":alt:" in page
     assert f"{name}.png" not in catalogue.page(d, pictured=False)
 

@@ -63,7 +63,7 @@ def test_a_measurement_is_kept_and_stands_beside_the_paper(tmp_path):
     frame = overlap.beside_paper([back]).set_index(["data set", "attribute"])
     assert frame.loc[("MTFL (stand-in)", "pose"), ["mean", "paper: mean", "data tier"]].tolist() == [
         "0.100",
-        0.069,
+        "0.069",
         "stand-in",
     ]
     assert frame.loc[("MTFL (stand-in)", "smile"), "paper: mean"] == "none"
