@@ -122,7 +122,7 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
             continue
         told, found = done.dropna(subset=metric), {}  # by what to say, then by row: fractions
         if attribute == "class":
-            of = "mean over all fractions"
+            of = "the class, over all fractions"
             for row, accuracy in told.groupby("row", sort=False)[metric].mean().items():
                 if accuracy < enough:
                     found.setdefault(f"{accuracy:.0f}%", {})[row] = []

@@ -128,12 +128,13 @@ def beside_paper(table: Table, runs: pd.DataFrame, metric: str | None = None) ->
     """The table in the paper's layout: a line per method, a column per fraction; ours over the paper's value. metric: the table's first one without.
 
     A cell that is as good as the paper's is marked with a tick, which also says so to those who do not see colours. Of another metric than the first
-    one, only the methods are shown that have a value here or in the paper.
+    one, only the methods and fractions are shown that have a value here or in the paper.
     """
     metric = metric or table.metrics[0]
     frame, rows = cells(table, runs, metric), table.rows_with(metric)
     if metric != table.metrics[0]:
-        rows = [row for row in rows if (frame[frame.method == row.name][["paper", "mean"]].notna()).any(axis=None)]
+        frame = frame[frame[["paper", "mean"]].notna().any(axis=1)]
+        rows = [row for row in rows if row.name in set(frame.method)]
     sign, fractions = better(table, metric), sorted(frame.fraction[frame.method.isin([r.name for r in rows])].unique())
     head = "".join(f"<th>{percent(f)}</th>" for f in fractions) if table.uses_labels else "<th>ours</th>"
     body = []
