@@ -24,7 +24,7 @@ CELL = ["method", "fraction", "budget"]
 OWN = "nme_percent"  # by the eye centres, as the table's method reads its maps
 ERROR, COUNT, READING = (
     "Mean error, in % of this length",
-    "Points within a tenth of this length, and faces that fail, in %",
+    "Points within a tenth of this length, faces that fail, and the area under the distribution of errors, in %",
     "Mean error, in % of the distance of the eyes, when a network's maps are read by",
 )
 
@@ -49,6 +49,7 @@ CONVENTIONS = (
     *(Convention(ERROR, length, f"{OWN} by the {length}") for length in LENGTHS[1:]),
     *(Convention(COUNT, length, f"pck_percent at {metrics.PCK_SHARE:g} of the {length}") for length in LENGTHS),
     Convention(COUNT, f"fail: over {metrics.FAILURE:g}% of the eye centres", "failures_percent"),
+    Convention(COUNT, f"area: up to {metrics.FAILURE:g}% of the eye centres", "auc_percent"),
     Convention(READING, "argmax", OWN),
     Convention(READING, "soft-argmax", f"{OWN} read by soft-argmax"),
 )

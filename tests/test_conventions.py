@@ -147,9 +147,9 @@ def test_without_a_run_the_page_says_so(tmp_path):
 def test_the_picture_has_a_row_per_convention_and_a_mark_per_cell(folder):
     errors, counts = conventions.figure(*conventions.recorded("w300", folder)).axes
     assert [label.get_text().replace("\n", " ") for label in errors.get_yticklabels()] == list(LENGTHS)
-    assert len(counts.get_yticklabels()) == 5
+    assert len(counts.get_yticklabels()) == 6
     assert len(errors.containers) == 3 + 2 and len(counts.containers) == 1  # an error bar per cell and length
-    assert [text.get_text() for text in errors.texts] == ["not recorded"] and len(counts.texts) == 4
+    assert [text.get_text() for text in errors.texts] == ["not recorded"] and len(counts.texts) == 5
     first = errors.containers[0].lines[0].get_xydata()
     assert first[0, 0] == 10.5 and -0.5 < first[0, 1] < 0
 

@@ -167,7 +167,7 @@ def test_methods_know_no_data_set_table_or_record(module):
         ("nets", ("nets", "noise", "heatmaps", "coords", "types")),
         ("tables.parameters", ("types",)),
         ("tables", ("tables", "experiment", "metrics", "types")),
-        ("record", ("experiment", "types")),
+        ("record", ("experiment", "metrics", "types")),
         ("checkpoint", ("record", "experiment", "types")),
         ("importing", ("speed", "tables", "record", "experiment", "types")),
         ("claims", ("tables", "record", "experiment", "types")),
