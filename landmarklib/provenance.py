@@ -122,21 +122,22 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
             continue
         told, found = done.dropna(subset=metric), {}  # by what to say, then by row: fractions
         if attribute == "class":
-            of = "the class, over all fractions"
+            of = "The class, over all fractions"
             for row, accuracy in told.groupby("row", sort=False)[metric].mean().items():
                 if accuracy < enough:
                     found.setdefault(f"{accuracy:.0f}%", {})[row] = []
         else:
-            of = f"the {attribute}"
+            of = f"The {attribute}"
             for (row, fraction), accuracies in told.groupby(["row", "fraction"])[metric]:
                 if says := _blind(accuracies, 100 / n_classes):
                     found.setdefault(says, {}).setdefault(row, []).append(percent(fraction))
         low = [
-            f"Right in {says}: "
+            f"{says}: "
             + "; ".join(html.escape(row) + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
             for says, rows in found.items()
         ]
-        text += [f"Of {of}, where chance is {100 / n_classes:.0f}%. {'. '.join(low)}."] if low else []
+        if low:
+            text.append(f"{of}, by chance right in {100 / n_classes:.0f}%, is right in {'. In '.join(low)}.")
     if not text:
         return []
     return [

@@ -305,7 +305,7 @@ def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
     runs = record.frame(rows)
     runs["accuracy_percent"] = runs.accuracy_percent.where(runs.row == "Seq-MT (L)", accuracy)
     text = " ".join(provenance.unlearnt(BLOCKS, runs))
-    assert (f"Right in {accuracy:.0f}%: Seq-MT (L+A)." in text) == warns and ("Beware" in text) == warns
+    assert (f"is right in {accuracy:.0f}%: Seq-MT (L+A)." in text) == warns and ("Beware" in text) == warns
 
 
 def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_often_right():
@@ -313,14 +313,14 @@ def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_oft
     records = [made(e, 8.0) for e in table.experiments([0.05, 0.2], [0, 1, 2], ["Seq-MT (L+A)"])]
     runs = record.frame(records).assign(accuracy_percent=[46.0] * 3 + [46.0, 46.0, 60.0])
     (text,) = provenance.unlearnt(table, runs)
-    assert "Right in 46% at every start, so one class whatever it sees: Seq-MT (L+A) with 5% labelled." in text
+    assert "is right in 46% at every start, so one class whatever it sees: Seq-MT (L+A) with 5% labelled." in text
     assert "20%" not in text
     (text,) = provenance.unlearnt(table, runs.assign(accuracy_percent=46.0))
     assert text.endswith("whatever it sees: Seq-MT (L+A) with 5%, 20% labelled.")
     (text,) = provenance.unlearnt(
         table, runs.assign(accuracy_percent=runs.fraction.map({0.05: 17.5, 0.2: 20.0}) + runs.seed % 2)
     )
-    assert text.endswith("Right in 18%: Seq-MT (L+A) with 5% labelled. Right in 20%: Seq-MT (L+A) with 20% labelled.")
+    assert text.endswith("is right in 18%: Seq-MT (L+A) with 5% labelled. In 20%: Seq-MT (L+A) with 20% labelled.")
     assert provenance.unlearnt(table, runs[runs.seed < 2]) == []
     assert provenance.unlearnt(table, runs.assign(accuracy_percent=100.0)) == []
 
@@ -331,11 +331,11 @@ def test_every_attribute_and_every_start_is_looked_at_by_itself():
     runs = record.frame(records).assign(**{"accuracy_percent": 60.0, "accuracy_percent of camera": [92.0, 90.0, 19.0]})
     (text,) = provenance.unlearnt(table, runs)
     assert text.endswith(
-        "Of the camera, where chance is 20%. Right in 19% at 1 of 3 starts: Seq-MT (L+A) with 100% labelled."
+        "The camera, by chance right in 20%, is right in 19% at 1 of 3 starts: Seq-MT (L+A) with 100% labelled."
     )
     (text,) = provenance.unlearnt(table, runs.assign(accuracy_percent=[20.0, 60.0, 22.0]))
     assert (
-        "Of the expression, where chance is 17%. Right in 21% at 2 of 3 starts: Seq-MT (L+A)" in text
+        "The expression, by chance right in 17%, is right in 21% at 2 of 3 starts: Seq-MT (L+A)" in text
         and "camera" in text
     )
 
@@ -500,6 +500,6 @@ def test_a_class_head_on_photos_that_stayed_at_chance_is_warned_of_by_cell():
     assert provenance.unlearnt(HANDS, record.frame(told)) == []
     told += hands("Seq-MT (L+A)", 1.0, nme_percent=20.0, accuracy_percent=5.0)
     (text,) = provenance.unlearnt(HANDS, record.frame(told))
-    assert "Of the gesture, where chance is 4%." in text
-    assert text.endswith("Right in 5%: Seq-MT (L+A) with 100% labelled.")
+    assert "The gesture, by chance right in 4%, is right in " in text
+    assert text.endswith("is right in 5%: Seq-MT (L+A) with 100% labelled.")
     assert "70%" not in text
