@@ -43,7 +43,7 @@ class Classifier(Perceptron):
     """A perceptron for one or more attributes. outputs: of each, its classes, whose logits it gives, or 1, for an angle."""
 
     def __init__(self, widths: list[int], outputs: list[int], dropout: float, generator: torch.Generator):
-        # DEVIATION: several attributes share the classifier's hidden layers; honari2018 has a branch for each on Multi-PIE (section 4.4, S12).
+        # DEVIATION: several attributes share the hidden layers of the classifier; honari2018 has a branch for each on Multi-PIE (section 4.4, S12).
         super().__init__([*widths, sum(outputs)], dropout, generator)
         self.outputs = outputs
 
