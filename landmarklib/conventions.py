@@ -160,7 +160,7 @@ def figure(table: Table, runs: pd.DataFrame):
     frame, _ = pictured(table, runs)
     panels = {kind: [c.name for c in CONVENTIONS if c.kind == kind] for kind in (ERROR, COUNT)}
     rows = [len(names) for names in panels.values()]
-    size = figures.WIDTH, 1.4 + 0.45 * sum(rows)
+    size = figures.WIDTH, 1.4 + 0.5 * sum(rows)
     drawn, axes = plt.subplots(len(panels), 1, figsize=size, layout="constrained", height_ratios=rows)
     for axis, (kind, names) in zip(axes, panels.items(), strict=True):
         _dots(axis, frame[frame.kind == kind], names)
