@@ -129,7 +129,7 @@ def beside_paper(measured: Sequence[Overlap]) -> pd.DataFrame:
         for attribute, (mean, largest) in overlap.values.items():
             paper = papers.pop((name, attribute), {})
             lines.append(
-                {"data set": overlap.title, "attribute": attribute, "mean": f"{mean:.3f}", "largest": f"{largest:.3f}"}
+                {"data set": overlap.title, "attribute": attribute, "mean": _three(mean), "largest": _three(largest)}
                 | {"paper: mean": _printed(paper, "mean"), "paper: largest": _printed(paper, "max")}
                 | {"images": overlap.n, "data tier": overlap.tier}
             )
@@ -147,7 +147,12 @@ def beside_paper(measured: Sequence[Overlap]) -> pd.DataFrame:
 
 
 def _printed(paper: dict[str, Any], value: str) -> str:
-    return f"{paper[value]:.3f}" if paper else "none"
+    return _three(paper[value]) if paper else "none"
+
+
+def _three(value: float) -> str:
+    """With three decimals, as the paper has it, and no minus before a zero."""
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def page(results: str | Path | None = None) -> str:
