@@ -172,7 +172,7 @@ def generate(folder: Path) -> None:
     """Write every included part: summary of all tables and claims, deviations, data sets with example images, status, conventions, benchmarks."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    measured = overview.measured()
+    measured = overview.read()
     (folder / "summary.md").write_text(overview.summary(measured), encoding="utf-8")
     (folder / "claims.md").write_text(overview.claims_page(measured), encoding="utf-8")
     (folder / "deviations.md").write_text(deviations_page(), encoding="utf-8")

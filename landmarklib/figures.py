@@ -93,7 +93,7 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
             axis.plot(np.mean(papers), y + 0.13, color=COLOURS[1], marker="D", mfc="white", ls="", label=label)
     axis.axvline(0, color="0.4", lw=1)
     axis.set_yticks(range(len(verdicts)), [f"{v.claim.id}: {v.verdict}" for v in verdicts])
-    axis.set_ylim(len(verdicts) - 0.5, -0.5)
+    axis.set_ylim(max(len(verdicts), 1) - 0.5, -0.5)
     axis.set_xlabel(f"mean difference of errors [{table.unit}], 95% interval over seeds")
     if labelled:
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)

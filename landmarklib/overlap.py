@@ -130,24 +130,22 @@ def beside_paper(measured: Sequence[Overlap]) -> pd.DataFrame:
             paper = papers.pop((name, attribute), {})
             lines.append(
                 {"data set": overlap.title, "attribute": attribute, "mean": _three(mean), "largest": _three(largest)}
-                | {"paper: mean": _printed(paper, "mean"), "paper: largest": _printed(paper, "max")}
+                | _printed(paper)
                 | {"images": overlap.n, "data tier": overlap.tier}
             )
     for (name, attribute), paper in papers.items():
         lines.append(
             {"data set": datasets.get(name).title, "attribute": attribute, "mean": "not run", "largest": "not run"}
-            | {
-                "paper: mean": _printed(paper, "mean"),
-                "paper: largest": _printed(paper, "max"),
-                "images": 0,
-                "data tier": "none",
-            }
+            | _printed(paper)
+            | {"images": 0, "data tier": "none"}
         )
     return pd.DataFrame(lines)
 
 
-def _printed(paper: dict[str, Any], value: str) -> str:
-    return _three(paper[value]) if paper else "none"
+def _printed(paper: dict[str, Any]) -> dict[str, str]:
+    """The paper's two values of an attribute, where it has them."""
+    mean, largest = (_three(paper[value]) if paper else "none" for value in ("mean", "max"))
+    return {"paper: mean": mean, "paper: largest": largest}
 
 
 def _three(value: float) -> str:

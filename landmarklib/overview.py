@@ -16,25 +16,23 @@ from landmarklib.tables import Table
 
 @dataclass(frozen=True)
 class Measured:
-    """A table on the data that its records are of, its runs, and the verdicts on its claims by the runs that its page decides them by."""
+    """A table on the data that its records are of, its runs, those of them by which its page decides its claims, and the verdicts."""
 
     table: Table
     runs: pd.DataFrame
+    deciding: pd.DataFrame
     verdicts: list[claims.Verdict]
 
-    def at_own_budget(self) -> pd.DataFrame:
-        """The runs by which the table's page decides its claims."""
-        return _at_own_budget(self.table, self.runs)
 
-
-def measured() -> list[Measured]:
+def read() -> list[Measured]:
     """Every table of the papers that is here, in the order of the list of papers."""
     found = []
     for name in (entry["run"] for paper in _papers() for entry in paper["tables"] if "run" in entry):
         table = tables.get(name)
         table = report.recorded(table) or table
         runs, _ = report.read(table)
-        found.append(Measured(table, runs, claims.evaluate(table, _at_own_budget(table, runs))))
+        deciding = runs[runs.budget == table.default_budget] if len(runs) else runs
+        found.append(Measured(table, runs, deciding, claims.evaluate(table, deciding)))
     return found
 
 
@@ -92,10 +90,6 @@ def claims_list(found: Sequence[tuple[Measured, claims.Verdict]]) -> report.Html
     return report.to_html(pd.DataFrame(lines), kind="claims list", escape=False)
 
 
-def _at_own_budget(table: Table, runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[runs.budget == table.default_budget] if len(runs) else runs
-
-
 def _smaller(table: Table, runs: pd.DataFrame) -> bool:
     """Whether every run saw smaller images, or had a smaller network, than the table says."""
     return len(runs) > 0 and not any(map(table.in_full, {*runs.budget}))
@@ -103,8 +97,7 @@ def _smaller(table: Table, runs: pd.DataFrame) -> bool:
 
 def _data(m: Measured) -> str:
     """What the runs that decide a table's claims saw, in words."""
-    runs = m.at_own_budget()
-    return ", ".join(sorted({*runs.tier})) + ", smaller images" * _smaller(m.table, runs)
+    return ", ".join(sorted({*m.deciding.tier})) + ", smaller images" * _smaller(m.table, m.deciding)
 
 
 def _papers() -> list[dict]:

@@ -74,7 +74,7 @@ class Pack:
             for parameters, factor in ((body, 1), (head, experiment.head_rate))
             if parameters
         ]
-        # DEVIATION: the squared weights are not punished; honari2018 adds 1e-5 times their sum to the loss (Eq. 2, S9 to S13), nothing for RCN+.
+        # DEVIATION: the squared weights are not punished; honari2018 adds 1e-5 times their sum to the loss of Seq-MT on photos (Eq. 2, S12, S13).
         return torch.optim.Adam(
             groups, betas=(0.9, experiment.beta2), fused=True, capturable=self.device.type == "cuda"
         )

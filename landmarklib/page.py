@@ -40,7 +40,7 @@ def key(table: Table, runs: pd.DataFrame) -> report.Html:
         undefined.insert(0, "with all images labelled there is none for ELT")
     if undefined:
         text += f" Not defined: {'; '.join(undefined)}."
-    return report.Html(f'<p class="key">{text[0].upper()}{text[1:]}</p>')
+    return report.Html(f'<p class="key">{_capital(text)}</p>')
 
 
 def headline(
@@ -71,7 +71,7 @@ def headline(
         if found
     ]
     if said:
-        text.append("O" + "; ".join(said)[1:] + ".")
+        text.append(_capital(f"{'; '.join(said)}."))
     seeds = sorted(shown.n_seeds.unique())
     if len(seeds):
         spread = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
@@ -118,9 +118,16 @@ def at_budget(table: Table, budget: str, results: str | Path | None = None) -> r
 
 def measures(table: Table, runs: pd.DataFrame, wanted: Sequence[str], where: str = "") -> report.Html:
     """Some of a table's metrics beside the paper, one below the other, each under its name and what `where` adds to it."""
-    names = [f"{name[0].upper()}{name[1:]}{where}." for name in map(report.label, wanted)]
-    shown = [report.beside_paper(table, runs, metric) for metric in wanted]
-    return report.Html("".join(f'<p class="key">{n}</p>{part}' for n, part in zip(names, shown, strict=True)))
+    return report.Html(
+        "".join(
+            f'<p class="key">{_capital(report.label(metric))}{where}.</p>{report.beside_paper(table, runs, metric)}'
+            for metric in wanted
+        )
+    )
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def details(

@@ -148,9 +148,8 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
 
 def _blind(accuracies: pd.Series, chance: float) -> str:
     """How little the starts of a cell have learnt of a class, in percent of the images and in words; "" where all have learnt some."""
-    mean, low = f"{accuracies.mean():.0f}%", int((accuracies < 1.5 * chance).sum())
     if len(accuracies) >= 3 and accuracies.nunique() == 1 and accuracies.max() < 100:
-        return f"{mean} at every start, so one class whatever it sees"
-    if low == len(accuracies):
-        return mean
-    return f"{accuracies[accuracies < 1.5 * chance].mean():.0f}% at {low} of {len(accuracies)} starts" if low else ""
+        return f"{accuracies.mean():.0f}% at every start, so one class whatever it sees"
+    low = accuracies[accuracies < 1.5 * chance]
+    some = f" at {len(low)} of {len(accuracies)} starts" if len(low) < len(accuracies) else ""
+    return f"{low.mean():.0f}%{some}" if len(low) else ""

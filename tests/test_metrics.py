@@ -45,9 +45,7 @@ def test_error_does_not_change_when_points_and_unit_are_scaled_together():
 
 def test_angles_differ_by_the_short_way_round():
     found, true = np.array([179.0, -90.0, 10.0, 30.0]), np.array([-179.0, 90.0, 13.0, np.nan])
-    assert metrics.angle_error(found, true)[:3].tolist() == [2, 180, 3] and np.isnan(
-        metrics.angle_error(found, true)[3]
-    )
+    np.testing.assert_array_equal(metrics.angle_error(found, true), [2, 180, 3, np.nan])
 
 
 def test_best_assignment_recovers_a_permutation():

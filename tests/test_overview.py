@@ -18,7 +18,7 @@ def test_every_claim_of_honari2018_is_in_a_table():
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return overview.claims_page(overview.measured())
+    return overview.claims_page(overview.read())
 
 
 def test_the_page_of_claims_has_each_one_with_a_link_to_its_table(page):

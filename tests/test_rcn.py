@@ -40,14 +40,20 @@ def test_levels_halve_as_long_as_they_can(size, most, coarsest, sides):
     assert sides_of(size, most, coarsest) == sides
 
 
-def test_it_is_a_chain_of_plain_layers():
-    module, images = net(), torch.rand(2, 1, 16, 16, generator=seeded(1))
+def layers_of(module: Recombinator):
+    """Its parameters by name, and a function that applies one of its layers by name, with torch's own convolution."""
     named = dict(module.named_parameters())
 
     def conv(x: torch.Tensor, name: str) -> torch.Tensor:
         weight = named[f"{name}.weight"]
         return F.relu(F.conv2d(x, weight, named[f"{name}.bias"], padding=weight.shape[-1] // 2))
 
+    return named, conv
+
+
+def test_it_is_a_chain_of_plain_layers():
+    module, images = net(), torch.rand(2, 1, 16, 16, generator=seeded(1))
+    named, conv = layers_of(module)
     fine = conv(standardised(images), "encoder.0")
     middle = conv(F.max_pool2d(fine, 2), "encoder.1")
     coarse = conv(F.max_pool2d(middle, 2), "encoder.2")
@@ -63,12 +69,7 @@ def test_it_is_a_chain_of_plain_layers():
 
 def test_an_odd_side_is_pooled_and_spread_as_in_the_published_code_down_to_one_cell():
     module, images = net(10, (3, 4, 5, 6), coarsest=1), torch.rand(2, 1, 10, 10, generator=seeded(1))
-    named = dict(module.named_parameters())
-
-    def conv(x: torch.Tensor, name: str) -> torch.Tensor:
-        weight = named[f"{name}.weight"]
-        return F.relu(F.conv2d(x, weight, named[f"{name}.bias"], padding=weight.shape[-1] // 2))
-
+    named, conv = layers_of(module)
     ten = conv(standardised(images), "encoder.0")
     five = conv(F.max_pool2d(ten, 2), "encoder.1")
     two = conv(F.max_pool2d(five, 3, 2), "encoder.2")

@@ -30,7 +30,7 @@ class Recombinator(nn.Module):
     """Encoder of 3 x 3 convolutions, each level half the size of the one before; then, from the coarsest level to the finest, the level's maps beside the
     coarser result go through 5 x 5 and 1 x 1 convolutions. Two more 1 x 1 give one map per landmark, linear.
 
-    widths: maps of each level, the finest first; there are as many levels as halve down to `coarsest` cells a side. cells: side of the maps that
+    widths: maps of each level, the finest first; there are as many levels as halve down to `coarsest` cells a side (at one cell, which has no neighbours, all layers are 1 x 1). cells: side of the maps that
     come out, where the way back stops; 0 for the images' own.
     """
 
