@@ -239,6 +239,56 @@ def test_perceptron_by_hand():
     assert net(torch.tensor([[1.0, -4.0], [-1.0, 2.0]])).tolist() == [[-7], [-4]]
 
 
+@pytest.mark.parametrize(
+    "outputs, shares",
+    [
+        ([6, 5], [[0], [1]]),
+        ([1, 1, 1], [[0, 1, 2]]),
+        ([1, 6, 1, 5], [[1], [3], [0, 2]]),
+        ([2], [[0]]),
+        ([], [[]]),
+    ],
+    ids=str,
+)
+def test_a_classifier_has_a_branch_for_each_attribute_with_classes_and_one_for_angles(outputs, shares):
+    net = honari.Classifier([4, 8], outputs, 0.0, seeded())
+    x = torch.randn(3, 4, generator=seeded(1))
+    found = net(x)
+    assert [head.shape for head in found] == [(3, n) for n in outputs]
+    assert net.shares == shares and len(net.branches) == len(shares)
+    for branch, share in zip(net.branches, shares, strict=True):
+        assert torch.equal(branch(x), torch.cat([found[i] for i in share], 1) if share else torch.zeros(3, 0))
+
+
+def test_branches_share_no_weight():
+    net = honari.Classifier([4, 8, 8], [6, 5], 0.0, seeded())
+    first, second = net.branches
+    for mine, other in zip(first.layers, second.layers, strict=True):
+        assert mine.weight.shape != other.weight.shape or not torch.equal(mine.weight, other.weight)
+    net(torch.randn(3, 4, generator=seeded(1)))[1].square().sum().backward()
+    assert all(p.grad is None for p in first.parameters())
+    assert all(p.grad.any() for p in second.parameters())
+
+
+def test_the_first_branch_draws_what_a_perceptron_does_and_the_others_change_nothing_after_them():
+    def drawn(module: type, outputs) -> tuple[dict, torch.Tensor]:
+        generator = seeded()
+        net = module([136, 256, 256], outputs, 0.25, generator)
+        return net.state_dict(), torch.rand(3, generator=generator)
+
+    def perceptron(widths, outputs, dropout, generator):
+        return honari.Perceptron([*widths, sum(outputs)], dropout, generator)
+
+    for outputs in ([27], [1, 1, 1], []):
+        (of_branch, after), (alone, after_alone) = drawn(honari.Classifier, outputs), drawn(perceptron, outputs)
+        assert torch.equal(after, after_alone)
+        assert all(torch.equal(of_branch[f"branches.0.{name}"], value) for name, value in alone.items())
+    (of_two, after), (_, after_alone) = drawn(honari.Classifier, [6, 5]), drawn(perceptron, [6, 5])
+    assert torch.equal(after, after_alone)
+    of_one, _ = drawn(honari.Classifier, [6])
+    assert all(torch.equal(of_two[name], value) for name, value in of_one.items())
+
+
 def test_dropout_is_off_in_evaluation():
     net, x = honari.Perceptron([4, 64, 3], 0.5, seeded()), torch.randn(5, 4, generator=seeded(1))
     assert torch.equal(net.eval()(x), net.eval()(x))
@@ -319,6 +369,13 @@ def test_blocks_networks_have_the_sizes_of_the_supplement():
     module = seq_mt.build(datasets.get("blocks"), 60, seq_mt.OPTIONS, seeded())
     assert n_parameters(module.localizer) == 26733
     assert n_parameters(module.head) == 72463
+
+
+def test_multipies_classifier_has_the_size_of_the_supplement():
+    """Two branches on the 136 coordinates: 256, 256, then 6 expressions and 5 cameras (S12)."""
+    options = {**seq_mt.OPTIONS, "attributes": ["expression", "camera"]}
+    head = seq_mt.build(datasets.get("multipie"), 64, options, seeded()).head
+    assert n_parameters(head) == 2 * (137 * 256 + 257 * 256) + 257 * (6 + 5)
 
 
 def test_set_form_reaches_every_stack_inside():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from landmarklib import losses
 from landmarklib.methods import Prediction, outputs
-from landmarklib.nets.honari import Perceptron
+from landmarklib.nets.honari import Classifier
 from landmarklib.nets.plain import LITERAL
 from landmarklib.noise import Noise
 
@@ -22,12 +22,12 @@ OPTIONS = {"attributes": ["class"], "hidden": [256, 256], "dropout": 0.25}
 TERMS = {"classes": False, "angles": False}
 
 
-class Reader(Perceptron):
-    """Seq-MT's perceptron on its own. A point that nobody knows is in the middle of the image."""
+class Reader(Classifier):
+    """Seq-MT's classifier on its own. A point that nobody knows is in the middle of the image."""
 
     CANDIDATES: ClassVar = {"cpu": (LITERAL,), "cuda": (LITERAL,)}
 
-    def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> Float[Tensor, "B E"]:
+    def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> tuple[Tensor, ...]:
         return super().forward(points.nan_to_num(0.0).flatten(1), noise)
 
 
@@ -36,12 +36,11 @@ class FromPoints(nn.Module):
 
     def __init__(self, dataset, options, generator):
         super().__init__()
-        self.outputs = outputs(dataset, options)
-        widths = [2 * len(dataset.landmarks), *options["hidden"], sum(self.outputs)]
-        self.first = Reader(widths, options["dropout"], generator)
+        widths = [2 * len(dataset.landmarks), *options["hidden"]]
+        self.first = Reader(widths, outputs(dataset, options), options["dropout"], generator)
 
     def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> tuple[Tensor, ...]:
-        return self.first(points, noise).split(self.outputs, -1)
+        return self.first(points, noise)
 
 
 def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.Module:

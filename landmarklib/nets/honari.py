@@ -26,11 +26,14 @@ class Linear(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Fully connected layers with ReLU and dropout between them; the last one linear."""
+    """Fully connected layers with ReLU and dropout between them; the last one linear. hidden: draws the layers before it; the generator, by default."""
 
-    def __init__(self, widths: list[int], dropout: float, generator: torch.Generator):
+    def __init__(
+        self, widths: list[int], dropout: float, generator: torch.Generator, hidden: torch.Generator | None = None
+    ):
         super().__init__()
-        self.layers = nn.ModuleList(Linear(a, b, generator) for a, b in itertools.pairwise(widths))
+        *before, last = itertools.pairwise(widths)
+        self.layers = nn.ModuleList([*(Linear(a, b, hidden or generator) for a, b in before), Linear(*last, generator)])
         self.dropout = dropout
 
     def forward(self, x: Float[Tensor, "B D"], noise: Noise | None = None) -> Float[Tensor, "B E"]:
@@ -39,16 +42,36 @@ class Perceptron(nn.Module):
         return self.layers[-1](x)
 
 
-class Classifier(Perceptron):
-    """A perceptron for one or more attributes. outputs: of each, its classes, whose logits it gives, or 1, for an angle."""
+class Classifier(nn.Module):
+    """A branch for each attribute (honari2018, section 4.4, S12): a perceptron for each one with classes, and one for all angles.
+
+    outputs: of each attribute, its classes, whose logits it gives, or 1, for an angle.
+    """
 
     def __init__(self, widths: list[int], outputs: list[int], dropout: float, generator: torch.Generator):
-        # DEVIATION: several attributes share the hidden layers of the classifier; honari2018 has a branch for each on Multi-PIE (section 4.4, S12).
-        super().__init__([*widths, sum(outputs)], dropout, generator)
-        self.outputs = outputs
+        super().__init__()
+        self.outputs, self.shares = outputs, branches(outputs)
+        # All but the first branch draw their hidden layers elsewhere: what a run draws after them, one that uses no attribute above all, does
+        # not depend on how many branches there are.
+        seeds = [generator.initial_seed() + 1_000_003 * i for i in range(1, len(self.shares))]
+        hidden = [generator, *(torch.Generator().manual_seed(seed) for seed in seeds)]
+        self.branches = nn.ModuleList(
+            Perceptron([*widths, sum(outputs[i] for i in share)], dropout, generator, drawn)
+            for share, drawn in zip(self.shares, hidden, strict=True)
+        )
 
     def forward(self, x: Float[Tensor, "B D"], noise: Noise | None = None) -> tuple[Tensor, ...]:
-        return super().forward(x, noise).split(self.outputs, -1)
+        found: dict[int, Tensor] = {}
+        for branch, share in zip(self.branches, self.shares, strict=True):
+            found |= zip(share, branch(x, noise).split([self.outputs[i] for i in share], -1), strict=True)
+        return tuple(found[i] for i in sorted(found))
+
+
+def branches(outputs: list[int]) -> list[list[int]]:
+    """Which attributes share a branch of a classifier: angles do, one with classes has its own; without attributes there is a branch of none."""
+    angles = [i for i, n in enumerate(outputs) if n == 1]
+    with_classes = [[i] for i, n in enumerate(outputs) if n > 1]
+    return [*with_classes, angles] if angles or not with_classes else with_classes
 
 
 def dropout(x: Tensor, probability: float, noise: Noise | None) -> Tensor:
