@@ -14,6 +14,7 @@ from packs import ATTRIBUTES, DATASET, with_angle
 from landmarklib import compute, coords, datasets, evaluate, heatmaps, methods, metrics, tables
 from landmarklib.datasets import labels
 from landmarklib.methods import Prediction
+from landmarklib.nets import plain
 from landmarklib.noise import Noise
 from landmarklib.types import Batch, UserError
 
@@ -175,11 +176,19 @@ def test_every_term_is_finite_and_trains_the_network(name, term, size):
     values.mean().backward()
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
     assert all(g.isfinite().all() for g in gradients)
-    sees_images = evaluate.sees_images(
-        methods.get(name)
-    )  # from points, each term has a branch of its own and nothing before it
-    first = next(module.parameters()).grad if sees_images else gradients[0]
-    assert first.abs().sum() > 0
+    # From points, a term has a branch of its own and nothing before it.
+    sees_images = evaluate.sees_images(methods.get(name))
+    assert any(g.any() for g in ([next(module.parameters()).grad] if sees_images else gradients))
+
+
+@every_method
+def test_how_fast_its_costly_part_is_can_be_measured(name):
+    options = {**small_options(name), "attributes": ["expression", "camera"]}
+    shape = tuple(
+        (key, options[key]) for key in ("kernel", "depth", "kernels", "widths", "attributes") if key in options
+    )
+    form, rate = compute.measured_form.__wrapped__("multipie", name, SIZE, shape, "cpu")
+    assert rate > 0 and (name != "from_points" or form == plain.LITERAL)
 
 
 @every_term

@@ -23,12 +23,12 @@ TERMS = {"classes": False, "angles": False}
 
 
 class Reader(Classifier):
-    """Seq-MT's classifier on its own. A point that nobody knows is in the middle of the image."""
+    """Seq-MT's classifier on its own, its outputs in a row. A point that nobody knows is in the middle of the image."""
 
     CANDIDATES: ClassVar = {"cpu": (LITERAL,), "cuda": (LITERAL,)}
 
-    def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> tuple[Tensor, ...]:
-        return super().forward(points.nan_to_num(0.0).flatten(1), noise)
+    def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> Float[Tensor, "B E"]:
+        return torch.cat(super().forward(points.nan_to_num(0.0).flatten(1), noise), -1)
 
 
 class FromPoints(nn.Module):
@@ -40,7 +40,7 @@ class FromPoints(nn.Module):
         self.first = Reader(widths, outputs(dataset, options), options["dropout"], generator)
 
     def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> tuple[Tensor, ...]:
-        return self.first(points, noise)
+        return self.first(points, noise).split(self.first.outputs, -1)
 
 
 def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.Module:
