@@ -42,12 +42,22 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
                 "commit": joined["commit"]
                 + (" (with uncommitted code)" if any(r.provenance.get("dirty") for r in part) else ""),
                 "date": joined["date"],
-                "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all",
+                "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all, {took(part)}",
                 "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
                 "code since then": record.standings(part),
             }
         )
     return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
+
+
+def took(records: Sequence[record.Record]) -> str:
+    """How long the runs trained: the shortest and the longest, and the middle where these differ."""
+    least, middle, most = (_time(s) for s in np.quantile([r.seconds for r in records], (0, 0.5, 1)))
+    return f"{least} a run" if least == most else f"{least} to {most} a run, half of them less than {middle}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 99.5 else f"{seconds / 60:.0f} min"
 
 
 def flagged(records: Sequence[record.Record]) -> Html:

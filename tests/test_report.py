@@ -263,8 +263,18 @@ def test_provenance_names_data_device_commit_cost_and_what_is_stale():
     assert shown["runs"] == ["3, of which 1 failed"] and shown["seeds"] == ["0, 1"]
     assert shown["data"] == ["paper tier, fingerprint f00"]
     assert shown["device"] == ["CPU"] and shown["commit"] == ["abc"] and shown["date"] == ["2026-01-02"]
-    assert shown["training time"] == ["0.03 h in all"]
+    assert shown["training time"] == ["0.03 h in all, 36 s a run"]
     assert shown["flagged"][0].startswith("2 runs") and shown["code since then"] == ["3 stale"]
+
+
+def test_how_long_runs_took_is_read_from_their_records():
+    first, *others = some(8.0, 9.0, 7.0, 6.0, 5.0)
+    assert provenance.took([first]) == "36 s a run"
+    times = [99.4, 100.0, 150.0, 1065.0]
+    others = [replace(r, seconds=seconds) for r, seconds in zip(others, times, strict=True)]
+    assert provenance.took(others) == "99 s to 18 min a run, half of them less than 2 min"
+    text = re.sub(r"<[^>]*>", "", page.headline(BLOCKS, record.frame(others), others, []))
+    assert "training took 99 s to 18 min a run, half of them less than 2 min." in text
 
 
 def test_claims_table_has_the_whole_sentence_and_the_counts():
