@@ -174,7 +174,7 @@ def figure(table: Table, runs: pd.DataFrame):
 def _dots(axis, frame: pd.DataFrame, names: list[str]) -> None:
     """The cells of one panel, methods one below the other within a row, so that none hides another."""
     methods = list(dict.fromkeys(frame.method))
-    for i, (method, colour, marker) in enumerate(zip(methods, figures.COLOURS, figures.MARKERS, strict=False)):
+    for i, (method, colour, marker) in enumerate(figures.styled(methods)):
         style = {"color": colour, "marker": marker, "ls": "", "lw": 1}
         axis.plot([], [], label=method, **style)
         for cell in frame[(frame.method == method) & (frame.n > 0)].itertuples():

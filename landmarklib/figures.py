@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,13 @@ from landmarklib.tables import Table
 
 WIDTH = 4.4  # inches; with it, fonts of 10 pt are 11 px high on a page 390 px wide
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = "osD^vP"
+MARKERS = "osD^vPX*<>h"
 TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
+
+
+def styled(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Each name with a colour and a marker, a pair that no other one has: colours come again, with other markers."""
+    return zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)
 
 
 def curve(table: Table, runs: pd.DataFrame):
@@ -36,7 +42,7 @@ def curve(table: Table, runs: pd.DataFrame):
     )
     for axis, family in zip(axes[:, 0], families, strict=True):
         rows = [name for name, method in methods.items() if method == family]
-        for i, (name, colour, marker) in enumerate(zip(rows, COLOURS, MARKERS, strict=False)):
+        for i, (name, colour, marker) in enumerate(styled(rows)):
             part = frame[frame.method == name].sort_values("fraction")
             ours, paper = part[part.n_seeds > 0], part[part.paper.notna()]
             beside = 1.04 ** (i - (len(rows) - 1) / 2)  # else spreads hide each other

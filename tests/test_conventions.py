@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landmarklib import conventions, record, tables
+from landmarklib import conventions, figures, record, tables
 from landmarklib.conventions import COUNT, ERROR, LENGTHS, READING
 from landmarklib.record import Record
 
@@ -152,6 +152,16 @@ def test_the_picture_has_a_row_per_convention_and_a_mark_per_cell(folder):
     assert [text.get_text() for text in errors.texts] == ["not recorded"] and len(counts.texts) == 5
     first = errors.containers[0].lines[0].get_xydata()
     assert first[0, 0] == 10.5 and -0.5 < first[0, 1] < 0
+
+
+def test_every_method_is_in_the_picture_in_a_style_of_its_own():
+    names = [row.name for row in PART.rows]
+    runs = record.frame([made(name, 0, nme_percent=float(i + 5)) for i, name in enumerate(names)])
+    figure = conventions.figure(PART, runs)
+    assert len(names) > len(figures.COLOURS)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == names
+    assert len(figure.axes[0].containers) == len(names)
+    assert len({(line.get_color(), line.get_marker()) for line in figure.legends[0].get_lines()}) == len(names)
 
 
 def test_the_picture_shows_one_budget_and_its_text_says_which():
