@@ -77,7 +77,7 @@ def headline(
         spread = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
         budget = records[0].experiment.budget
         text.append(
-            f"Seeds per cell: {spread}. Budget <code>{budget}</code>: {table.budgets[budget].note}; training took {provenance.took(records)}. Data tier: {', '.join(sorted(set(shown.tier)))}."
+            f"Seeds per cell: {spread}. Budget {_trained(table, budget, records)}. Data tier: {', '.join(sorted(set(shown.tier)))}."
         )
     if failed:
         text.append(f"<b>{failed} runs failed</b> and are in no mean.")
@@ -112,9 +112,14 @@ def at_budget(table: Table, budget: str, results: str | Path | None = None) -> r
     """The runs of one budget beside the paper, a table for each measure that the paper has, then where their numbers come from."""
     runs, records = report.read(table, budget, results)
     wanted = [m for m in table.metrics if any(table.published(row.name, m) for row in table.rows)]
-    where = f" at the budget <code>{budget}</code>: {html.escape(table.budgets[budget].note)}"
-    where += f"; training took {provenance.took(records)}" if records else ""
+    where = f" at the budget {_trained(table, budget, records)}"
     return report.Html(measures(table, runs, wanted, where) + provenance.origin(table, records))
+
+
+def _trained(table: Table, budget: str, records: Sequence[record.Record]) -> str:
+    """A budget's name, what its note says of it, and how long its runs trained."""
+    took = f"; training took {provenance.took(records)}" if records else ""
+    return f"<code>{budget}</code>: {html.escape(table.budgets[budget].note)}{took}"
 
 
 def measures(table: Table, runs: pd.DataFrame, wanted: Sequence[str], where: str = "") -> report.Html:

@@ -51,9 +51,9 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
 
 
 def took(records: Sequence[record.Record]) -> str:
-    """How long the runs trained: the shortest and the longest, and the middle where these differ."""
-    least, middle, most = (_time(s) for s in np.quantile([r.seconds for r in records], (0, 0.5, 1)))
-    return f"{least} a run" if least == most else f"{least} to {most} a run, half of them less than {middle}"
+    """How long the runs trained: the shortest and the longest, and the median where these differ."""
+    least, median, most = (_time(s) for s in np.quantile([r.seconds for r in records], (0, 0.5, 1)))
+    return f"{least} a run" if least == most else f"{least} to {most} a run, the median {median}"
 
 
 def _time(seconds: float) -> str:

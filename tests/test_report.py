@@ -272,9 +272,9 @@ def test_how_long_runs_took_is_read_from_their_records():
     assert provenance.took([first]) == "36 s a run"
     times = [99.4, 100.0, 150.0, 1065.0]
     others = [replace(r, seconds=seconds) for r, seconds in zip(others, times, strict=True)]
-    assert provenance.took(others) == "99 s to 18 min a run, half of them less than 2 min"
+    assert provenance.took(others) == "99 s to 18 min a run, the median 2 min"
     text = re.sub(r"<[^>]*>", "", page.headline(BLOCKS, record.frame(others), others, []))
-    assert "training took 99 s to 18 min a run, half of them less than 2 min." in text
+    assert "training took 99 s to 18 min a run, the median 2 min." in text
 
 
 def test_claims_table_has_the_whole_sentence_and_the_counts():
