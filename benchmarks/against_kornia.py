@@ -17,7 +17,7 @@ from contenders import synchronize
 from kornia.geometry.linalg import transform_points
 from kornia.geometry.subpix import spatial_soft_argmax2d
 
-from landmarklib import heatmaps, speed, warps
+from landmarklib import heatmaps, record, speed, warps
 from landmarklib.compute import device_name
 from landmarklib.noise import Noise
 
@@ -108,7 +108,7 @@ def main() -> None:
         device=device.type,
         timings=tuple(found),
         settings={"kornia": metadata.version("kornia"), "rounds": arguments.rounds},
-        provenance=speed.origin(__file__, device_name(device)),
+        provenance=record.environment(device_name(device)),
     )
     speed.finish(benchmark, arguments.results)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from contenders import has_bfloat16, printed_layers, synchronize
 
-from landmarklib import compute, datasets, evaluate, methods, speed, tables
+from landmarklib import compute, datasets, evaluate, methods, record, speed, tables
 from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
 
@@ -101,7 +101,7 @@ def main() -> None:
             )
         },
         settings={"images": arguments.images, "photos": arguments.photos, "rounds": arguments.rounds},
-        provenance=speed.origin(__file__, compute.device_name(device)),
+        provenance=record.environment(compute.device_name(device)),
     )
     speed.finish(benchmark, arguments.results)
 

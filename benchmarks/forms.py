@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from contenders import has_bfloat16
 
-from landmarklib import speed
+from landmarklib import record, speed
 from landmarklib.compute import device_name
 from landmarklib.nets import plain
 
@@ -65,7 +65,7 @@ def main() -> None:
         device=device.type,
         timings=tuple(found),
         settings={"threads": arguments.threads, "batch": arguments.batch, "rounds": arguments.rounds},
-        provenance=speed.origin(__file__, device_name(device)),
+        provenance=record.environment(device_name(device)),
     )
     speed.finish(benchmark, arguments.results)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from contenders import printed_layers
 
-from landmarklib import compute, datasets, run, speed, tables
+from landmarklib import compute, datasets, record, run, speed, tables
 from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
 
@@ -116,7 +116,7 @@ def main() -> None:
             for i, name in enumerate(("forms of the convolutions", "forms for test images"))
         },
         settings={"runs": len(experiments), **settings},
-        provenance=speed.origin(__file__, compute.device_name(torch.device(device)).split(",")[0]),
+        provenance=record.environment(compute.device_name(torch.device(device)).split(",")[0]),
     )
     speed.finish(benchmark, arguments.results)
 

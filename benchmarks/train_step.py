@@ -20,7 +20,7 @@ from contenders import has_bfloat16
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from landmarklib import datasets, heatmaps, losses, methods, speed
+from landmarklib import datasets, heatmaps, losses, methods, record, speed
 from landmarklib.compute import device_name
 from landmarklib.nets import plain
 
@@ -233,7 +233,7 @@ def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark
         timings=tuple(speed.timings("Seq-MT", rates)),
         facts=facts,
         settings={n: getattr(arguments, n) for n in ("processes", "threads", "batch", "rounds")},
-        provenance=speed.origin(__file__, parts[0]["device"]),
+        provenance=record.environment(parts[0]["device"]),
     )
 
 

@@ -121,6 +121,10 @@ def parser() -> Parser:
     sub = sub.add_parser("import", help=text, description=text)
     sub.add_argument("folder")
     sub.set_defaults(command=import_results)
+    sub = add(
+        "golden", check_golden, "Compute the golden runs, and say whether a number moved and what to do about it."
+    )
+    sub.add_argument("--store", action="store_true", help="keep what is computed, once versions.toml says why it moved")
     add("status", show_status, "What is recorded per table and budget, and what is stale.")
     return top
 
@@ -305,6 +309,13 @@ def build_book(arguments: argparse.Namespace) -> None:
     from landmarklib import book
 
     print(f"first page: {book.build(live=arguments.live)}")
+
+
+def check_golden(arguments: argparse.Namespace) -> None:
+    """Compare the golden runs with the stored ones, or store them."""
+    from landmarklib import golden, record
+
+    print((golden.store if arguments.store else golden.check)(record.results_folder()))
 
 
 def show_status(arguments: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import catalogue, conventions, figures, overlap, overview, record, report, speed, tables
+from landmarklib import catalogue, conventions, figures, overlap, overview, record, report, speed, staleness, tables
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -221,7 +221,7 @@ def deviations_page() -> str:
 
 
 def status() -> pd.DataFrame:
-    """A line per table and budget: runs, seeds, failures, flags, standing of the records, dates, hours."""
+    """A line per table and budget: runs, seeds, failures, flags, staleness of the records, dates, hours."""
     lines = []
     for name in tables.names():
         table = tables.get(name)
@@ -233,7 +233,7 @@ def status() -> pd.DataFrame:
                 {"table": name, "budget": budget, "runs": len(part), "seeds": len({r.experiment.seed for r in part})}
                 | {"failed": sum(r.status == "failed" for r in part), "flagged": sum(bool(r.warnings) for r in part)}
                 | {
-                    "code since then": record.standings(part),
+                    "versions since then": staleness.standings(part),
                     "hours": round(sum(r.seconds for r in part) / 3600, 2),
                 }
                 | {"computed": " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "never"}

@@ -29,7 +29,7 @@ def write(experiments: Sequence[Experiment], root: str | Path) -> list[Path]:
             raise DataMissing(f"{name}: only a bundle is on this machine ({path}). {dataset.obtain}")
         loaded[name] = {p: datasets.split(name, p.split, p.size, p.enlarge / dataset.recipe.enlarge) for p in parts}
     folder = Path(root) / bundle.FOLDER
-    return [bundle.write(datasets.get(name), parts, folder, tiers.code(name)) for name, parts in loaded.items()]
+    return [bundle.write(datasets.get(name), parts, folder, tiers.reading_of(name)) for name, parts in loaded.items()]
 
 
 def asked_for(experiments: Sequence[Experiment]) -> dict[str, list[Crops]]:
@@ -55,6 +55,6 @@ def check(experiments: Sequence[Experiment]) -> None:
     for name, crops in asked_for(experiments).items():
         dataset = datasets.get(name)
         if path := tiers.bundled(dataset):
-            bundle.check(path, crops, tiers.code(name))
+            bundle.check(path, crops, tiers.reading_of(name))
         else:
             dataset.read(tiers.folder(dataset))

@@ -1,6 +1,6 @@
 """The state of runs in the middle of training: one file each without pickle, of arrays and one JSON text for the rest.
 
-A run goes on from it on the same kind of device, alone or in another pack than before. A checkpoint of other code, of another experiment or kind
+A run goes on from it on the same kind of device, alone or in another pack than before. A checkpoint of other versions, of another experiment or kind
 of device, or a damaged one counts as none.
 """
 
@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from landmarklib import record
+from landmarklib import record, staleness
 from landmarklib.experiment import Experiment
 
-IDENTITY = "identity"  # key, code and kind of device
+IDENTITY = "identity"  # key, versions and kind of device
 
 
 def path_of(folder: Path, experiment: Experiment) -> Path:
@@ -52,7 +52,7 @@ def delete(folder: Path, experiment: Experiment) -> None:
 
 
 def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> dict[str, Any]:
-    identity = _identity(experiment, device)  # first of all: the digest has to be that of the code that is about to run
+    identity = _identity(experiment, device)
     try:
         with path_of(folder, experiment).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             state = json.loads(str(file["json"]))
@@ -63,6 +63,6 @@ def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) 
         return {}
 
 
-def _identity(experiment: Experiment, device: str) -> list[str]:
+def _identity(experiment: Experiment, device: str) -> list:
     """Random numbers of one kind of device are not those of another."""
-    return [experiment.key, record.code_digest(experiment.method, experiment.dataset), device.partition(":")[0]]
+    return [experiment.key, staleness.of(experiment), device.partition(":")[0]]

@@ -1,4 +1,4 @@
-"""One run, from an experiment to its record. Everything here may change a number, so it is part of a record's code digest.
+"""One run, from an experiment to its record. Everything here may change a number.
 
 torch is imported inside the functions: the reading side imports this module's neighbours without it.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from landmarklib import datasets, metrics, record
+from landmarklib import datasets, metrics, record, staleness
 from landmarklib.datasets import labels
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
@@ -67,7 +67,13 @@ def run(
     with evaluate.without_tf32():
         if not exact:
             exact = form if form.dtype == torch.float32 else measured_form(*network(one), device, exact=True)[0]
-        return [judge(r, method, options, splits, form, exact, n_maps) for r in runs]
+        return [stamped(judge(r, method, options, splits, form, exact, n_maps)) for r in runs]
+
+
+def stamped(made: Record) -> Record:
+    """The record with the versions of all that it depends on."""
+    behaviour = staleness.of(made.experiment, made.metrics)
+    return replace(made, provenance={**made.provenance, "behaviour": behaviour})
 
 
 def training(experiment: Experiment) -> Annotations:
@@ -111,7 +117,7 @@ def judge(
             "n_labelled": len(chosen),
             "labelled": labels.ids_hash([splits["train"].ids[i] for i in chosen]),
         },
-        "provenance": record.provenance(e, device_name(where), forms),
+        "provenance": {**record.environment(device_name(where)), "form": forms},
     }
     if r.failure or not r.best_step:
         return Record(status="failed", reason=r.failure or "no validation value was finite", **common)

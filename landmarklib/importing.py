@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from landmarklib import record, speed, tables
+from landmarklib import record, speed, staleness, tables
 from landmarklib.types import UserError
 
 
 def import_records(source: Path, folder: Path) -> tuple[int, int]:
     """Take over the records of another machine, TABLE/KEY.json in `source`; returns how many are new here, and how many were here.
 
-    Checked before anything is written: each can be read, is of a run that its table makes today, and of today's code. A record that
+    Checked before anything is written: each can be read, is of a run that its table makes today, and of today's versions. A record that
     is here stays, unless it is stale; a benchmark replaces the one that is here. Raises UserError that names the first file refused and
     counts the others.
     """
@@ -25,7 +25,7 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
             one = record.load(path)
             check_of_today(one)
             own = record.path_of(folder, one.experiment)
-            if own.exists() and record.standing(record.load(own)) != "stale":
+            if own.exists() and staleness.staleness(record.load(own)) == staleness.CURRENT:
                 here += 1
             else:
                 new.append(one)
@@ -43,9 +43,9 @@ def import_records(source: Path, folder: Path) -> tuple[int, int]:
 
 
 def check_of_today(one: record.Record) -> None:
-    """Raise UserError unless the record is of a run that its table makes today, by code that computes what today's does."""
+    """Raise UserError unless the record is of a run that its table makes today, with versions of today."""
     table = tables.get(one.experiment.table)
     if not any(variant.makes(one.experiment) for variant in table.variants().values()):
         raise UserError(f"table {table.name} makes this run with other settings today")
-    if record.standing(one) == "stale":
-        raise UserError(f"computed by other code ({one.provenance.get('code')}) than this library's")
+    if outdated := staleness.outdated(one):
+        raise UserError(f"computed with other versions than this library's ({'; '.join(outdated)})")

@@ -86,7 +86,7 @@ def measure(name: str, data: str = "auto") -> Overlap:
             each = with_landmarks(np.asarray(value), points)
             values[attribute] = round(float(each.mean()), 4), round(float(each.max()), 4)
     digest = hashlib.sha256(np.nan_to_num(np.round(points, 2), nan=-1e6).tobytes()).hexdigest()[:12]
-    provenance = record.circumstances([Path(__file__)], "")
+    provenance = record.environment("")
     return Overlap(dataset.name, dataset.title, dataset.tier, len(points), values, digest, provenance)
 
 

@@ -10,13 +10,13 @@ from operator import attrgetter
 import numpy as np
 import pandas as pd
 
-from landmarklib import datasets, metrics, record
+from landmarklib import datasets, metrics, record, staleness
 from landmarklib.report import Html, percent, to_html
 from landmarklib.tables import Table
 
 
 def origin(table: Table, records: Sequence[record.Record]) -> Html:
-    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, whether the code is still the same."""
+    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, whether their versions are today's."""
     if not records:
         return Html("<p>No record yet.</p>")
     lines = []
@@ -27,7 +27,7 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
         seen = " or ".join(f"{n:,}" for n in sorted({r.experiment.images for r in part}))
         joined = {
             name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
-            for name in ("device", "form", "commit", "date", "code")
+            for name in ("device", "form", "commit", "date")
         }
         lines.append(
             {
@@ -44,7 +44,7 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
                 "date": joined["date"],
                 "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all, {took(part)}",
                 "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
-                "code since then": record.standings(part),
+                "versions since then": staleness.standings(part),
             }
         )
     return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)

@@ -1,24 +1,19 @@
-"""What came out of a run, as one JSON file named by the run's key; and where every number comes from. Imports no torch.
+"""What came out of a run, as one JSON file named by the run's key; and where it was computed. Imports no torch.
 
 `save` is atomic. `load` refuses a file that is corrupt, of a newer schema, or whose name, key and content disagree.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import json
 import os
 import platform
 import re
 import subprocess
 import tempfile
-import tomllib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,15 +22,10 @@ import pandas as pd
 
 from landmarklib import metrics
 from landmarklib.experiment import Experiment
-from landmarklib.types import UserError, whole
+from landmarklib.types import UserError
 
 SCHEMA = 1
 PACKAGE = Path(__file__).parent
-# Modules that describe and change no number: registries, types, this file; an experiment's fields are in its key.
-DESCRIBE = {
-    f"landmarklib{part}" for part in ("", ".types", ".experiment", ".record", ".tables", ".datasets", ".methods")
-}
-DRAW = "landmarklib.standins"  # pictures, whose fingerprint a record has
 STATUSES = ("done", "failed")
 OVERLAP = "overlap"  # folder of the results beside those of the tables: mutual information
 
@@ -165,22 +155,15 @@ def frame(records: list[Record]) -> pd.DataFrame:
     )
 
 
-def provenance(experiment: Experiment, device: str, form: str) -> dict[str, Any]:
-    """The circumstances of a run, and its code digest and form of the convolutions."""
-    sources = [_source(name) for name in _closure(experiment.method, experiment.dataset)]
-    code = code_digest(experiment.method, experiment.dataset)
-    return {**circumstances(sources, device), "code": code, "form": form}
-
-
-def circumstances(sources: Sequence[Path | None], device: str) -> dict[str, Any]:
-    """Commit, whether these files differ from it, versions, device, date."""
+def environment(device: str) -> dict[str, Any]:
+    """Where and when something is computed: commit, whether the library differs from it, versions, device, date."""
     versions = {}
     for name in ("torch", "numpy", "scipy", "pandas"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    commit, dirty = _commit(sources)
+    commit, dirty = _commit()
     return {
         "commit": commit,
         "dirty": dirty,
@@ -191,100 +174,15 @@ def circumstances(sources: Sequence[Path | None], device: str) -> dict[str, Any]
     }
 
 
-def standing(record: Record) -> str:
-    """`current`; `rewritten`: its code has changed since, but not what it computes (rewritings.toml says why); or `stale`.
-
-    Comments and docstrings do not count.
-    """
-    code = record.provenance.get("code")
-    now = code_digest(record.experiment.method, record.experiment.dataset)
-    if code == now:
-        return "current"
-    later = {old: new for rewriting in rewritings() for old, new in rewriting["codes"].items()}
-    for _ in later:
-        code = later.get(code)
-        if code == now:
-            return "rewritten"
-    return "stale"
-
-
-def standings(records: Sequence[Record]) -> str:
-    """How many of the records are current, rewritten and stale, in words; "none" without records."""
-    return ", ".join(f"{n} {kind}" for kind, n in Counter(map(standing, records)).most_common()) or "none"
-
-
-@cache
-def rewritings() -> list[dict]:
-    """Changes to code that leave every number as it was: why, the tests that show it, and code digest before -> after."""
-    return tomllib.loads((PACKAGE / "rewritings.toml").read_text(encoding="utf-8"))["rewritings"]
-
-
-@cache
-def code_digest(method: str, dataset: str) -> str:
-    """12 hex digits over the syntax trees of every module that a run of this method on this data set imports."""
-    trees = _closure(method, dataset)
-    return hashlib.sha256("\n".join(f"{n} {trees[n]}" for n in sorted(trees)).encode()).hexdigest()[:12]
-
-
-def _closure(method: str, dataset: str) -> dict[str, str]:
-    """Module -> syntax tree, in words, of all that a run of this method on this data set imports and that may change a number."""
-    waiting = ["landmarklib.compute", f"landmarklib.methods.{method}", f"landmarklib.datasets.{whole(dataset)}"]
-    trees: dict[str, str] = {}
-    while waiting:
-        name = waiting.pop()
-        path = _source(name)
-        if name in trees or name in DESCRIBE or name.startswith(DRAW) or path is None:
-            continue
-        trees[name], modules = _read(path.read_text(encoding="utf-8"))
-        waiting += modules
-    return trees
-
-
-@cache
-def _read(source: str) -> tuple[str, list[str]]:
-    """The syntax tree of a module's source, in words and without docstrings, and the modules of the library that it imports."""
-    tree = ast.parse(source)
-    modules = [module for module in imported(tree) if module.startswith("landmarklib")]
-    return ast.dump(_without_docstrings(tree)), modules
-
-
-def imported(tree: ast.AST) -> list[str]:
-    """Names that a module imports; `from a import b` gives both a and a.b, since b may be a module."""
-    found: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return found
-
-
-def _source(module: str) -> Path | None:
-    path = PACKAGE.parent / Path(*module.split("."))
-    if path.is_dir() and (path / "__init__.py").is_file():
-        return path / "__init__.py"
-    return path.with_suffix(".py") if path.with_suffix(".py").is_file() else None
-
-
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
-            and ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:]
-    return tree
-
-
-def _commit(sources: Sequence[Path | None]) -> tuple[str, bool]:
-    """Short commit of the library's own checkout and whether these files differ from it; "" outside a checkout."""
+def _commit() -> tuple[str, bool]:
+    """Short commit of the library's own checkout and whether the library differs from it; "" outside a checkout."""
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", str(PACKAGE), *words], capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
-        return git("rev-parse", "--short=12", "HEAD"), bool(git("status", "--porcelain", "--", *map(str, sources)))
+        return git("rev-parse", "--short=12", "HEAD"), bool(git("status", "--porcelain", "--", str(PACKAGE)))
     except OSError:
         return "", False
 

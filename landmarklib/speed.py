@@ -137,11 +137,6 @@ def finish(benchmark: Benchmark, results: Path | None) -> None:
         print(save(benchmark, results))
 
 
-def origin(script: str, device: str) -> dict[str, Any]:
-    """Provenance of a benchmark: any file of the library may change a speed."""
-    return record.circumstances([Path(script), *record.PACKAGE.rglob("*.py")], device)
-
-
 def save(benchmark: Benchmark, folder: Path) -> Path:
     """Write its file into the folder, in one step."""
     path = folder / f"{benchmark.name}-{benchmark.device}.json"

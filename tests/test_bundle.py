@@ -14,7 +14,7 @@ from landmarklib.datasets import archive, bundle, tiers
 from landmarklib.datasets.bundle import Crops
 from landmarklib.types import Annotations, DataMissing, UserError
 
-HANDS, CODE = datasets.get("hgr1"), tiers.code("hgr1")
+HANDS, CODE = datasets.get("hgr1"), tiers.reading_of("hgr1")
 CROPS = Crops("train", 6, 1.5)
 
 
@@ -98,7 +98,7 @@ def test_a_part_of_an_archive_stays_a_part(root):
     whole = datasets.get("w300")
     part = replace(whole, name="part-of-w300", title="300-W, a part of it (afw)")
     parts = {Crops(split, 6, 1.5): faces(n) for split, n in (("train", 300), ("val", 40), ("test", 70))}
-    bundle.write(part, parts, root / bundle.FOLDER, tiers.code("part-of-w300"))
+    bundle.write(part, parts, root / bundle.FOLDER, tiers.reading_of("part-of-w300"))
     found = tiers.choose(whole, None)
     assert (found.name, found.title, found.tier) == ("part-of-w300", part.title, "open")
     assert found.counts == {"train": 300, "val": 40, "test": 70}
@@ -116,16 +116,16 @@ def test_an_archive_is_taken_before_its_bundle(path, root):
     assert tiers.bundled(HANDS) is None
 
 
-def test_what_other_code_made_is_refused(path):
+def test_what_other_versions_made_is_refused(path):
     with pytest.raises(
-        UserError, match=r"made by other code \(0123abcd\) than this library's .*`landmarklib bundle TABLE`"
+        UserError, match=r"made with other versions \(0123abcd\) than this library's .*`landmarklib bundle TABLE`"
     ):
         bundle.load(bundle.write(HANDS, {CROPS: annotations()}, path.parent, "0123abcd"), HANDS, CROPS, CODE)
 
 
-def test_the_code_of_a_bundle_is_that_of_its_data_set():
-    assert len({tiers.code(name) for name in ("hgr1", "mtfl", "stand-in-hgr1", "stand-in-mtfl")}) == 4
-    assert tiers.code("part-of-mtfl") == tiers.code("mtfl")
+def test_the_versions_of_a_bundle_are_those_of_its_data_set():
+    assert len({tiers.reading_of(name) for name in ("hgr1", "mtfl", "stand-in-hgr1", "stand-in-mtfl")}) == 4
+    assert tiers.reading_of("part-of-mtfl") == tiers.reading_of("mtfl")
 
 
 def test_a_folder_that_cannot_be_written_is_named(root):

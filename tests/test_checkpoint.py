@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from landmarklib import checkpoint, compute, datasets, methods, record, run, tables, train
+from landmarklib import checkpoint, compute, datasets, methods, record, run, staleness, tables, train
 from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
 from landmarklib.types import UserError
@@ -100,13 +100,12 @@ def pickled(path: Path, e: Experiment) -> None:
     np.savez(path, json=np.array({"identity": identity(e), "step": 3}, dtype=object), allow_pickle=True)
 
 
-def identity(e: Experiment, **changes: str) -> list[str]:
-    code = record.code_digest(e.method, e.dataset)
-    return list(({"key": e.key, "code": code, "device": "cpu"} | changes).values())
+def identity(e: Experiment, **changes) -> list:
+    return list(({"key": e.key, "versions": staleness.of(e), "device": "cpu"} | changes).values())
 
 
-def of(**changes: str):
-    """Writes a state that names another key, code or device."""
+def of(**changes):
+    """Writes a state that names another key, versions or device."""
 
     def write(path: Path, e: Experiment) -> None:
         np.savez(path, json=np.array(json.dumps({"identity": identity(e, **changes), "step": 3})))
@@ -125,12 +124,12 @@ def of(**changes: str):
         lambda path, e: np.savez(path, json=np.array("[3]")),
         pickled,
         of(key="another"),
-        of(code="0" * 12),
+        of(versions={"engine": 99}),
         of(device="cuda"),
     ],
-    ids="half,empty,text,without JSON,broken JSON,a list,pickle,another run,other code,another device".split(","),
+    ids="half,empty,text,without JSON,broken JSON,a list,pickle,another run,other versions,another device".split(","),
 )
-def test_what_is_no_state_of_this_run_and_code_counts_as_none(tmp_path, spoil):
+def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none(tmp_path, spoil):
     (e,) = experiments()
     path = checkpoint.path_of(tmp_path, e)
     checkpoint.save(tmp_path, "cpu", [e], [{"step": 3, "array": np.arange(3)}])
@@ -139,7 +138,7 @@ def test_what_is_no_state_of_this_run_and_code_counts_as_none(tmp_path, spoil):
     assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
 
 
-def test_a_state_that_names_this_run_and_code_is_one(tmp_path):
+def test_a_state_that_names_this_run_and_these_versions_is_one(tmp_path):
     (e,) = experiments()
     checkpoint.save(tmp_path, "cpu", [e], [{"step": 9}])
     of()(checkpoint.path_of(tmp_path, e), e)

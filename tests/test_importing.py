@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from landmarklib import importing, record, speed, tables
+from landmarklib import importing, record, speed, staleness, tables
 from landmarklib.__main__ import main
 from landmarklib.types import UserError
 
 ROW = "Seq-MT (L)"
 
 
-def made(seed: int = 0, code: str = "", **changes) -> record.Record:
-    """A record by hand, of today's code unless another is given."""
+def made(seed: int = 0, engine: int = 0, **changes) -> record.Record:
+    """A record by hand, of today's versions unless another one of the engine is given."""
     (e,) = tables.get("blocks").experiments([0.1], [seed], [ROW], "smoke")
-    code = code or record.code_digest(e.method, e.dataset)
+    behaviour = staleness.of(e) | ({"engine": engine} if engine else {})
     metrics = {"error_px": {"mean": 8.0, "low": 7.0, "high": 9.0, "n": 64}}
-    given = {"metrics": metrics, "best_step": 8, "provenance": {"code": code, "device": "a GPU"}}
+    given = {"metrics": metrics, "best_step": 8, "provenance": {"behaviour": behaviour, "device": "a GPU"}}
     return record.Record(e, "done", **{**given, **changes})
 
 
@@ -54,16 +54,15 @@ def test_what_is_no_record_of_a_table_is_left_where_it_is(tmp_path):
 def test_runs_on_a_part_of_the_data_come_home_too(tmp_path):
     table = tables.get("w300").variants()["part"]
     (e,) = table.experiments([0.05], [0], ["RCN+ (L)"], "smoke")
-    code = record.code_digest(e.method, e.dataset)
     values = {"nme_percent": {"mean": 8.0, "low": 7.0, "high": 9.0, "n": 64}}
-    one = record.Record(e, "done", metrics=values, provenance={"code": code, "device": "a GPU"})
+    one = record.Record(e, "done", metrics=values, provenance={"behaviour": staleness.of(e), "device": "a GPU"})
     assert importing.import_records(folder_of(tmp_path / "gpu", one), tmp_path / "home") == (1, 0)
 
 
 def test_a_stale_record_gives_way(tmp_path):
-    home = folder_of(tmp_path / "home", made(0, code="0" * 12))
+    home = folder_of(tmp_path / "home", made(0, engine=99))
     assert importing.import_records(folder_of(tmp_path / "gpu", made(0)), home) == (1, 0)
-    assert record.standing(record.load_all(home, "blocks")[0]) == "current"
+    assert staleness.staleness(record.load_all(home, "blocks")[0]) == "current"
 
 
 def of_a_newer_schema(path: Path) -> None:
@@ -76,8 +75,8 @@ def with_another_rate(path: Path) -> None:
     record.save(replace(one, experiment=replace(one.experiment, rate=0.5)), path.parent.parent)
 
 
-def of_other_code(path: Path) -> None:
-    record.save(made(1, code="0" * 12), path.parent.parent)
+def of_other_versions(path: Path) -> None:
+    record.save(made(1, engine=99), path.parent.parent)
 
 
 def of_no_table(path: Path) -> None:
@@ -93,7 +92,7 @@ def of_no_table(path: Path) -> None:
         (lambda path: path.rename(path.with_stem("renamed")), "but it is named renamed"),
         (of_a_newer_schema, f"schema {record.SCHEMA + 1}; this library reads records up to schema {record.SCHEMA}"),
         (with_another_rate, "table blocks makes this run with other settings today"),
-        (of_other_code, r"computed by other code \(000000000000\) than this library's"),
+        (of_other_versions, r"computed with other versions than this library's \(engine 99, now 1: "),
         (of_no_table, "unknown table 'blocs'; known: .*blocks, "),
     ],
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from landmarklib import book, record
+from landmarklib import book, imports
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +42,7 @@ def test_is_short_and_defines_nothing(notebook):
         assert not any(
             isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While)) for n in ast.walk(tree)
         )
-        assert all(name.startswith("landmarklib") for name in record.imported(tree))
+        assert all(name.startswith("landmarklib") for name in imports.imported(tree))
 
 
 def test_has_one_parameter_cell_with_plain_annotations(notebook):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from landmarklib import datasets, methods, record, speed, tables
+from landmarklib import golden, record, speed, staleness, tables
 from landmarklib.experiment import Experiment
 from landmarklib.record import Record
 from landmarklib.types import UserError
@@ -45,7 +44,7 @@ def made(seed: int = 0, row: str = "Seq-MT (L)", **changes) -> Record:
             {"kind": "best", "index": 3, "error_px": 0.5, "points": [[1.5, 2.0], [3.0, 4.25]], "maps": ["eA"]},
         ),
         "assignment": (1, 0),
-        "provenance": {"code": record.code_digest(e.method, e.dataset), "device": "CPU"},
+        "provenance": {"behaviour": staleness.of(e, ["error_px"]), "device": "CPU"},
     }
     return Record(**{**values, **changes})
 
@@ -268,118 +267,16 @@ def test_every_committed_record_is_valid_and_of_a_run_that_its_table_makes_today
 
 
 def test_every_folder_of_committed_records_belongs_to_a_table():
-    assert {path.parent.name for path in COMMITTED.glob("*/*.json")} - {speed.FOLDER, record.OVERLAP} <= set(
+    assert {path.parent.name for path in COMMITTED.glob("*/*.json")} - {speed.FOLDER, record.OVERLAP, golden.TABLE} <= set(
         tables.names()
     )
 
 
-@pytest.fixture
-def copy(tmp_path, monkeypatch) -> Path:
-    """A copy of the package whose sources the digest is taken of."""
-    package = tmp_path / "landmarklib"
-    shutil.copytree(record.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(record, "PACKAGE", package)
-    record.code_digest.cache_clear()
-    yield package
-    record.code_digest.cache_clear()
-
-
-def digest_after(path: Path, old: str, new: str) -> str:
-    """The digest for Seq-MT on Blocks once a source file is edited."""
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    record.code_digest.cache_clear()
-    return record.code_digest("seq_mt", "blocks")
-
-
-def test_code_digest_ignores_comments_docstrings_and_layout(copy):
-    before = record.code_digest("seq_mt", "blocks")
-    assert len(before) == 12 and set(before) <= set("0123456789abcdef")
-    train = copy / "train.py"
-    assert digest_after(train, '"""The one training loop', '"""Another sentence. The one training loop') == before
-    assert digest_after(train, '    """The steps after which', '    """Steps after which') == before
-    assert digest_after(train, '    """One split on the device', '    """A split on the device') == before
-    assert digest_after(train, "import time\n", "# a remark\n\nimport time\n") == before
-    assert digest_after(train, "best: float = float", "best:   float  =  float") == before
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        ("train.py", "max(0.02, min(1.0, left))", "max(0.03, min(1.0, left))"),
-        ("compute.py", "np.linspace(0, 1, 21)", "np.linspace(0, 1, 11)"),
-        ("evaluate.py", "batch: int = 128", "batch: int = 64"),
-        ("metrics.py", "1.96", "1.95"),
-        ("coords.py", "1 / width - 1", "2 / width - 1"),
-        ("nets/plain.py", "math.sqrt(2 / fan_in)", "math.sqrt(1 / fan_in)"),
-        ("datasets/labels.py", "round(fraction * len(ids))", "int(fraction * len(ids))"),
-    ],
-)
-def test_code_digest_sees_a_changed_number(copy, file, old, new):
-    before = record.code_digest("seq_mt", "blocks")
-    assert digest_after(copy / file, old, new) != before
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        ("provenance.py", "enough: float = 50.0", "enough: float = 60.0"),
-        ("methods/comm_mt.py", "import torch\n", "import torch\n\nNUMBER = 3\n"),
-        ("datasets/shapes.py", "import numpy as np\n", "import numpy as np\n\nNUMBER = 3\n"),
-    ],
-)
-def test_code_digest_does_not_see_what_the_run_does_not_use(copy, file, old, new):
-    before = record.code_digest("seq_mt", "blocks")
-    assert digest_after(copy / file, old, new) == before
-
-
-def test_code_digest_differs_between_methods_and_between_data_sets():
-    pairs = [("seq_mt", "blocks"), ("comm_mt", "blocks"), ("heatmap_mt", "blocks"), ("seq_mt", "shapes")]
-    assert len({record.code_digest(*pair) for pair in pairs}) == 4
-
-
-def test_a_record_is_stale_once_its_code_has_changed():
-    fresh = made()
-    assert record.standing(fresh) == "current"
-    assert record.standing(replace(fresh, provenance={"code": "000000000000"})) == "stale"
-    assert record.standing(replace(fresh, provenance={})) == "stale"
-
-
-def test_a_rewriting_keeps_a_record_through_any_number_of_changes(monkeypatch):
-    fresh = made()
-    now = fresh.provenance["code"]
-
-    def standing(code: str, *steps: dict) -> str:
-        monkeypatch.setattr(record, "rewritings", lambda: [{"codes": codes} for codes in steps])
-        return record.standing(replace(fresh, provenance={"code": code}))
-
-    assert standing("a", {"a": now}) == "rewritten"
-    assert standing("a", {"b": now, "x": "y"}, {"a": "b"}) == "rewritten"
-    assert standing("b", {"a": now}) == "stale"
-    assert standing("a", {"a": "b"}) == "stale"
-    assert standing("a", {"a": "b", "b": "a"}) == "stale"
-    assert standing(now, {"a": now}) == "current"
-
-
-def test_every_rewriting_gives_reason_and_evidence_and_leads_to_code_of_today():
-    codes = {old: new for r in record.rewritings() for old, new in r["codes"].items()}
-    today = {record.code_digest(m, d) for m in methods.names() for d in datasets.names()}
-    assert all(new in codes or new in today for new in codes.values())
-    for r in record.rewritings():
-        assert r["why"] and r["evidence"]
-        for test in r["evidence"]:
-            file, name = test.split("::")
-            assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
-
-
-def test_provenance_says_where_a_number_comes_from():
-    e = experiment()
+def test_the_environment_says_where_and_when():
     before = datetime.now(UTC).date().isoformat()
-    told = record.provenance(e, "CPU of a test", "1x1 float32")
-    assert told.keys() == {"commit", "dirty", "code", "python", "versions", "device", "form", "date"}
-    assert told["code"] == record.code_digest("seq_mt", "blocks")
-    assert told["device"] == "CPU of a test" and told["form"] == "1x1 float32"
+    told = record.environment("CPU of a test")
+    assert told.keys() == {"commit", "dirty", "python", "versions", "device", "date"}
+    assert told["device"] == "CPU of a test"
     assert told["versions"].keys() >= {"numpy", "pandas", "scipy"}
     assert told["python"] == ".".join(map(str, sys.version_info[:3]))
     assert before <= told["date"] <= datetime.now(UTC).date().isoformat()

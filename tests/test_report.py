@@ -31,7 +31,7 @@ def made(e: Experiment, value: float = 5.0, **changes) -> Record:
         metrics["accuracy_percent"] = {"mean": 90.0, "low": 89.0, "high": 91.0, "n": 64}
     if not e.fraction:
         metrics["own_percent"] = {"mean": 99.5, "low": 99.0, "high": 100.0, "n": 64}
-    told = {"device": "CPU", "form": "1x1 float32", "commit": "abc", "dirty": False, "date": "2026-01-02", "code": "0"}
+    told = {"device": "CPU", "form": "1x1 float32", "commit": "abc", "dirty": False, "date": "2026-01-02", "behaviour": {"engine": 99}}
     values = {"metrics": metrics, "data": {"tier": "paper", "fingerprint": "f00"}, "provenance": told, "seconds": 36.0}
     return Record(experiment=e, **{"status": "done", **values, **changes})
 
@@ -264,7 +264,7 @@ def test_provenance_names_data_device_commit_cost_and_what_is_stale():
     assert shown["data"] == ["paper tier, fingerprint f00"]
     assert shown["device"] == ["CPU"] and shown["commit"] == ["abc"] and shown["date"] == ["2026-01-02"]
     assert shown["training time"] == ["0.03 h in all, 36 s a run"]
-    assert shown["flagged"][0].startswith("2 runs") and shown["code since then"] == ["3 stale"]
+    assert shown["flagged"][0].startswith("2 runs") and shown["versions since then"] == ["3 stale"]
 
 
 def test_how_long_runs_took_is_read_from_their_records():

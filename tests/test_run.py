@@ -14,7 +14,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from landmarklib import compute, datasets, evaluate, record, run, tables
+from landmarklib import compute, datasets, evaluate, record, run, staleness, tables
 from landmarklib.nets import plain
 from landmarklib.types import UserError
 
@@ -495,5 +495,5 @@ def test_the_record_of_a_run_says_how_it_was_made(trained):
     assert len(r.quantiles) == 21 and list(r.quantiles) == sorted(r.quantiles)
     assert r.metrics["error_px"]["n"] == 64 and len(r.curve) == 2
     assert [g["kind"] for g in r.gallery] == ["fixed"] * 4 + ["best", "median"] + ["worst"] * 3
-    assert record.standing(r) == "current"
+    assert staleness.staleness(r) == "current"
     assert json.loads((trained / "blocks" / f"{r.key}.json").read_text())["key"] == r.key

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from readers import draw
 
-from landmarklib import data, datasets, run, tables
+from landmarklib import data, datasets, imports, run, tables
 from landmarklib.datasets import archive, crops, tiers
 from landmarklib.types import DataMissing, Listing, UserError
 
@@ -158,7 +157,7 @@ def test_lists_are_read_once_and_again_when_a_file_has_come_or_gone(little, tmp_
 
 def test_code_that_a_set_borrows_is_part_of_its_stand_in():
     def names(name):
-        return [path.stem for path in tiers._files(Path(datasets.__file__).parent, name)]
+        return [path.stem for path in imports.within(f"landmarklib.datasets.{name}", "landmarklib.datasets")]
 
     assert {"mafl", "celeba", "mtfl", "archive", "labels"} <= set(names("mafl"))
     assert "mafl" not in names("celeba")

@@ -1,6 +1,6 @@
 """A data set as one file: crops of the sizes that somebody asked for, with points and attributes, for machines that have neither the archive nor Pillow.
 
-`write` makes it where the archive is. Below a data root, as bundles/NAME.npz, it is taken where there is no archive, and only by the code that made it. Nothing in
+`write` makes it where the archive is. Below a data root, as bundles/NAME.npz, it is taken where there is no archive, and only with the versions that made it. Nothing in
 it is pickled. Pixels are kept as differences to their neighbours, exactly, since those compress to two thirds of what the pixels do.
 """
 
@@ -56,13 +56,13 @@ def find(name: str, folder: str, root: str | Path | None = None) -> Path | None:
     return next((path for place in roots if (path := place / FOLDER / f"{name}.npz").is_file()), None)
 
 
-def write(dataset: Dataset, parts: Mapping[Crops, Annotations], folder: Path, code: str) -> Path:
-    """Write the data set's bundle into the folder, in one step, in place of one that is there. code: digest of the code that made the crops.
+def write(dataset: Dataset, parts: Mapping[Crops, Annotations], folder: Path, versions: str) -> Path:
+    """Write the data set's bundle into the folder, in one step, in place of one that is there. versions: of the reading that made the crops (`tiers.reading_of`).
 
     Raises UserError where that cannot be written.
     """
     counts = {crops.split: len(a) for crops, a in parts.items()}
-    about = {"schema": SCHEMA, "name": dataset.name, "title": dataset.title, "code": code, "counts": counts}
+    about = {"schema": SCHEMA, "name": dataset.name, "title": dataset.title, "versions": versions, "counts": counts}
     arrays = {"about": np.array(json.dumps({**about, "crops": sorted(map(str, parts))}))}
     for crops, a in parts.items():
         arrays |= {f"{crops}/images": a.images, f"{crops}/ids": np.array(a.ids, str)}
@@ -87,23 +87,25 @@ def write(dataset: Dataset, parts: Mapping[Crops, Annotations], folder: Path, co
 
 
 def about(path: Path) -> dict[str, Any]:
-    """What a bundle says of its data set: name, title, code that made it, images of each split, crops. Raises UserError that names the file and what is wrong."""
+    """What a bundle says of its data set: name, title, versions that made it, images of each split, crops. Raises UserError that names the file and what is wrong."""
     with _open(path) as file:
         found = json.loads(str(file["about"][()]))
         if found["schema"] == SCHEMA:
             if found["name"] != path.stem:
                 raise ValueError(f"it holds {found['name']}")
             counts = {str(split): int(n) for split, n in found["counts"].items()}
-            texts = {name: str(found[name]) for name in ("name", "title", "code")}
+            texts = {name: str(found[name]) for name in ("name", "title", "versions")}
             return {**texts, "counts": counts, "crops": [*map(str, found["crops"])]}
     raise UserError(f"{path}: schema {found['schema']}; this library reads {SCHEMA}; {AGAIN}")
 
 
-def check(path: Path, wanted: Sequence[Crops], code: str) -> None:
-    """Raises UserError for a bundle that other code has made, and DataMissing for one that lacks any of these crops."""
+def check(path: Path, wanted: Sequence[Crops], versions: str) -> None:
+    """Raises UserError for a bundle that was made with other versions, and DataMissing for one that lacks any of these crops."""
     there = about(path)
-    if there["code"] != code:
-        raise UserError(f"{path}: made by other code ({there['code']}) than this library's ({code}); {AGAIN}")
+    if there["versions"] != versions:
+        raise UserError(
+            f"{path}: made with other versions ({there['versions']}) than this library's ({versions}); {AGAIN}"
+        )
     if lacking := [str(crops) for crops in wanted if str(crops) not in there["crops"]]:
         raise DataMissing(
             f"{path}: it holds other crops (split, pixels, enlarged: {', '.join(there['crops'])}), not {', '.join(lacking)}; {AGAIN} "
@@ -111,9 +113,9 @@ def check(path: Path, wanted: Sequence[Crops], code: str) -> None:
         )
 
 
-def load(path: Path, dataset: Dataset, crops: Crops, code: str) -> Annotations:
+def load(path: Path, dataset: Dataset, crops: Crops, versions: str) -> Annotations:
     """One split, in memory. Raises what `check` does, and UserError for a file that is damaged or does not fit the data set."""
-    check(path, [crops], code)
+    check(path, [crops], versions)
     with _open(path) as file:
         plain = {field: file[f"{crops}/{field}"] for field in PLAIN if f"{crops}/{field}" in file}
         named = {

@@ -22,11 +22,11 @@ from tqdm import tqdm
 
 from landmarklib.datasets import archive, bundle, tiers
 from landmarklib.types import Annotations, Listing, Recipe, UserError
+from landmarklib.versions import raised
 
 if TYPE_CHECKING:
     from landmarklib.datasets import Dataset
 
-VERSION = 1  # of what this file does to pixels: another number makes every crop anew
 FOLDER = "prepared"  # below the first data root
 
 
@@ -37,7 +37,9 @@ def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None
     that names the first photo that is wrong.
     """
     if path := tiers.bundled(dataset, root):
-        return bundle.load(path, dataset, bundle.Crops(split, size, dataset.recipe.enlarge), tiers.code(dataset.name))
+        return bundle.load(
+            path, dataset, bundle.Crops(split, size, dataset.recipe.enlarge), tiers.reading_of(dataset.name)
+        )
     folder = tiers.folder(dataset, root)
     splits = dataset.read(folder)
     if split not in splits:
@@ -152,7 +154,7 @@ def _make(dataset: Dataset, folder: Path, splits: Mapping, cuts: Mapping, size: 
         pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(jobs), channels, size, size))
         with ThreadPoolExecutor() as pool:
             label = f"{dataset.name}: crops of {size} px"
-            for i, image in enumerate(tqdm(pool.map(crop, jobs), total=len(jobs), desc=label, unit="image")):
+            for i, image in enumerate(tqdm(pool.map(crop, jobs), total=len(jobs), desc=label, unit="image", delay=1)):
                 pixels[i] = image
         pixels.flush()
         part.replace(path)
@@ -162,7 +164,7 @@ def _make(dataset: Dataset, folder: Path, splits: Mapping, cuts: Mapping, size: 
 
 def _fingerprint(dataset: Dataset, folder: Path, splits: Mapping, cuts: Mapping, size: int) -> str:
     """16 hex digits over recipe, squares and name, size and time of every photo, or of every file where some hold many images."""
-    digest = hashlib.sha256(json.dumps([VERSION, size, asdict(dataset.recipe)]).encode())
+    digest = hashlib.sha256(json.dumps([raised()["crops"][0], size, asdict(dataset.recipe)]).encode())
     for split, listing in splits.items():
         digest.update(f"{split} {len(listing)}".encode())
         digest.update(np.ascontiguousarray(cuts[split].round(3)).tobytes())

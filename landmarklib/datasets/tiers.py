@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from landmarklib import datasets, imports, versions
 from landmarklib.datasets import archive, bundle
 from landmarklib.types import PART, STAND_IN, DataMissing, UserError, whole
 
@@ -181,35 +181,18 @@ def _write(dataset: Dataset, place: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _files(folder: Path, name: str) -> list[Path]:
-    """The files of a data set and of those that it borrows from."""
-    found, waiting = [], [name]
-    while waiting:
-        path = folder / f"{waiting.pop()}.py"
-        if path.is_file() and path not in found:
-            found.append(path)
-            imported = re.findall(r"^from landmarklib\.datasets import (.+)$", path.read_text(encoding="utf-8"), re.M)
-            waiting += [word for line in imported for word in line.split(", ")]
-    return sorted(found)
-
-
 @lru_cache(maxsize=64)
-def code(name: str) -> str:
-    """8 hex digits over the code that reads a data set, cuts its photos and, of a stand-in, draws it: a bundle is of no other."""
-    here = Path(__file__).parent
-    drawn = _fingerprint(whole(name)) if name.startswith(STAND_IN) else ""
-    return _digest([*_files(here, whole(name)), here / "crops.py"], drawn)
+def reading_of(name: str) -> str:
+    """What a data set is read, cut and, as a stand-in, drawn by: a bundle is of no other."""
+    parts = (f"{part} {versions.raised()[part][0]}" for part in (f"datasets.{whole(name)}", "crops"))
+    drawn = [f"drawn by {_fingerprint(whole(name))}"] if name.startswith(STAND_IN) else []
+    return ", ".join([*parts, *drawn])
 
 
 @lru_cache(maxsize=64)
 def _fingerprint(name: str) -> str:
     """8 hex digits over the code that draws and writes: another one makes every picture anew."""
     here = Path(__file__).parent
-    return _digest([*sorted((here.parent / "standins").glob("*.py")), *_files(here, name), Path(__file__)])
-
-
-def _digest(files: list[Path], more: str = "") -> str:
-    digest = hashlib.sha256(more.encode())
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:8]
+    package = datasets.__name__
+    files = [*sorted((here.parent / "standins").glob("*.py")), *imports.within(f"{package}.{name}", package)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]

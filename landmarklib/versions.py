@@ -1,0 +1,24 @@
+"""The parts of the library that may move a number, each with a version: a small integer in `versions.toml`. No torch.
+
+The parts are the engine (training, reading of maps, splits, subsets), how photos are cut, each method, each data set's reading and each metric. Each has
+a line that says why it was last raised. Golden runs (`golden.py`) tell when that has to happen.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+FILE = Path(__file__).parent / "versions.toml"
+FIRST = 1  # the version of every part of a record from before versions were kept
+
+
+@cache
+def raised() -> dict[str, tuple[int, str]]:
+    """Every part, such as `engine` or `methods.seq_mt`: its version, and why it was last raised."""
+    found = {}
+    for name, entry in tomllib.loads(FILE.read_text(encoding="utf-8")).items():
+        parts = {name: entry} if "version" in entry else {f"{name}.{part}": e for part, e in entry.items()}
+        found |= {part: (e["version"], e["why"]) for part, e in parts.items()}
+    return found
