@@ -159,7 +159,7 @@ def run_table(arguments: argparse.Namespace) -> None:
     table = tables.get(arguments.table)
     parameters = run_parameters(arguments.parameters)
     runs = run.ensure(table.name, **parameters)
-    wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "methods", "budget")))
+    wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "rows", "budget")))
     cells, of, _, failed = report.state(table, runs)
     print(
         f"{table.name}: {len(runs)} of {len(wanted)} runs are there ({failed} failed); {cells} of the paper's {of} cells"

@@ -27,6 +27,7 @@ from tqdm import tqdm
 from landmarklib import checkpoint, checks, compute, datasets, record, report, tables
 from landmarklib.datasets import tiers
 from landmarklib.experiment import Experiment
+from landmarklib.tables import selection
 from landmarklib.types import UserError
 
 SAFETY = 1.3  # a run is started only if the deadline leaves this much more than its estimated time
@@ -38,9 +39,10 @@ def ensure(
     table: str,
     fractions: Sequence[float] | None = None,
     seeds: Sequence[int] | None = None,
-    methods: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
     budget: str | None = None,
     *,
+    methods: Sequence[str] | None = None,
     data: str = "auto",
     device: str = "cpu",
     workers: int = 0,
@@ -50,6 +52,7 @@ def ensure(
 ) -> pd.DataFrame:
     """Records of a table as a frame, one line per run; only missing runs are computed. None takes the table's own values.
 
+    methods: an older name of rows.
     data: auto takes the paper's data set where it is here or has records, else a part of it or an open one, else a stand-in; paper, open or stand-in take
     just that (`on`).
     workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
@@ -58,7 +61,7 @@ def ensure(
     missing run, before anything is computed or written.
     """
     spec = on(tables.get(table), data, results, budget)
-    experiments = spec.experiments(fractions, seeds, methods, budget)
+    experiments = spec.experiments(fractions, seeds, selection.one_of(rows, methods), budget)
     checks.number("workers", workers, int)
     checks.number("deadline", 0 if deadline is None else deadline, float)
     if not isinstance(refresh, bool):
@@ -75,7 +78,7 @@ def ensure(
         checks.data(missing, list(there.values()))
         if deadline is not None:
             checks.time([SAFETY * estimate_seconds(e, folder, device) for e in missing], device, deadline)
-        checks.writable(folder / table)
+        checks.writable(folder / spec.name)
         for e in missing if refresh else []:
             checkpoint.delete(folder, e)
         workers = workers or (available_cores() if device == "cpu" else 1)

@@ -9,7 +9,7 @@ from landmarklib.types import UserError
 RUN_PARAMETERS = {
     "fractions": "label fractions in (0, 1], such as 0.05,0.2",
     "seeds": "whole numbers, such as 0,1,2",
-    "methods": "rows of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'; with a comma in the name '[\"...\"]'",
+    "rows": "of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'; with a comma in the name '[\"...\"]'",
     "budget": "smoke, cpu or paper",
     "data": "auto, paper, open or stand-in",
     "device": "cpu, cuda, cuda:1 ...",
@@ -18,6 +18,7 @@ RUN_PARAMETERS = {
     "refresh": "true computes everything anew",
     "results": "folder of the records",
 }
+OLDER = {"methods": "rows"}  # older names of parameters, still understood
 
 
 def run_parameters(words: list[str]) -> dict:
@@ -26,7 +27,7 @@ def run_parameters(words: list[str]) -> dict:
     for name, text in split_words(words, RUN_PARAMETERS).items():
         if name in ("fractions", "seeds"):
             values[name] = [number(name, part, float if name == "fractions" else int) for part in items(text)]
-        elif name == "methods":
+        elif name == "rows":
             values[name] = items(text)
         elif name in ("workers", "deadline"):
             values[name] = number(name, text, int if name == "workers" else float)
@@ -40,7 +41,7 @@ def run_parameters(words: list[str]) -> dict:
 def split_words(words: list[str], known: dict) -> dict[str, str]:
     """`name=value` and `--name value` words as a dict; `--help` prints the known ones with what is said of them.
 
-    Raises UserError for an unknown or repeated name and for a missing value.
+    An older name means today's. Raises UserError for an unknown or repeated name and for a missing value.
     """
     values: dict[str, str] = {}
     words = list(words)
@@ -53,13 +54,15 @@ def split_words(words: list[str], known: dict) -> dict[str, str]:
             if not words:
                 raise UserError(f"{word}: a value is missing")
             word = f"{word}={words.pop(0)}"
-        name, equals, value = word.removeprefix("--").partition("=")
+        written, equals, value = word.removeprefix("--").partition("=")
+        name = written if written in known else OLDER.get(written, written)
         if name not in known or not equals:
             raise UserError(f"unknown parameter {word!r}; write name=value with one of: {', '.join(known)}")
         if not value:
-            raise UserError(f"{name}: a value is missing")
+            raise UserError(f"{written}: a value is missing")
         if name in values:
-            raise UserError(f"{name} is given twice")
+            older = [f"; {old} is an older name of it" for old, new in OLDER.items() if new == name]
+            raise UserError(f"{name} is given twice{''.join(older)}")
         values[name] = value
     return values
 

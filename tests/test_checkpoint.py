@@ -16,7 +16,7 @@ from landmarklib.nets import plain
 from landmarklib.types import UserError
 
 ROW = "Seq-MT (L+ELT+A)"
-WANTED = {"fractions": [0.1], "seeds": [0], "methods": [ROW], "budget": "smoke", "workers": 1}
+WANTED = {"fractions": [0.1], "seeds": [0], "rows": [ROW], "budget": "smoke", "workers": 1}
 
 
 @pytest.fixture(autouse=True)

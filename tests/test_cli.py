@@ -83,8 +83,14 @@ def printed(capsys, *words: str) -> str:
         (["run", "blocks", "epochs=3"], ["unknown parameter 'epochs=3'", *RUN_PARAMETERS]),
         (["run", "blocks", "--epochs", "3"], ["unknown parameter '--epochs=3'", *RUN_PARAMETERS]),
         (["run", "blocks", "smoke"], ["unknown parameter 'smoke'", "name=value", *RUN_PARAMETERS]),
-        (["run", "blocks", "methods=Seq-MT"], ["unknown method 'Seq-MT'", "known: Seq-MT (L), Seq-MT (L+A), "]),
-        (["run", "blocks", "methods='Seq-MT (L)"], ["a quotation mark is missing"]),
+        (["run", "blocks", "rows=Seq-MT"], ["unknown row 'Seq-MT'", "known: Seq-MT (L), Seq-MT (L+A), "]),
+        (["run", "blocks", "rows='Seq-MT (L)"], ["a quotation mark is missing"]),
+        (["run", "blocks", "methods=Seq-MT"], ["unknown row 'Seq-MT'", "known: Seq-MT (L), Seq-MT (L+A), "]),
+        (["run", "blocks", "--methods"], ["--methods: a value is missing"]),
+        (["run", "blocks", "methods="], ["methods: a value is missing"]),
+        (["run", "blocks", "rows=A", "methods=A"], ["rows is given twice; methods is an older name of it"]),
+        (["notebook", "w300", "methods=A", "--rows", "A"], ["rows is given twice; methods is an older name of it"]),
+        (["notebook", "blocks", "methods=A"], ["unknown parameter 'methods=A'", "fractions, seeds, budget"]),
         (["run", "blocks", "fractions=0"], ["fractions: 0 is outside (0, 1]"]),
         (["run", "blocks", "fractions=0.1,1.5"], ["fractions: 1.5 is outside (0, 1]"]),
         (["run", "blocks", "fractions=abc"], ["fractions: 'abc' is not a number"]),
@@ -166,7 +172,7 @@ def test_a_record_that_cannot_be_read_is_named_and_kept(capsys, results, words, 
 
 
 def test_a_renamed_record_is_named_and_kept(capsys, results, computed):
-    printed(capsys, "run", "blocks", "fractions=0.1", "seeds=0", f"methods={ROW}", "workers=1")
+    printed(capsys, "run", "blocks", "fractions=0.1", "seeds=0", f"rows={ROW}", "workers=1")
     (path,) = (results / "blocks").glob("*.json")
     mine = path.rename(path.with_name("mine.json"))
     assert f"{mine}: its content has the key {path.stem}" in refused(capsys, "table", "blocks")
@@ -195,7 +201,7 @@ def test_status_has_a_line_per_table_and_budget(capsys):
 
 
 def test_table_as_csv_has_ours_and_the_papers(capsys, computed):
-    printed(capsys, "run", "blocks", "fractions=0.01", "seeds=0,1", f"methods={ROW}", "workers=1")
+    printed(capsys, "run", "blocks", "fractions=0.01", "seeds=0,1", f"rows={ROW}", "workers=1")
     lines = list(csv.DictReader(io.StringIO(printed(capsys, "table", "blocks", "--csv"))))
     assert lines[0].keys() >= {"method", "fraction", "n_seeds", "mean", "sd", "unit", "paper", "tier", "budget"}
     assert len(lines) == 46
@@ -206,7 +212,7 @@ def test_table_as_csv_has_ours_and_the_papers(capsys, computed):
 
 
 def test_a_budget_is_shown_by_itself(capsys, computed):
-    printed(capsys, "run", "blocks", "fractions=0.01", "seeds=0", f"methods={ROW}", "workers=1", "budget=smoke")
+    printed(capsys, "run", "blocks", "fractions=0.01", "seeds=0", f"rows={ROW}", "workers=1", "budget=smoke")
     smoke, own = (
         list(csv.DictReader(io.StringIO(printed(capsys, "table", "blocks", "--csv", *words))))
         for words in (["--budget", "smoke"], [])
@@ -230,7 +236,7 @@ def test_table_and_claims_are_readable_without_csv(capsys):
 @pytest.mark.parametrize("spelling", [["deadline=14", "seeds=0"], ["--deadline", "14", "--seeds=0"]])
 def test_run_says_what_did_not_fit_before_the_deadline(capsys, monkeypatch, results, computed, spelling):
     monkeypatch.setattr(compute, "measured_form", lambda *_: (plain.LITERAL, 16.0))
-    words = ["fractions=0.1", f"methods='{ROW},Seq-MT (L+ELT)'", "budget=smoke", "workers=1", *spelling]
+    words = ["fractions=0.1", f"rows='{ROW},Seq-MT (L+ELT)'", "budget=smoke", "workers=1", *spelling]
     text = printed(capsys, "run", "blocks", *words)  # estimated at 8 and 13 s, and 1.3 times that is kept
     assert "blocks: 1 of 2 runs are there (0 failed); 1 of the paper's 46 cells" in text
     assert "1 run did not fit before the deadline; the same command goes on from here" in text
@@ -238,7 +244,7 @@ def test_run_says_what_did_not_fit_before_the_deadline(capsys, monkeypatch, resu
 
 
 def test_run_computes_what_is_missing_and_says_what_is_there(capsys, results, computed):
-    words = ["run", "blocks", "fractions=0.1,0.02", "seeds=0", f"methods={ROW}", "workers=1"]
+    words = ["run", "blocks", "fractions=0.1,0.02", "seeds=0", f"rows={ROW}", "workers=1"]
     for _ in range(2):
         assert "2 of 2 runs are there (0 failed); 1 of the paper's 46 cells" in printed(capsys, *words)
     assert [e.fraction for e in computed] == [0.02, 0.1] and len(list(results.glob("blocks/*.json"))) == 2
@@ -246,8 +252,22 @@ def test_run_computes_what_is_missing_and_says_what_is_there(capsys, results, co
     assert len(computed) == 4
 
 
+def test_methods_is_an_older_name_of_rows(capsys, computed, monkeypatch):
+    words = ["run", "blocks", "fractions=0.1", "seeds=0", f"methods={ROW}", "workers=1"]
+    assert "1 of 1 runs are there" in printed(capsys, *words) and [e.row for e in computed] == [ROW]
+    monkeypatch.setattr(book, "execute", lambda name, given: (name, given))
+    asked = str(("w300", {"rows": ["RCN (L)", "RCN+ (L)"]}))
+    assert printed(capsys, "notebook", "w300", "methods=RCN (L),RCN+ (L)").strip() == asked
+
+
+def test_a_table_may_be_named_by_its_file(capsys, results, computed):
+    words = ["honari2018/blocks", "fractions=0.1", "seeds=0", f"rows={ROW}", "workers=1"]
+    assert printed(capsys, "run", *words).startswith("blocks: 1 of 1 runs are there")
+    assert len(list(results.glob("blocks/*.json"))) == 1 and not (results / "honari2018").exists()
+
+
 def test_results_may_be_named(capsys, results, tmp_path, computed):
-    printed(capsys, "run", "blocks", "fractions=0.1", "seeds=0", f"methods={ROW}", "workers=1", "--results", "other")
+    printed(capsys, "run", "blocks", "fractions=0.1", "seeds=0", f"rows={ROW}", "workers=1", "--results", "other")
     assert len(list((tmp_path / "other").glob("blocks/*.json"))) == 1 and not results.exists()
 
 
@@ -290,7 +310,7 @@ def test_stopping_says_how_to_go_on(capsys, computed, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(compute, "run", stop)
-    words = ["run", "blocks", "fractions=0.1", "seeds=0", f"methods={ROW}", "workers=1"]
+    words = ["run", "blocks", "fractions=0.1", "seeds=0", f"rows={ROW}", "workers=1"]
     assert main(words) == 130
     assert capsys.readouterr().err.splitlines()[-1].startswith("landmarklib: stopped; finished runs are kept")
 

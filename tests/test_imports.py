@@ -165,7 +165,7 @@ def test_methods_know_no_data_set_table_or_record(module):
         ("warps", ("noise", "heatmaps", "coords", "types")),
         ("losses", ("noise", "heatmaps", "warps", "coords", "types")),
         ("nets", ("nets", "noise", "heatmaps", "coords", "types")),
-        ("tables.parameters", ("types",)),
+        ("tables.selection", ("types",)),
         ("tables", ("tables", "experiment", "metrics", "types")),
         ("record", ("experiment", "metrics", "types")),
         ("checkpoint", ("record", "experiment", "types")),

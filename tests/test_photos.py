@@ -66,14 +66,14 @@ def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
 
 
 def test_records_are_read_where_the_data_are_not(archives, tmp_path, monkeypatch):
-    methods = ["RCN+ (L)"]
-    run.ensure("mtfl", [0.5], [0], methods, "smoke", workers=1, results=tmp_path)
+    rows = ["RCN+ (L)"]
+    run.ensure("mtfl", [0.5], [0], rows, "smoke", workers=1, results=tmp_path)
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
     datasets.split.cache_clear()
     assert run.on(tables.get("mtfl"), results=tmp_path).dataset == "mtfl"
-    assert len(run.ensure("mtfl", [0.5], [0], methods, "smoke", results=tmp_path)) == 1
+    assert len(run.ensure("mtfl", [0.5], [0], rows, "smoke", results=tmp_path)) == 1
     with pytest.raises(DataMissing, match="mtfl: not on this machine"):
-        run.ensure("mtfl", [0.5], [1], methods, "smoke", workers=1, results=tmp_path)
+        run.ensure("mtfl", [0.5], [1], rows, "smoke", workers=1, results=tmp_path)
     assert run.on(tables.get("mtfl"), "stand-in", tmp_path).dataset == "stand-in-mtfl"
     assert run.on(tables.get("mtfl"), "stand-in", tmp_path).tests == ("stand-in-afw",)
     assert run.on(tables.get("mtfl"), results=tmp_path / "none").dataset == "stand-in-mtfl"
@@ -163,7 +163,7 @@ def archive_of(points: np.ndarray):
     ("given", "message"),
     [
         ({"fractions": [0.001]}, "fractions: 0.001 labels none of"),
-        ({"methods": ["Seq-MT (L)"]}, "unknown method 'Seq-MT .L.'; known: RCN .L., RCN.*"),
+        ({"rows": ["Seq-MT (L)"]}, "unknown row 'Seq-MT .L.'; known: RCN .L., RCN.*"),
         ({"data": "open"}, "there is no open data for mtfl here; there is paper .mtfl., stand-in .stand-in-mtfl."),
         ({"budget": "huge"}, "unknown budget 'huge'; known: smoke, cpu, full, paper"),
     ],
@@ -270,7 +270,7 @@ def test_a_second_test_set_that_is_missing_is_said_before_anything_is_trained(ar
 
 
 def test_runs_on_other_data_of_the_same_name_are_not_mixed(archives, tmp_path, monkeypatch):
-    asked = {"fractions": [0.5], "methods": ["RCN+ (L)"], "budget": "smoke", "workers": 1, "results": tmp_path}
+    asked = {"fractions": [0.5], "rows": ["RCN+ (L)"], "budget": "smoke", "workers": 1, "results": tmp_path}
     run.ensure("mtfl", seeds=[0], **asked)
     (path,) = tmp_path.glob("mtfl/*.json")
     text = path.read_text()

@@ -20,7 +20,7 @@ from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
 ROW = "Seq-MT (L)"
-SMALL = {"fractions": [0.1], "seeds": [0], "methods": [ROW], "budget": "smoke", "workers": 1}
+SMALL = {"fractions": [0.1], "seeds": [0], "rows": [ROW], "budget": "smoke", "workers": 1}
 ATTEMPT = run.attempt
 
 
@@ -203,7 +203,7 @@ def test_time_that_a_run_takes_is_estimated_from_its_passes(tmp_path, literal):
 @pytest.mark.parametrize(("deadline", "rows"), [(14.0, [ROW]), (100.0, [ROW, "Seq-MT (L+ELT)"])])
 def test_no_run_starts_that_would_not_end_in_time(tmp_path, computed, literal, deadline, rows):
     # estimated at 8 s and 13 s, and 1.3 times that is kept
-    wanted = {**SMALL, "methods": [ROW, "Seq-MT (L+ELT)"]}
+    wanted = {**SMALL, "rows": [ROW, "Seq-MT (L+ELT)"]}
     assert len(run.ensure("blocks", **wanted, results=tmp_path, deadline=deadline)) == len(rows)
     assert [e.row for e in computed] == rows
 
@@ -410,12 +410,14 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     [
         ({"fractions": [0.001]}, "fractions: 0.001 labels none of 320 training images; the least is 0.0031"),
         (
-            {"fractions": [0.999], "methods": ["Seq-MT (L+ELT)"]},
+            {"fractions": [0.999], "rows": ["Seq-MT (L+ELT)"]},
             r"fractions: 0.999 labels all of 320 training images, and Seq-MT \(L\+ELT\) needs unlabelled ones",
         ),
         ({"fractions": [0.1, 1.5]}, r"fractions: 1.5 is outside \(0, 1\]"),
         ({"seeds": [-1]}, r"seeds: -1 is outside \[0, 2\*\*63\)"),
-        ({"methods": ["Seq-MT"]}, "unknown method 'Seq-MT'; known: Seq-MT "),
+        ({"methods": [ROW]}, "rows and methods are both given; methods is an older name of rows, give rows alone"),
+        ({"rows": None, "methods": ["Seq-MT"]}, "unknown row 'Seq-MT'; known: Seq-MT "),
+        ({"rows": ["Seq-MT"]}, "unknown row 'Seq-MT'; known: Seq-MT "),
         ({"budget": "huge"}, "unknown budget 'huge'; known: smoke, cpu, paper"),
         ({"device": "tpu"}, "device: 'tpu' is not here; valid: cpu"),
         ({"workers": -1}, "workers: -1 is not a whole number >= 0"),
@@ -441,8 +443,8 @@ WRONG_KINDS = (
     {"seeds": "0"},
     {"seeds": [0.5]},
     {"seeds": 3},
-    {"methods": ROW},
-    {"methods": [1]},
+    {"rows": ROW},
+    {"rows": [1]},
     {"workers": "2"},
     {"workers": 1.5},
     {"workers": True},

@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from pathlib import Path
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from landmarklib import claims, tables
-from landmarklib.tables import parameters, reading
+from landmarklib.tables import reading, selection
 from landmarklib.types import UserError
 
-TEXT = (tables.FOLDER / "blocks.toml").read_text(encoding="utf-8")
+
+def text_of(name: str) -> str:
+    """The TOML of a table of honari2018."""
+    return (tables.FOLDER / "honari2018" / f"{name}.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def edited(tmp_path):
-    """Reads the text of blocks.toml after one replacement."""
+    """Reads the text of a table, by default Blocks, after one replacement."""
 
-    def read(old: str, new: str) -> tables.Table:
-        assert old in TEXT
-        path = tmp_path / "edited.toml"
-        path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
+    def read(old: str, new: str, name: str = "blocks") -> tables.Table:
+        text = text_of(name)
+        assert old in text
+        path = tmp_path / "honari2018" / f"{name}.toml"
+        path.parent.mkdir()
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
         return reading.read(path)
 
     return read
+
+
+@pytest.fixture
+def refused(edited):
+    """The one line in which a table is refused after a replacement."""
+
+    def line(name: str, old: str, new: str) -> str:
+        with pytest.raises(UserError) as caught:
+            edited(old, new, name)
+        message = str(caught.value)
+        assert message.startswith(f"honari2018/{name}.toml") and "\n" not in message
+        return message
+
+    return line
 
 
 @pytest.fixture
@@ -56,31 +78,34 @@ def test_the_text_as_it_stands_is_read(edited):
         ('unit = "px"', "", ["'unit'"]),
         ("seeds = [0, 1, 2, 3, 4]", "", ["'seeds' is missing"]),
         ("fractions = [0.01, 0.05, 0.1, 0.2, 0.5, 1.0]", "", ["'fractions' is missing"]),
-        ('method = "seq_mt"', "", ["row Seq-MT (L)", "'method'"]),
-        ('id = "H1"', "", ["'id' is missing"]),
-        ("images = 64", "", ["budget smoke", "'images'"]),
+        ('method = "seq_mt"', "", ["row Seq-MT (L): 'method' is missing"]),
+        ('id = "H1"', "", ["claim 1: 'id' is missing"]),
+        ("images = 64", "", ["budget smoke: 'images' is missing"]),
         ('lower = ["Seq-MT (L+A)"]', 'lower = ["Seq-MT (A)"]', ["claim H1", "Seq-MT (A)", "known: Seq-MT (L), "]),
         ("schema = 1", "schema = 2", ["schema 2", "up to schema 1"]),
         ("schema = 1", 'schema = "1"', ["schema '1'", "up to schema 1"]),
         ("schema = 1", "", ["schema None", "up to schema 1"]),
         ("schema = 1", "schema = = 1", ["not valid TOML", "line 4"]),
-        ("{ landmarks = 900 }", '{ landmarks = "900 px" }', ["900 px"]),
-        ('"0.01" = 8.33', '"1%" = 8.33', ["1%"]),
-        ("rate = 0.001", 'rate = "fast"', ["fast"]),
+        (
+            "{ landmarks = 900 }",
+            '{ landmarks = "900 px" }',
+            ["row Seq-MT (L), weights, landmarks: '900 px' is not a number"],
+        ),
+        ('"0.01" = 8.33', '"1%" = 8.33', ["row Seq-MT (L), published: '1%' is not a number"]),
+        ("rate = 0.001", 'rate = "fast"', ["budget smoke, rate: 'fast' is not a number"]),
     ],
 )
-def test_a_mistake_in_the_file_is_one_line_that_names_it(edited, old, new, words):
-    with pytest.raises(UserError) as caught:
-        edited(old, new)
-    message = str(caught.value)
-    assert message.startswith("edited.toml") and "\n" not in message
+def test_a_mistake_in_the_file_is_one_line_that_names_it(refused, old, new, words):
+    message = refused("blocks", old, new)
     assert [word for word in words if word not in message] == []
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):
-    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"^binary\.toml: not valid TOML"):
-        reading.read(tmp_path / "binary.toml")
+    path = tmp_path / "honari2018" / "binary.toml"
+    path.parent.mkdir()
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"^honari2018/binary\.toml: not valid TOML"):
+        reading.read(path)
 
 
 def test_an_unknown_table_is_answered_with_the_known_ones():
@@ -118,8 +143,8 @@ def test_rows_that_need_unlabelled_images_have_no_cell_where_all_are_labelled(bl
 
 
 def test_a_row_may_set_fields_of_the_budget_otherwise(blocks):
-    assert {e.clip for e in blocks.experiments(seeds=[0], methods=["Heatmap-MT (L)"])} == {1.0}
-    assert {e.clip for e in blocks.experiments(seeds=[0], methods=["Comm-MT (L)"])} == {100.0}
+    assert {e.clip for e in blocks.experiments(seeds=[0], rows=["Heatmap-MT (L)"])} == {1.0}
+    assert {e.clip for e in blocks.experiments(seeds=[0], rows=["Comm-MT (L)"])} == {100.0}
     assert blocks.budgets["cpu"].clip == 0
 
 
@@ -150,15 +175,15 @@ def test_what_is_asked_for_twice_is_run_once(blocks):
 
 
 @pytest.mark.parametrize(
-    ("methods", "budget", "words"),
+    ("rows", "budget", "words"),
     [
-        (["Seq-MT"], None, "unknown method 'Seq-MT'; known: Seq-MT .L., Seq-MT .L.A., "),
+        (["Seq-MT"], None, "unknown row 'Seq-MT'; known: Seq-MT .L., Seq-MT .L.A., "),
         (None, "huge", "unknown budget 'huge'; known: smoke, cpu, paper"),
     ],
 )
-def test_unknown_names_are_answered_with_the_known_ones(blocks, methods, budget, words):
+def test_unknown_names_are_answered_with_the_known_ones(blocks, rows, budget, words):
     with pytest.raises(UserError, match=words):
-        blocks.experiments(methods=methods, budget=budget)
+        blocks.experiments(rows=rows, budget=budget)
 
 
 @pytest.mark.parametrize(
@@ -171,14 +196,14 @@ def test_unknown_names_are_answered_with_the_known_ones(blocks, methods, budget,
     ],
 )
 def test_fractions_are_sorted_and_different(blocks, values, expected):
-    checked = parameters.check_fractions(blocks, values)
+    checked = selection.check_fractions(blocks, values)
     assert checked == expected and {type(f) for f in checked} == {float}
 
 
 @pytest.mark.parametrize("value", [0, 0.0, 1.5, -0.1, math.nan, math.inf, 2])
 def test_a_fraction_outside_0_to_1_is_refused(blocks, value):
     with pytest.raises(UserError, match=rf"^fractions: {value:g} is outside \(0, 1\]$"):
-        parameters.check_fractions(blocks, [0.1, value])
+        selection.check_fractions(blocks, [0.1, value])
 
 
 @pytest.mark.parametrize(
@@ -186,31 +211,31 @@ def test_a_fraction_outside_0_to_1_is_refused(blocks, value):
 )
 def test_fractions_that_are_no_list_of_numbers_are_refused(blocks, values):
     with pytest.raises(UserError, match=r"^fractions: .* is not .*; write fractions = \[0.05, 0.2\]$"):
-        parameters.check_fractions(blocks, values)
+        selection.check_fractions(blocks, values)
 
 
 def test_fractions_do_not_apply_without_landmark_labels():
     shapes = tables.get("shapes")
-    assert parameters.check_fractions(shapes, None) == parameters.check_fractions(shapes, [0.0]) == (0.0,)
+    assert selection.check_fractions(shapes, None) == selection.check_fractions(shapes, [0.0]) == (0.0,)
     with pytest.raises(UserError, match="table shapes: fractions do not apply"):
-        parameters.check_fractions(shapes, [0.1])
+        selection.check_fractions(shapes, [0.1])
 
 
 def test_seeds_keep_their_order_and_are_different():
-    assert parameters.check_seeds([2, 0, 2, 1]) == (2, 0, 1)
-    assert parameters.check_seeds(range(3)) == (0, 1, 2)
+    assert selection.check_seeds([2, 0, 2, 1]) == (2, 0, 1)
+    assert selection.check_seeds(range(3)) == (0, 1, 2)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_a_seed_that_no_generator_takes_is_refused(seed):
     with pytest.raises(UserError, match=rf"^seeds: {seed} is outside "):
-        parameters.check_seeds([0, seed])
+        selection.check_seeds([0, seed])
 
 
 @pytest.mark.parametrize("values", ["0", [], 0, [1.5], [0.0], ["0"], [False], [None], [[0]], [math.nan], [math.inf]])
 def test_seeds_that_are_no_list_of_whole_numbers_are_refused(values):
     with pytest.raises(UserError, match=r"^seeds: .* is not .*; write seeds = \[0, 1, 2\]$"):
-        parameters.check_seeds(values)
+        selection.check_seeds(values)
 
 
 def test_claims_of_blocks_have_their_inequalities_and_hold_in_the_paper(blocks):
@@ -234,27 +259,23 @@ def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
         assert not blocks.makes(replace(e, **change)), change
 
 
-def refused(path: Path, old: str, new: str, words: str) -> None:
-    """The project's table of that file name, after one replacement, is refused in these words."""
-    text = (tables.FOLDER / path.name).read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(UserError, match=words):
-        reading.read(path)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         (
             "methods.rcn.options",
             "methods.rnc.options",
-            "w300.toml, budget smoke, methods: unknown key 'rnc'; known: comm_mt, heatmap_mt, rcn",
+            "w300.toml, budget smoke, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, heatmap_mt, rcn",
         ),
         ("methods.seq_mt = { size", "methods.seq_mt = { side", "budget smoke, methods.seq_mt: unknown key 'side'"),
-        ("fractions.1.images", "fractions.1.image", "cpu, methods.rcn, fraction 1: unknown key 'image'; known: batch"),
-        ("fractions.1.images", "fractions.3.images", "cpu, methods.rcn: fraction 3 is not one of the table's"),
-        ("fractions.1.images", "fractions.all.images", "w300.toml: a value is of the wrong kind: could not convert"),
+        (
+            "fractions.1.images",
+            "fractions.1.image",
+            "cpu, methods.rcn, fraction 1: unknown key 'image'; did you mean 'images'. known: batch",
+        ),
+        ("fractions.1.images", "fractions.'0.3'.images", "cpu, methods.rcn: fraction 0.3 is not one of the table's"),
+        ("fractions.1.images", "fractions.3.images", "methods.rcn, fractions: '3' is too large; it must be at most 1"),
+        ("fractions.1.images", "fractions.all.images", "budget cpu, methods.rcn, fractions: 'all' is not a number"),
         ("methods.seq_mt = { size = 16", "methods.seq_mt = { note = ''", "methods.seq_mt: unknown key 'note'"),
         (
             "jitter = { rotation_degrees",
@@ -291,8 +312,8 @@ def refused(path: Path, old: str, new: str, words: str) -> None:
         ),
     ],
 )
-def test_a_mistake_in_a_table_is_named(tmp_path, old, new, words):
-    refused(tmp_path / "w300.toml", old, new, words)
+def test_a_mistake_in_a_table_is_named(refused, old, new, words):
+    assert re.search(words, refused("w300", old, new))
 
 
 def test_a_cell_that_no_row_has_is_refused_with_those_there_are():
@@ -309,15 +330,15 @@ def test_a_budget_is_in_full_where_images_and_networks_are_the_tables():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("[common.methods.rcn]", "[common.methods.rnc]", "common, methods: unknown key 'rnc'; known: comm_mt, from_points"),
+        ("[common.methods.rcn]", "[common.methods.rnc]", "common, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, from_points"),
         ("[[references]]", "[[references]]\nmethod = 'x'", "reference MT-DCNN .L.A.: unknown key 'method'"),
         ('select = "accuracy_percent"', 'select = "accuracy"', "row Attributes from .*: select 'accuracy'; known: nme_p"),
         ("against = [0.1, 0.2, 0.5] }", "against = [0.1] }", "claim H10: 3 fractions against 1; expected as many"),
         ('higher = ["TCDCN (L+A)"', 'higher = ["TCDCNN (L+A)"', "claim H21: unknown rows .*'TCDCNN"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_a_table_with_references_is_named(tmp_path, old, new, words):
-    refused(tmp_path / "hgr1.toml", old, new, words)
+def test_a_mistake_in_a_table_with_references_is_named(refused, old, new, words):
+    assert re.search(words, refused("hgr1", old, new))
 
 
 def test_a_row_has_the_options_of_all_of_its_method_and_its_own():
@@ -342,3 +363,140 @@ def test_a_row_without_points_has_no_value_of_the_first_metric():
     assert "Pose from true points" in [row.name for row in table.rows_with("angle_error_degrees")]
     (e,) = table.experiments([1.0], [0], ["Pose from true points"])
     assert e.select == "angle_error_degrees" and table.experiments([1.0], [0], ["RCN+ (L)"])[0].select == "nme_percent"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", "seeds = 5", "seeds: 5 is not a list; write [5]"),
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", 'seeds = [0, "1"]', "seeds: '1' is not a whole number"),
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", "seeds = [true]", "seeds: true is not a whole number"),
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", "seeds = []", "seeds: [] is empty; at least one value is needed"),
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", "seeds = [3, 1, 3]", "2 seeds are 3; all must differ"),
+        ("blocks", "n_maps = 0", "n_maps = 0.0", "n_maps: 0.0 is not a whole number; write 0"),
+        ("blocks", 'unit = "px"', "unit = 3", "unit: 3 is not a string"),
+        ("blocks", 'title = "Blocks"', 'title = ""', "title: '' is empty; a name is needed"),
+        ("blocks", "protocol = [", "protocol = [{ a = 1 },", "protocol 1: {'a': 1} is not a string"),
+        (
+            "blocks",
+            'lower = ["Seq-MT (L+A)"]',
+            'lower = "Seq-MT (L+A)"',
+            "claim H1, comparison 1, lower: 'Seq-MT (L+A)' is not a list; write ['Seq-MT (L+A)']",
+        ),
+        ("blocks", "batch = 8", "batch = -8", "budget smoke, batch: -8 is too small; it must be at least 0"),
+        ("blocks", "images = 64", "images = 0", "budget smoke, images: 0 is too small; it must be more than 0"),
+        ("blocks", "images = 64", "images = 6.5", "budget smoke, images: 6.5 is not a whole number"),
+        ("blocks", "hold = 0.4", "hold = 1.5", "budget smoke, hold: 1.5 is too large; it must be at most 1"),
+        ("blocks", "rate = 0.001", "rate = inf", "budget smoke, rate: inf is not a finite number"),
+        ("blocks", '"0.01" = 8.33', '"0.01" = nan', "row Seq-MT (L), published, 0.01: nan is not a finite number"),
+        (
+            "blocks",
+            '"0.01" = 8.33',
+            '"0.03" = 8.33',
+            "row Seq-MT (L), published: fraction 0.03 is not one of the table's",
+        ),
+        ("w300", '{ "1" = 5.54 }', '{ "1" = 5, "1.0" = 6 }', "RCN (L), published: 1, 1.0: one fraction is there twice"),
+        ("w300", '{ "1" = 5.54 }', "5.54", "row RCN (L), published: 5.54 is not a table of names and values"),
+        ("w300", "{ beta = 10.0 }", "{ beta = [1, inf] }", "row RCN+ (L), options, beta: inf is not a finite number"),
+        ("w300", "{ size = 64, rate", '{ size = "64", rate', "Seq-MT (L), training, size: '64' is not a whole number"),
+        ("w300", "s = 96_000", "s = 9.5", "budget cpu, methods.rcn, fraction 1, images: 9.5 is not a whole number"),
+        ("w300", 'name = "RCN+ (L)"', "", "row 2: 'name' is missing"),
+        ("w300", 'name = "RCN+ (L)"', 'name = "RCN (L)"', "2 rows or references are 'RCN (L)'; all must differ"),
+        ("w300", 'name = "CDM"', 'name = "RCN (L)"', "2 rows or references are 'RCN (L)'; all must differ"),
+        ("w300", 'id = "H16"', 'id = "H15-IBUG"', "2 claims are 'H15-IBUG'; all must differ"),
+        (
+            "w300",
+            'default_budget = "cpu"',
+            'default_budget = "cp"',
+            "unknown budget 'cp'; did you mean 'cpu'? known: cpu",
+        ),
+        (
+            "w300",
+            'select = "nme_percent"',
+            'select = "nme"',
+            "w300.toml: select 'nme'; known: nme_percent, nme_percent on",
+        ),
+        ("w300", "[common]", "[comon]", "unknown key 'comon'; did you mean 'common'? known: budgets, citation"),
+        (
+            "shapes",
+            "[common]\noptions = { kernel = 7, beta = 1.0, dropout = 0.0 }",
+            "common = 3",
+            "common: 3 is not a table of names and values",
+        ),
+        ("w300", "schema = 1", "schema = true", "schema True; this library reads tables up to schema 1"),
+        ("hgr1", "needs_unlabelled = true", "needs_unlabelled = 1", "needs_unlabelled: 1 is neither true nor false"),
+        (
+            "shapes",
+            "batch_unlabelled = 16",
+            "batch_unlabelled = 0",
+            "budget smoke, row Seq-MT (A) as printed: batch and batch_unlabelled are both 0",
+        ),
+    ],
+)
+def test_a_value_that_no_table_can_have_is_refused_with_what_is_valid(refused, name, old, new, words):
+    assert words in refused(name, old, new)
+
+
+def test_a_name_of_several_lines_is_shown_in_one(refused):
+    message = refused("w300", 'name = "RCN+ (L)"', 'name = "RCN\\nplus"\nweigths = {}')
+    assert "row RCN plus: unknown key 'weigths'; did you mean 'weights'?" in message
+
+
+def test_what_a_table_is_made_of_cannot_be_changed_and_is_checked(blocks):
+    for value in (blocks, blocks.rows[0], blocks.claims[0], blocks.claims[0].comparisons[0], blocks.budgets["cpu"]):
+        with pytest.raises(AttributeError):
+            setattr(value, fields(value)[0].name, "another")
+    with pytest.raises(ValidationError, match="batch"):
+        replace(blocks.budgets["cpu"], batch=-1)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Puts tables, the text of Shapes with another name and paper, into the registry, by PAPER/STEM."""
+
+    def fill(**named: tuple[str, str]) -> None:
+        for paper, (stem, name) in named.items():
+            text = text_of("shapes").replace('name = "shapes"', f'name = "{name}"', 1)
+            path = tmp_path / paper / f"{stem}.toml"
+            path.parent.mkdir()
+            path.write_text(text.replace('paper = "honari2018"', f'paper = "{paper}"', 1), encoding="utf-8")
+        monkeypatch.setattr(tables, "FOLDER", tmp_path)
+
+    return fill
+
+
+def test_two_papers_may_have_a_table_in_a_file_of_one_name(folder):
+    folder(b2020=("aflw", "b2020-aflw"), a2019=("aflw", "aflw"))
+    assert tables.names() == ["aflw", "b2020-aflw"]
+    assert [tables.get(name).paper for name in tables.names()] == ["a2019", "b2020"]
+    assert tables.get("b2020/aflw") is tables.get("b2020-aflw")
+    for name in ("aflw/a2019", "a2019/b2020-aflw", "../b2020/aflw", "b2020", ""):
+        with pytest.raises(UserError, match=f"unknown table '{name}'; known: aflw, b2020-aflw"):
+            tables.get(name)
+
+
+def test_two_tables_of_one_name_are_refused_with_both_files(folder):
+    folder(a2019=("aflw", "aflw"), b2020=("aflw", "aflw"))
+    words = r"^a2019/aflw.toml and b2020/aflw.toml: both tables are called 'aflw'; call one b2020-aflw$"
+    with pytest.raises(UserError, match=words):
+        tables.get("aflw")
+
+
+def test_a_table_is_called_as_its_file(folder):
+    folder(a2019=("aflw", "shapes"))
+    with pytest.raises(UserError, match=r"^a2019/aflw.toml: name 'shapes'; expected 'aflw' or 'a2019-aflw'$"):
+        tables.names()
+
+
+def test_a_table_is_in_the_folder_of_its_paper(folder, tmp_path):
+    folder(a2019=("aflw", "aflw"))
+    (tmp_path / "a2019").rename(tmp_path / "b2020")
+    with pytest.raises(UserError, match=r"^b2020/aflw.toml: paper 'a2019'; expected 'b2020'$"):
+        tables.names()
+
+
+def test_the_command_line_waits_for_no_table_and_tables_for_no_training():
+    text = "import sys; import {}; print([m for m in ('pydantic', 'torch') if m in sys.modules])"
+    for module, expected in (("landmarklib.__main__", "[]\n"), ("landmarklib.tables", "['pydantic']\n")):
+        done = subprocess.run([sys.executable, "-c", text.format(module)], capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == (expected, "")

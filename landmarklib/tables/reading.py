@@ -1,170 +1,130 @@
-"""Reads a table's TOML strictly: a key that nothing reads, a claim about an unknown row or a newer schema is refused."""
+"""From a TOML to its table: options that rows share are merged, claims are expanded, and what refers to something is checked against it."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from landmarklib.metrics import base
-from landmarklib.tables import Budget, Claim, Inequality, Reference, Row, Table
+from pydantic.dataclasses import dataclass
+
+from landmarklib.tables import comparisons
+from landmarklib.tables.kinds import CHECKED, Options
+from landmarklib.tables.mistakes import checked, unknown
+from landmarklib.tables.models import Row, Table
 from landmarklib.types import UserError
 
 SCHEMA = 1  # of the TOML files; a newer one is refused
-RANGES = ("rotation_degrees", "scale", "shift")  # of a jitter
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Common:
+    """Options of all rows, and of all rows of a method."""
+
+    options: Options = field(default_factory=dict)
+    methods: Mapping[str, Options] = field(default_factory=dict)
 
 
 def read(path: Path) -> Table:
-    """Read a table strictly: a key that nothing reads, a claim about an unknown row or a newer schema raise UserError."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name}: not valid TOML: {error}") from None
+    """The table in that file. Raises UserError for a mistake in it: one line that names the file, the place in it, and what is valid there."""
+    where, raw = shown(path), load(path)
     schema = raw.pop("schema", None)
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise UserError(f"{path.name}: schema {schema!r}; this library reads tables up to schema {SCHEMA}")
-    common = raw.pop("common", {})
-    _only(f"{path.name}, common", common, ["options", "methods"])
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
+        raise UserError(f"{where}: schema {schema!r}; this library reads tables up to schema {SCHEMA}")
+    common = checked(Common, raw.pop("common", {}), where, "common")
+    claims = checked(tuple[comparisons.WrittenClaim, ...], raw.pop("claims", []), where, "claims")
+    table = checked(Table, raw, where, more=("schema", "common"))
+    only(f"{where}, common, methods", common.methods, {row.method for row in table.rows})
+    table = replace(table, rows=tuple(with_common(row, common) for row in table.rows))
+    different(where, "rows or references", [line.name for line in (*table.rows, *table.references)])
+    different(where, "claims", [claim.id for claim in claims])
+    for name in ("metrics", "fractions", "seeds"):
+        different(where, name, getattr(table, name))
+    check_names(where, table)
+    check_fractions(where, table)
+    check_steps(where, table)
+    return replace(table, claims=tuple(comparisons.expand(where, claim, table) for claim in claims))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The text of a file as TOML. Raises UserError where it is none."""
     try:
-        rows = tuple(_row(path.name, common, r) for r in raw.pop("rows"))
-        _only(f"{path.name}, common, methods", common.get("methods", {}), sorted({row.method for row in rows}))
-        budgets = {name: _budget(f"{path.name}, budget {name}", b) for name, b in raw.pop("budgets").items()}
-        references = tuple(_reference(path.name, r) for r in raw.pop("references", []))
-        known = {row.name: row for row in (*rows, *references)}
-        claims = tuple(_claim(path.name, c, known, raw["fractions"], raw["metrics"]) for c in raw.pop("claims", []))
-        for name in ("seeds", "metrics", "protocol"):
-            raw[name] = tuple(raw[name])
-        raw["tests"] = tuple(raw.get("tests", ()))
-        raw["fractions"] = tuple(float(f) for f in raw["fractions"])
-    except KeyError as error:
-        raise UserError(f"{path.name}: {error.args[0]!r} is missing") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path.name}: a value is of the wrong kind: {error}") from None
-    table = _build(
-        path.name, Table, {**raw, "rows": rows, "references": references, "budgets": budgets, "claims": claims}
-    )
-    _check(path.name, table)
-    return table
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of the encoding, the grammar, or a number too long to be read
+        raise UserError(f"{shown(path)}: not valid TOML: {error}") from None
 
 
-def _check(where: str, table: Table) -> None:
-    """Raise UserError for names and numbers that nothing would ever look at."""
-    methods = [row.method for row in table.rows]
-    for name, budget in table.budgets.items():
-        _only(f"{where}, budget {name}, methods", budget.methods, sorted(set(methods)))
-        for method, changes in budget.methods.items():
-            if unknown := set(changes.get("fractions", {})) - set(table.fractions):
-                raise UserError(
-                    f"{where}, budget {name}, methods.{method}: fraction {min(unknown):g} is not one of the table's"
-                )
-    for place, jitter in (
-        ("jitter", table.jitter),
-        *((f"budget {n}, jitter", b.jitter) for n, b in table.budgets.items()),
-    ):
-        if jitter and set(jitter) != set(RANGES):
-            raise UserError(f"{where}, {place}: {', '.join(jitter)}; expected {', '.join(RANGES)}")
-        if jitter and not jitter["shift"] > 0:
-            raise UserError(f"{where}, {place}: shift {jitter['shift']:g}; it must be positive")
-    for row in table.rows:
-        _only(f"{where}, row {row.name}, published_also", row.published_also, table.metrics)
-        if unknown := set(row.fractions) - set(table.fractions):
-            raise UserError(f"{where}, row {row.name}: fraction {min(unknown):g} is not one of the table's")
-        if row.select and row.select not in table.metrics:
-            raise UserError(f"{where}, row {row.name}: select {row.select!r}; known: {', '.join(table.metrics)}")
-    for reference in table.references:
-        _only(f"{where}, reference {reference.name}, published_also", reference.published_also, table.metrics)
-    for claim in table.claims:
-        if not claim.comparisons:
-            raise UserError(f"{where}, claim {claim.id}: its rows have no cell at its fractions; nothing is compared")
+def shown(path: Path) -> str:
+    """A file as messages name it: with its folder, since tables of several papers may share a file name."""
+    return f"{path.parent.name}/{path.name}"
 
 
-def _budget(where: str, raw: dict) -> Budget:
-    known = [f.name for f in fields(Budget) if f.name not in ("note", "methods")]
-    for method, changes in raw.get("methods", {}).items():
-        _only(f"{where}, methods.{method}", changes, ["options", "fractions", *known])
-        for fraction, more in changes.get("fractions", {}).items():
-            _only(f"{where}, methods.{method}, fraction {fraction}", more, known)
-        if "fractions" in changes:
-            changes["fractions"] = {float(fraction): more for fraction, more in changes["fractions"].items()}
-    return _build(where, Budget, raw)
+def name_of(path: Path) -> str:
+    """The name of the table in that file. Raises UserError unless it follows from the file's place, as the paper does."""
+    raw, paper = load(path), path.parent.name
+    for key, valid in (("name", (path.stem, f"{paper}-{path.stem}")), ("paper", (paper,))):
+        if raw.get(key) not in valid:
+            raise UserError(f"{shown(path)}: {key} {raw.get(key)!r}; expected {' or '.join(map(repr, valid))}")
+    return raw["name"]
 
 
-def _row(where: str, common: dict, raw: dict) -> Row:
+def with_common(row: Row, common: Common) -> Row:
     """A row's options are those of all rows, then those of its method, then its own."""
-    of_method = common.get("methods", {}).get(raw.get("method"), {})
-    raw["options"] = {**common.get("options", {}), **of_method, **raw.get("options", {})}
-    _only(f"{where}, row {raw.get('name')}, training", raw.get("training", {}), [f.name for f in fields(Budget)])
-    raw["fractions"] = tuple(map(float, raw.get("fractions", ())))
-    return _build(f"{where}, row {raw.get('name')}", Row, _published(raw))
+    return replace(row, options={**common.options, **common.methods.get(row.method, {}), **row.options})
 
 
-def _reference(where: str, raw: dict) -> Reference:
-    return _build(f"{where}, reference {raw.get('name')}", Reference, _published(raw))
+def only(where: str, found: Iterable[str], known: Iterable[str], what: str = "key") -> None:
+    """Raise UserError for a name that is not among the known ones."""
+    if strange := sorted(set(found) - set(known)):
+        raise UserError(f"{where}: {unknown(strange[0], sorted(known), what)}")
 
 
-def _published(raw: dict) -> dict:
-    also = {metric: _by_fraction(v) for metric, v in raw.get("published_also", {}).items()}
-    return {**raw, "published": _by_fraction(raw.get("published", {})), "published_also": also}
+def different(where: str, what: str, values: Sequence[str | float | int]) -> None:
+    """Raise UserError for a name or a number that is there twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise UserError(f"{where}: {values.count(value)} {what} are {value!r}; all must differ")
 
 
-def _by_fraction(numbers: Mapping[str, float | int]) -> dict[float, float]:
-    return {float(fraction): float(value) for fraction, value in numbers.items()}
+def check_names(where: str, table: Table) -> None:
+    """Raise UserError for names of methods, metrics and budgets that the table does not have."""
+    only(f"{where}, default_budget", [table.default_budget], table.budgets, "budget")
+    for name, budget in table.budgets.items():
+        only(f"{where}, budget {name}, methods", budget.methods, {row.method for row in table.rows})
+    for kind, lines in (("row", table.rows), ("reference", table.references)):
+        for line in lines:
+            only(f"{where}, {kind} {line.name}, published_also", line.published_also, table.metrics)
+    for place, select in (("", table.select), *((f", row {row.name}", row.select) for row in table.rows if row.select)):
+        if select not in table.metrics:
+            raise UserError(f"{where}{place}: select {select!r}; known: {', '.join(table.metrics)}")
 
 
-def _claim(
-    where: str, raw: dict, known: Mapping[str, Row | Reference], fractions: Sequence[float], metrics: Sequence[str]
-) -> Claim:
-    """A comparison lists lower and higher rows; every pair of them, at every fraction that both have, is one inequality of each metric.
-
-    against and higher_metrics: the fractions and metrics of the higher rows, where they are others than those of the lower ones.
-    """
-    where = f"{where}, claim {raw['id']}"
-    _only(where, raw, ["id", "text", "comparisons"])
-    pairs = []
-    for comparison in raw["comparisons"]:
-        _only(where, comparison, ["lower", "higher", "fractions", "against", "metrics", "higher_metrics", "margin"])
-        wanted = comparison.get("metrics", metrics[:1])
-        metrics_of_higher = comparison.get("higher_metrics", wanted)
-        if unread := {*wanted, *metrics_of_higher} - set(metrics):
-            raise UserError(f"{where}: unknown metric {sorted(unread)[0]!r}; known: {', '.join(metrics)}")
-        if unknown := {*comparison["lower"], *comparison["higher"]} - set(known):
-            raise UserError(f"{where}: unknown rows {sorted(unknown)}; known: {', '.join(known)}")
-        of_lower = comparison.get("fractions", fractions)
-        of_higher = comparison.get("against", of_lower)
-        if len(of_lower) != len(of_higher):
-            raise UserError(f"{where}: {len(of_lower)} fractions against {len(of_higher)}; expected as many")
-        if len(wanted) != len(metrics_of_higher):
-            raise UserError(f"{where}: {len(wanted)} metrics against {len(metrics_of_higher)}; expected as many")
-        margin = float(comparison.get("margin", 0))
-        for metric, other in zip(wanted, metrics_of_higher, strict=True):
-            if base(metric) != base(other):
-                raise UserError(f"{where}: {other!r} is not another reading of {metric!r}")
-        pairs += [
-            Inequality(lower, higher, float(fraction), float(against), metric, margin, other * (other != metric))
-            for lower in comparison["lower"]
-            for higher in comparison["higher"]
-            for fraction, against in zip(of_lower, of_higher, strict=True)
-            for metric, other in zip(wanted, metrics_of_higher, strict=True)
-            if known[lower].has(fraction) and known[higher].has(against)
-        ]
-    return Claim(raw["id"], raw["text"], tuple(pairs))
+def check_fractions(where: str, table: Table) -> None:
+    """Raise UserError for a fraction that is not one of the table's."""
+    places = {
+        f"budget {name}, methods.{method}": changes.get("fractions", {})
+        for name, budget in table.budgets.items()
+        for method, changes in budget.methods.items()
+    }
+    places |= {f"row {row.name}": row.fractions for row in table.rows}
+    for kind, lines in (("row", table.rows), ("reference", table.references)):
+        for line in lines:
+            places[f"{kind} {line.name}, published"] = line.published
+            places |= {f"{kind} {line.name}, published_also, {m}": v for m, v in line.published_also.items()}
+    for place, fractions in places.items():
+        if strange := set(fractions) - set(table.fractions):
+            raise UserError(f"{where}, {place}: fraction {min(strange):g} is not one of the table's")
 
 
-def _build(where: str, kind: type, raw: dict) -> Any:
-    _only(where, raw, [f.name for f in fields(kind)])
-    for f in fields(kind):  # TOML tells 900 from 900.0, a weight does not
-        if f.name in raw and f.type == "float":
-            raw[f.name] = float(raw[f.name])
-        elif f.name in raw and str(f.type).endswith("float]"):
-            raw[f.name] = {name: float(value) for name, value in raw[f.name].items()}
-    try:
-        return kind(**raw)
-    except TypeError as error:
-        raise UserError(f"{where}: {str(error).split('__init__() ')[-1]}") from None
-
-
-def _only(where: str, raw: Mapping[str, Any], known: Sequence[str]) -> None:
-    if unknown := set(raw) - set(known):
-        raise UserError(f"{where}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(known))}")
+def check_steps(where: str, table: Table) -> None:
+    """Raise UserError for a cell whose steps would take no image."""
+    for name in table.budgets:
+        for row in table.rows:
+            for fraction in filter(row.has, table.fractions):
+                settings = table.settings(row, fraction, name)
+                if not settings["batch"] and not settings["batch_unlabelled"]:
+                    raise UserError(
+                        f"{where}, budget {name}, row {row.name}: batch and batch_unlabelled are both 0; a step takes at least one image"
+                    )

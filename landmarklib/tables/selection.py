@@ -1,4 +1,4 @@
-"""What a user may ask of a table, checked: lists of fractions, seeds and methods."""
+"""What a user may ask of a table, checked: fractions, seeds, rows and a budget."""
 
 from __future__ import annotations
 
@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING
 from landmarklib.types import UserError
 
 if TYPE_CHECKING:
-    from landmarklib.tables import Table
+    from landmarklib.tables.models import Row, Table
 
 KINDS = {str: "a name", float: "a number", int: "a whole number"}
+EXAMPLES = {"fractions": "[0.05, 0.2]", "seeds": "[0, 1, 2]", "rows": '["Seq-MT (L)"]'}
 
 
 def in_words(fractions: Iterable[float]) -> str:
     """0.05, 0.2 and so on."""
     return ", ".join(f"{f:g}" for f in fractions)
+
+
+def cells(table: Table, fractions: object, rows: object) -> list[tuple[Row, float]]:
+    """The cells at these fractions in these rows, row by row. Raises UserError where there is none."""
+    fractions, chosen = check_fractions(table, fractions), check_rows(table, rows)
+    found = [(row, fraction) for row in chosen for fraction in fractions if row.has(fraction)]
+    if not found:
+        there = "; ".join(
+            f"{r.name} has {in_words(f for f in r.fractions or table.fractions if r.has(f))}" for r in chosen
+        )
+        raise UserError(f"fractions: no cell at {in_words(fractions)}: {there}")
+    return found
 
 
 def check_fractions(table: Table, fractions: object) -> tuple[float, ...]:
@@ -42,9 +55,31 @@ def check_seeds(seeds: object) -> tuple[int, ...]:
     return tuple(dict.fromkeys(values))
 
 
+def check_rows(table: Table, rows: object) -> tuple[Row, ...]:
+    """Different rows of the table in the order given, by name; None takes all."""
+    if rows is None:
+        return table.rows
+    return tuple(map(table.row, dict.fromkeys(check_list("rows", rows, str))))
+
+
+def check_budget(table: Table, budget: str | None) -> str:
+    """The name of one of the table's budgets; None takes its default."""
+    budget = table.default_budget if budget is None else budget
+    if budget not in table.budgets:
+        raise UserError(f"table {table.name}: unknown budget {budget!r}; known: {', '.join(table.budgets)}")
+    return budget
+
+
+def one_of(rows: object, methods: object) -> object:
+    """The rows, which `methods` is an older name of. Raises UserError where both are given."""
+    if rows is not None and methods is not None:
+        raise UserError("rows and methods are both given; methods is an older name of rows, give rows alone")
+    return methods if rows is None else rows
+
+
 def check_list(name: str, values: object, kind: type) -> list:
     """A list of one kind; a string where a list belongs is the classic mistake."""
-    example = {"fractions": "[0.05, 0.2]", "seeds": "[0, 1, 2]", "methods": '["Seq-MT (L)"]'}[name]
+    example = EXAMPLES[name]
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise UserError(f"{name}: {values!r} is not a list with at least one value; write {name} = {example}")
     for value in values:

@@ -1,0 +1,78 @@
+"""A table's claims as they are written: rows, fractions and metrics in lists, which are expanded into inequalities."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from landmarklib.metrics import base
+from landmarklib.tables.kinds import CHECKED, Number, Share, Text
+from landmarklib.tables.models import Claim, Inequality, Table
+from landmarklib.types import UserError
+
+Names = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=CHECKED)
+class WrittenComparison:
+    """Every lower row against every higher one, at every fraction that both have, by each metric.
+
+    against, higher_metrics: the fractions and metrics of the higher rows, where they are others than those of the lower ones.
+    """
+
+    lower: Names
+    higher: Names
+    fractions: tuple[Share, ...] | None = None  # all of the table
+    against: tuple[Share, ...] | None = None
+    metrics: tuple[Text, ...] | None = None  # the table's first
+    higher_metrics: tuple[Text, ...] | None = None
+    margin: Number = 0.0
+
+
+@dataclass(frozen=True, config=CHECKED)
+class WrittenClaim:
+    """A sentence and its comparisons."""
+
+    id: Text
+    text: Text
+    comparisons: tuple[WrittenComparison, ...]
+
+
+def expand(where: str, written: WrittenClaim, table: Table) -> Claim:
+    """The claim with an inequality for each pair of cells. Raises UserError for rows and metrics that the table does not have, and for no pair."""
+    where = f"{where}, claim {written.id}"
+    pairs = tuple(pair for comparison in written.comparisons for pair in _pairs(where, comparison, table))
+    if not pairs:
+        raise UserError(f"{where}: its rows have no cell at its fractions; nothing is compared")
+    return Claim(written.id, written.text, pairs)
+
+
+def _pairs(where: str, c: WrittenComparison, table: Table) -> list[Inequality]:
+    known = {line.name: line for line in (*table.rows, *table.references)}
+    if unknown := {*c.lower, *c.higher} - set(known):
+        raise UserError(f"{where}: unknown rows {sorted(unknown)}; known: {', '.join(known)}")
+    metrics = _both(where, "metrics", table.metrics[:1] if c.metrics is None else c.metrics, c.higher_metrics)
+    fractions = _both(where, "fractions", table.fractions if c.fractions is None else c.fractions, c.against)
+    for one, other in metrics:
+        if unread := {one, other} - set(table.metrics):
+            raise UserError(f"{where}: unknown metric {min(unread)!r}; known: {', '.join(table.metrics)}")
+        if base(one) != base(other):
+            raise UserError(f"{where}: {other!r} is not another reading of {one!r}")
+    return [
+        Inequality(lower, higher, fraction, against, metric, c.margin, other * (other != metric))
+        for lower in c.lower
+        for higher in c.higher
+        for fraction, against in fractions
+        for metric, other in metrics
+        if known[lower].has(fraction) and known[higher].has(against)
+    ]
+
+
+def _both(where: str, what: str, of_lower: tuple, of_higher: tuple | None) -> list[tuple]:
+    """Pairs of what the lower rows and the higher ones have."""
+    of_higher = of_lower if of_higher is None else of_higher
+    if len(of_lower) != len(of_higher):
+        raise UserError(f"{where}: {len(of_lower)} {what} against {len(of_higher)}; expected as many")
+    return list(zip(of_lower, of_higher, strict=True))

@@ -1,0 +1,63 @@
+"""The kinds of values in a table. Little is converted: TOML tells 900 from 900.0, a weight does not, and TOML's keys are strings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, Field, Strict, WrapValidator
+from pydantic_core import PydanticCustomError
+
+RANGES = ("rotation_degrees", "scale", "shift")  # of a jitter
+OURS = "ours"  # kind of an error whose message is a sentence of ours
+CHECKED = ConfigDict(extra="forbid")
+
+
+def _mistake(text: str) -> PydanticCustomError:
+    return PydanticCustomError(OURS, "{text}", {"text": text})
+
+
+def _finite(value: Any) -> Any:
+    """The value of an option. Raises PydanticCustomError for a number in it that is not finite."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    for part in parts:
+        _finite(part)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _mistake(f"{value} is not a finite number")
+    return value
+
+
+def _jitter(ranges: Mapping[str, float]) -> Mapping[str, float]:
+    """All ranges or none; without a shift there would be nothing to cut from."""
+    if ranges and set(ranges) != set(RANGES):
+        raise _mistake(f"{', '.join(ranges)}; expected {', '.join(RANGES)}")
+    if ranges and not ranges["shift"] > 0:
+        raise _mistake(f"shift {ranges['shift']:g}; it must be positive")
+    return ranges
+
+
+def _apart(raw: Any, validated: Any) -> Any:
+    """A mapping by fraction, of which none is written twice, as 1 and 1.0."""
+    found = validated(raw)
+    if len(found) < len(raw):
+        raise _mistake(f"{', '.join(map(str, raw))}: one fraction is there twice")
+    return found
+
+
+T = TypeVar("T")
+Text = Annotated[str, Field(min_length=1)]
+Flag = Annotated[bool, Strict()]
+Count = Annotated[int, Strict(), Field(ge=0)]
+Some = Annotated[int, Strict(), Field(gt=0)]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+AtLeast0 = Annotated[Number, Field(ge=0)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Decay = Annotated[Number, Field(ge=0, lt=1)]
+Seed = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
+ByFraction = Annotated[
+    Mapping[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], T], WrapValidator(_apart)
+]  # keys are numbers
+Options = Mapping[str, Annotated[Any, AfterValidator(_finite)]]
+Jitter = Annotated[Mapping[str, AtLeast0], AfterValidator(_jitter)]

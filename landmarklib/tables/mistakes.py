@@ -1,0 +1,125 @@
+"""A mistake in a table's file as one line: which table, row, budget or claim, which field, what was found, what is valid."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import is_typeddict
+
+from landmarklib.tables.kinds import OURS
+from landmarklib.types import UserError
+
+UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
+# pydantic's kinds of errors, in words; others are left to its own
+WORDS = {
+    "string_type": "is not a string",
+    "bool_type": "is neither true nor false",
+    "int_type": "is not a whole number",
+    "float_type": "is not a number",
+    "float_parsing": "is not a number",
+    "finite_number": "is not a finite number",
+    "tuple_type": "is not a list",
+    "dict_type": "is not a table of names and values",
+    "mapping_type": "is not a table of names and values",
+    "dataclass_type": "is not a table of names and values",
+    "too_short": "is empty; at least one value is needed",
+    "string_too_short": "is empty; a name is needed",
+    "greater_than": "is too small; it must be more than {gt:g}",
+    "greater_than_equal": "is too small; it must be at least {ge:g}",
+    "less_than": "is too large; it must be less than {lt:g}",
+    "less_than_equal": "is too large; it must be at most {le:g}",
+}
+SINGULAR = {"rows": "row", "references": "reference", "claims": "claim", "comparisons": "comparison"}
+SINGULAR |= {"budgets": "budget", "fractions": "fraction"}
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter:
+    return TypeAdapter(kind)
+
+
+def checked(kind: Any, raw: Any, where: str, name: str = "", more: Sequence[str] = ()) -> Any:
+    """What TOML holds as a value of that kind.
+
+    where: the file. name: the field of the file that this is, if it is not all of it. more: keys that are valid beside the kind's own.
+    Raises UserError with the first mistake.
+    """
+    try:
+        return _adapter(kind).validate_python(raw)
+    except ValidationError as error:
+        first = min(error.errors(include_url=False), key=lambda e: e["type"] not in UNKNOWN)
+        start = (name,) if name else ()
+        text = _in_words(first, kind, more)
+        loc = [step for step in first["loc"] if step != "[key]"]
+        if first["type"] in (*UNKNOWN, "missing") or "[key]" in first["loc"]:
+            loc = loc[:-1]
+        line = f"{', '.join((where, *_places([*start, *loc], {name: raw} if name else raw)))}: {text}"
+        raise UserError(" ".join(line.splitlines())) from None
+
+
+def unknown(found: object, known: Sequence[str], what: str = "key") -> str:
+    """What is said of a name that nothing reads."""
+    near = difflib.get_close_matches(str(found), known, 1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {what} {found!r}; {meant}known: {', '.join(sorted(known))}"
+
+
+def _in_words(error: Mapping[str, Any], kind: Any, more: Sequence[str]) -> str:
+    *place, last = error["loc"] or ("",)
+    if error["type"] in UNKNOWN:
+        return unknown(last, [*_keys(_kind_at(kind, place)), *(more if not place else ())])
+    if error["type"] == "missing":
+        return f"{last!r} is missing"
+    found = _shown(error["input"])
+    if error["type"] not in WORDS:  # a sentence of our own, or one of pydantic's that is about what was found
+        return error["msg"] if error["type"] == OURS else f"{found}: {error['msg']}"
+    text = WORDS[error["type"]].format(**error.get("ctx", {}))
+    meant = f"; write [{found}]" if error["type"] == "tuple_type" else ""
+    if error["type"] == "int_type" and isinstance(error["input"], float) and error["input"].is_integer():
+        meant = f"; write {error['input']:.0f}"
+    return f"{found} {text}{meant}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _keys(kind: Any) -> list[str]:
+    return [f.name for f in fields(kind)] if is_dataclass(kind) else list(kind.__annotations__)
+
+
+def _kind_at(kind: Any, place: Sequence[str | int]) -> Any:
+    """The kind of value at a place within a value of that kind: of a field, of all values of a mapping or of all of a tuple."""
+    for step in place:
+        while hasattr(kind, "__metadata__"):  # Annotated
+            kind = get_args(kind)[0]
+        if is_dataclass(kind) or is_typeddict(kind):
+            kind = get_type_hints(kind, include_extras=True)[step]
+        else:
+            kind = get_args(kind)[0 if isinstance(step, int) else 1]
+    return kind
+
+
+def _places(steps: Sequence[str | int], raw: Any) -> list[str]:
+    """A place in the file in words: row Seq-MT (L), weights, elt. raw: what the file holds, for the names of its rows and claims."""
+    words: list[str] = []
+    for i, step in enumerate(steps):
+        raw = raw[step] if isinstance(raw, list) or (isinstance(raw, dict) and step in raw) else None
+        before = steps[i - 1] if i else None
+        if isinstance(step, int):
+            if isinstance(raw, dict):
+                name = raw.get("id" if before == "claims" else "name")
+                words[-1] = f"{SINGULAR.get(before, before)} {name if name and isinstance(name, str) else step + 1}"
+        elif before in ("budgets", "fractions"):
+            words[-1] = f"{SINGULAR[before]} {step}"
+        elif before == "methods":
+            words[-1] = f"methods.{step}"
+        else:
+            words.append(str(step))
+    return words

@@ -1,0 +1,272 @@
+"""What a table is made of: frozen values whose every field is checked when they are made. What is wrong raises pydantic's ValidationError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import field, fields, replace
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict
+
+from landmarklib.experiment import Experiment
+from landmarklib.tables import selection
+from landmarklib.tables.kinds import (
+    CHECKED,
+    AtLeast0,
+    ByFraction,
+    Count,
+    Decay,
+    Flag,
+    Jitter,
+    Number,
+    Options,
+    Positive,
+    Seed,
+    Share,
+    Some,
+    Text,
+)
+from landmarklib.types import PART, STAND_IN, UserError
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Training:
+    """How a run trains and how much it may see. See `Experiment` for the fields."""
+
+    images: Some
+    batch: Count
+    batch_unlabelled: Count
+    rate: Positive
+    warmup: Count
+    hold: Share
+    n_evaluations: Some
+    evaluation_images: Count
+    train_images: Count = 0
+    test_images: Count = 0
+    size: Count = 0  # 0: the table's
+    clip: AtLeast0 = 0.0
+    beta2: Decay = 0.999
+    jitter: Jitter = field(default_factory=dict)  # none: the table's
+
+
+Changes = TypedDict("Changes", get_type_hints(Training, include_extras=True), total=False)  # some of these fields
+Changes.__pydantic_config__ = CHECKED
+
+
+class ChangesOfMethod(Changes, total=False):
+    """What a method's rows set otherwise at a budget: fields, options, and more fields at one fraction."""
+
+    __pydantic_config__ = CHECKED
+    options: Options
+    fractions: ByFraction[Changes]
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Budget(Training):
+    """How much a run may see, and what rows of a method set otherwise, since networks are smaller where there is less time."""
+
+    methods: Mapping[str, ChangesOfMethod] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Row:
+    """One line of a table: a method with its options and loss weights, and what the paper measured (fraction -> value)."""
+
+    name: Text
+    method: Text
+    options: Options = field(default_factory=dict)
+    weights: Mapping[str, AtLeast0] = field(default_factory=dict)
+    starts: Mapping[str, Share] = field(default_factory=dict)
+    training: Changes = field(default_factory=dict)  # fields of the budget that this row sets otherwise
+    head_rate: Positive = 1.0
+    needs_unlabelled: Flag = False
+    fractions: tuple[Share, ...] = ()  # those of the table that the row is run at; all without
+    published: ByFraction[Number] = field(default_factory=dict)  # of the table's first metric
+    published_also: Mapping[str, ByFraction[Number]] = field(default_factory=dict)  # of others, by metric
+    # the metric by which its checkpoint is chosen, where it has no value of the table's own; it has none of the first metric either
+    select: str = ""
+    note: str = ""
+
+    def has(self, fraction: float) -> bool:
+        """Whether there is such a cell: without unlabelled images there is nothing for a row that needs some."""
+        return not (self.needs_unlabelled and fraction == 1) and fraction in (self.fractions or (fraction,))
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Reference:
+    """A line of the paper's table that others measured, whose layers are not known, or that is not repeated: nothing here runs it."""
+
+    name: Text
+    published: ByFraction[Number] = field(default_factory=dict)
+    published_also: Mapping[str, ByFraction[Number]] = field(default_factory=dict)
+    note: str = ""
+
+    def has(self, fraction: float) -> bool:
+        """Whether there is such a cell, by whatever metric."""
+        return any(fraction in numbers for numbers in (self.published, *self.published_also.values()))
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Inequality:
+    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the margin is added.
+
+    higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
+    """
+
+    lower: Text
+    higher: Text
+    fraction: Share
+    against: Share
+    metric: Text
+    margin: Number = 0.0
+    higher_metric: str = ""
+
+    @property
+    def metrics(self) -> tuple[str, str]:
+        """That of `lower` and that of `higher`."""
+        return self.metric, self.higher_metric or self.metric
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Claim:
+    """A sentence as inequalities: in every comparison, `lower` has the smaller error at each of the fractions.
+
+    The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the paper's numbers may answer them.
+    """
+
+    id: Text
+    text: Text
+    comparisons: tuple[Inequality, ...]
+
+    @property
+    def of_paper(self) -> bool:
+        """Whether the paper claims it."""
+        return bool(re.match(r"[A-Z]\d", self.id))
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Table:
+    """One table of a paper, as it is run here."""
+
+    name: Text
+    title: Text
+    paper: Text
+    where: Text
+    citation: Text
+    dataset: Text
+    metrics: Annotated[tuple[Text, ...], Field(min_length=1)]  # the first is the one of the table's cells
+    unit: Text
+    select: Text
+    size: Some
+    fractions: Annotated[tuple[Share, ...], Field(min_length=1)]  # (0,) for a table without landmark labels
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    budgets: Annotated[Mapping[str, Budget], Field(min_length=1)]
+    default_budget: Text
+    rows: Annotated[tuple[Row, ...], Field(min_length=1)]
+    n_maps: Count  # gallery images whose probability maps are kept in each record
+    protocol: tuple[str, ...]  # what the paper leaves open about training and is decided here
+    claims: tuple[Claim, ...] = ()
+    references: tuple[Reference, ...] = ()
+    tests: tuple[str, ...] = ()  # other data sets whose test images are judged, too
+    jitter: Jitter = field(default_factory=dict)  # of training images, at every budget
+    open: str = ""  # an openly available data set of the same kind, where the paper's is not
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether landmark labels are part of the protocol at all."""
+        return self.fractions != (0,)
+
+    def row(self, name: str) -> Row:
+        """The row of that name. Raises UserError that lists the known ones."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise UserError(f"table {self.name}: unknown row {name!r}; known: {', '.join(r.name for r in self.rows)}")
+
+    def published(self, row: str, metric: str) -> Mapping[float, float]:
+        """What the paper printed of a row or of a reference, by fraction."""
+        line = next((r for r in self.references if r.name == row), None) or self.row(row)
+        return line.published if metric == self.metrics[0] else line.published_also.get(metric, {})
+
+    def paper_value(self, row: str, fraction: float, metric: str) -> float:
+        """What the paper printed of a cell; NaN for nothing."""
+        return self.published(row, metric).get(fraction, float("nan"))
+
+    def rows_with(self, metric: str) -> list[Row]:
+        """The rows that can have a value of that metric: one that is given the points has no error of them."""
+        return [row for row in self.rows if not row.select or metric != self.metrics[0]]
+
+    def experiments(
+        self,
+        fractions: Sequence[float] | None = None,
+        seeds: Sequence[int] | None = None,
+        rows: Sequence[str] | None = None,
+        budget: str | None = None,
+    ) -> list[Experiment]:
+        """The runs of the table, seed by seed, rows in the order asked for; None takes the table's own values.
+
+        Rows that need unlabelled images have no cell at fraction 1. Raises UserError for anything that is not valid.
+        """
+        cells = selection.cells(self, fractions, rows)
+        seeds = selection.check_seeds(self.seeds if seeds is None else seeds)
+        budget = selection.check_budget(self, budget)
+        return [self._experiment(row, fraction, seed, budget) for seed in seeds for row, fraction in cells]
+
+    def in_full(self, budget: str) -> bool:
+        """Whether images and networks are of the table's size at that budget."""
+        b = self.budgets[budget]
+        smaller = {"size", "options"} & {name for changes in b.methods.values() for name in changes}
+        return b.size in (0, self.size) and not smaller
+
+    def variants(self) -> dict[str, Table]:
+        """The table on every kind of data that it may be run on, by tier, the best first: the paper's, a part of it, an open set, stand-ins."""
+        found = {"paper": self, "part": self._on(PART), "open": None, "stand-in": self._on(STAND_IN)}
+        if self.open:
+            found["open"] = replace(self, dataset=self.open, tests=())
+        return {tier: table for tier, table in found.items() if table}
+
+    def _on(self, prefix: str) -> Table:
+        tests = tuple(prefix + test for test in self.tests) if prefix == STAND_IN else self.tests
+        return replace(self, dataset=prefix + self.dataset, tests=tests)
+
+    def makes(self, experiment: Experiment) -> bool:
+        """Whether this is a run of the table with today's settings, whatever its fraction and seed."""
+        e = experiment
+        rows = [row for row in self.rows if row.name == e.row and e.budget in self.budgets]
+        return any(self._experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
+
+    def settings(self, row: Row, fraction: float, budget: str) -> dict[str, Any]:
+        """The fields of `Training` and the options of one cell: the budget's, then the row's, the method's, and those at the fraction."""
+        b = self.budgets[budget]
+        of_method = dict(b.methods.get(row.method, {}))
+        options = {**row.options, **of_method.pop("options", {})}
+        at_fraction = of_method.pop("fractions", {}).get(fraction, {})
+        values = {f.name: getattr(b, f.name) for f in fields(Training)} | row.training | of_method | at_fraction
+        values["size"] = values["size"] or self.size
+        values["jitter"] = values["jitter"] or self.jitter
+        return {**values, "options": options}
+
+    def _experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
+        values = self.settings(row, fraction, budget)
+        # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
+        steps = values["images"] // (values["batch"] or values["batch_unlabelled"])
+        values["warmup"] = min(values["warmup"], max(1, steps // 4))
+        return Experiment(
+            table=self.name,
+            row=row.name,
+            dataset=self.dataset,
+            method=row.method,
+            weights=row.weights,
+            starts=row.starts,
+            head_rate=row.head_rate,
+            fraction=fraction,
+            seed=seed,
+            budget=budget,
+            select=row.select or self.select,
+            tests=list(self.tests),
+            **values,
+        )
