@@ -17,7 +17,7 @@ from landmarklib.tables import Reference, Table
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows, as text: our mean and its spread, else why there is none, else other words; and the paper's value."""
+    """What a cell shows, as text: our mean and its spread, or why there is none, or other words; the paper's value."""
 
     mean: str = ""
     spread: str = ""
@@ -29,10 +29,12 @@ class Cell:
 
 
 def beside_paper(table: Table, runs: pd.DataFrame, metric: str | None = None) -> Html:
-    """The table in the paper's layout: a line per method, a column per fraction; ours over the paper's value. metric: the table's first one without.
+    """The table in the paper's layout: a line per method, a column per fraction; ours over the paper's value.
 
-    A cell that is as good as the paper's is marked with a tick, which also says so to those who do not see colours. Of another metric than the first
-    one, only the methods and fractions are shown that have a value here or in the paper.
+    A cell that is as good as the paper's is marked with a tick, which also says so to those who do not see colours.
+
+    metric: by default the table's first. Of another one only the methods and fractions are shown that have a value here
+    or in the paper.
     """
     metric = metric or table.metrics[0]
     frame, rows = report.cells(table, runs, metric), table.rows_with(metric)
@@ -113,7 +115,10 @@ def long_table(table: Table, runs: pd.DataFrame) -> Html:
 
 
 def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
-    """Mean ± sd of the table's other metrics, one below the other: every method that has it (accuracy needs a trained class head), every fraction with a run."""
+    """Mean ± sd of the table's other metrics, one below the other: methods that have it, fractions with a run.
+
+    Accuracy needs a trained class head.
+    """
     frames = {metric: report.cells(table, runs, metric) for metric in table.metrics[1:] if metric in runs}
     frames = {metric: f[f.method.isin(f.method[f.n_seeds > 0])] for metric, f in frames.items()}
     fractions = sorted({fraction for f in frames.values() for fraction in f.fraction[f.n_seeds > 0]})

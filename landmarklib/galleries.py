@@ -19,7 +19,9 @@ from landmarklib.tables import Table
 def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
     """Test images with truth, prediction and the line between them; a line of images per run. Returns a Figure.
 
-    kind: `fixed` shows the same images for every run, `worst` each run's own worst ones, `best`, `median` likewise. Images are cut to where the points are.
+    Images are cut to where the points are.
+
+    kind: `fixed` shows the same images for every run, `worst` each run's own worst ones, `best`, `median` likewise.
     """
     runs = [r for r in shown if r is not None and r.gallery]
     if not runs:
@@ -69,7 +71,10 @@ def _validation(r: Record) -> float:
 
 
 def probability_maps(table: Table, r: Record | None, n_images: int = 4):
-    """Images on top, below them the softmax of each landmark's map (bright where it is high), predicted point as a ring. Returns a Figure."""
+    """Images on top, below them the softmax of each landmark's map, bright where it is high. Returns a Figure.
+
+    Predicted points are rings.
+    """
     plt = style.pyplot()
     entries = [g for g in r.gallery if "maps" in g][:n_images] if r else []
     if not entries:
@@ -118,6 +123,6 @@ def _draw(axis, test, g: dict) -> None:
 
 
 def _ring(axis, point: Sequence[float], colour: str) -> None:
-    """A ring that shows what is under it, in a colour with a white edge, so that it stands out on black and on white."""
+    """A ring that shows what is under it, with a white edge, so that it stands out on black and on white."""
     for edge, width in (("white", 3.5), (colour, 2)):
         axis.scatter(*point, facecolor="none", edgecolor=edge, lw=width, s=45)

@@ -1,6 +1,7 @@
 """HTML for readers, and metrics in words. No torch.
 
-Every fragment of HTML that is longer than a tag is a file of `templates/`. jinja2 fills it in, and escapes every value that is no `Html` yet.
+Every fragment of HTML that is longer than a tag is a file of `templates/`. jinja2 fills it in, and escapes every value
+that is no `Html` yet.
 """
 
 from __future__ import annotations

@@ -15,14 +15,20 @@ from landmarklib.tables import Table
 def read(
     table: Table, budget: str | None = None, results: str | Path | None = None
 ) -> tuple[pd.DataFrame, list[record.Record]]:
-    """The records of a table, at one budget or all, as a frame and as they are. Runs with other settings than today's are left out."""
+    """The records of a table, at one budget or all, as a frame and as they are.
+
+    Runs with other settings than today's are left out.
+    """
     records = record.load_all(record.results_folder(results), table.name)
     records = [r for r in records if budget in (None, r.experiment.budget) and table.makes(r.experiment)]
     return record.frame(records), records
 
 
 def recorded(table: Table, results: str | Path | None = None, budget: str | None = None) -> Table | None:
-    """The table on the best kind of data that there are records of: at that budget, by default the table's own, else at any. None without a record."""
+    """The table on the best kind of data that there are records of; None without a record.
+
+    budget: of those records, by default the table's own; where it has none, any.
+    """
     computed = list(record.experiments(record.results_folder(results), table.name))
     at_budget = [e for e in computed if e.budget == (budget or table.default_budget)]
     for records in (at_budget, computed):
@@ -33,7 +39,7 @@ def recorded(table: Table, results: str | Path | None = None, budget: str | None
 
 
 def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:
-    """Recompute the errors of every stored prediction with today's data set and metric; one line that says whether they agree.
+    """Recompute the errors of every stored prediction with today's data set and metric; a line on whether they agree.
 
     Stored points are rounded to 0.01 px. A change of a generator or of a metric shows here without training anything.
     """

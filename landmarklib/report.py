@@ -22,8 +22,9 @@ Group = tuple[str, float, str]  # row, fraction, budget
 def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
     """One line per cell, with COLUMNS: n_seeds, mean and sd are over seeds.
 
-    Cells of the paper's table without a run are there with n_seeds 0, so that nothing is blank by accident. difference is NaN
-    unless the tier is `paper` and the budget leaves images and networks as the table has them: other numbers do not compare.
+    Cells of the paper's table without a run are there with n_seeds 0, so that nothing is blank by accident.
+    difference is NaN unless the tier is `paper` and the budget leaves images and networks as the table has them: other
+    numbers do not compare.
     """
     metric = metric or table.metrics[0]
     rows = table.rows_with(metric)

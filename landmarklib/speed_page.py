@@ -1,4 +1,4 @@
-"""The book's page "How fast": a section per benchmark, a picture for each device, and the paper's speeds beside ours. No torch."""
+"""The book's page "How fast": a section per benchmark, a picture per device, the paper's beside ours. No torch."""
 
 from __future__ import annotations
 
@@ -58,12 +58,15 @@ def page(benchmarks: Sequence[Benchmark]) -> str:
 
 
 def published() -> list[dict[str, Any]]:
-    """honari2018, Table 4: method, its training conditions, rate if one is given, and the group that times the same network here, if any does."""
+    """honari2018, Table 4: method, training conditions, rate if one is given, group that times its network here."""
     return tomllib.loads((Path(__file__).parent / "speed.toml").read_text(encoding="utf-8"))["published"]
 
 
 def beside_paper(benchmarks: Sequence[Benchmark]) -> str:
-    """The paper's speeds beside ours, a column per device, then its training conditions; a record from before a network was timed is said to lack it."""
+    """The paper's speeds beside ours, a column per device, then its training conditions.
+
+    A record from before a network was timed is said to lack it.
+    """
     papers = published()
     columns = {"method": [p["method"] for p in papers]}
     columns["the paper's, GPU [images/s]"] = [f"{p['rate']:g}" if "rate" in p else "none given" for p in papers]
@@ -78,8 +81,10 @@ def beside_paper(benchmarks: Sequence[Benchmark]) -> str:
         [
             "### Beside the paper",
             "",
-            "{cite:t}`honari2018`, Table 4, gives images a second on a GPU that it does not name; ours were measured on the device at the head of the column, in float32. So only the order within a column compares. "
-            "RAR, Lv et al., CFSS and the TCDCN of 300-W are models of others. The conditions are the paper's; runs here choose on validation images, and jitter the training images.",
+            "{cite:t}`honari2018`, Table 4, gives images a second on a GPU that it does not name; ours were measured "
+            "on the device at the head of the column, in float32. So only the order within a column compares. "
+            "RAR, Lv et al., CFSS and the TCDCN of 300-W are models of others. The conditions are the paper's; runs "
+            "here choose on validation images, and jitter the training images.",
             "",
             html.to_html(frame, sortable=False, kind="speed"),
         ]
@@ -94,11 +99,12 @@ def _ours(paper: Mapping[str, Any], first: Mapping[str, Timing]) -> str:
 
 def alt(benchmark: Benchmark) -> str:
     """The picture in words."""
-    return f"{benchmark.title} on {benchmark.device}: how many times as fast ours is as each contender, with its spread over rounds."
+    what = "how many times as fast ours is as each contender, with its spread over rounds."
+    return f"{benchmark.title} on {benchmark.device}: {what}"
 
 
 def ratios(benchmark: Benchmark):
-    """How many times as fast ours is as each contender, on a log axis; a dot with its 10% and 90% quantiles. Returns a Figure."""
+    """How many times as fast ours is as each contender, on a log axis, with 10% and 90% quantiles. Returns a Figure."""
     plt = style.pyplot()
     firsts: dict[str, Timing] = {}
     for t in benchmark.timings:

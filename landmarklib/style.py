@@ -1,6 +1,7 @@
 """What all pictures share: width, colours, markers, ticks, how they are saved. No torch.
 
-Colours are Okabe and Ito's, which readers who do not see red and green apart can tell; markers and dashes say the same again.
+Colours are Okabe and Ito's, which readers who do not see red and green apart can tell; markers and dashes say the same
+again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ def styled(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def plain_ticks(axis, fractions: Sequence[float]) -> None:
-    """Ticks at the label fractions, and error ticks as plain numbers: the defaults of a log axis print powers of ten over each other."""
+    """Ticks at the label fractions, and error ticks as plain numbers.
+
+    The defaults of a log axis print powers of ten over each other.
+    """
     from matplotlib.ticker import MaxNLocator
 
     plain_numbers(axis.xaxis, fractions)

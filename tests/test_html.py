@@ -53,7 +53,10 @@ def table() -> tables.Table:
 
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
-    """Two runs of that row that hardly tell classes apart, the second with a flag, and one that failed; their device and commit are such a text."""
+    """Two runs of that row that hardly tell classes apart, the second with a flag, and one that failed.
+
+    Their device, commit and so on are such a text.
+    """
     done = {"error_px": {"mean": 5.0, "low": 4.0, "high": 6.0, "n": 9}}
     done["accuracy_percent"] = {"mean": 9.0, "low": 8.0, "high": 10.0, "n": 9}
     told = dict.fromkeys(("device", "form", "commit", "date", "code"), RAW)
@@ -104,7 +107,7 @@ def test_the_summary_of_conventions_escapes_the_tables_names(parts):
 
 
 def without_alt(text: str) -> str:
-    """A page without the texts of its pictures, which are no HTML: Sphinx makes attributes of them and escapes them itself."""
+    """A page without the texts of its pictures, which are no HTML: Sphinx makes attributes of them and escapes them."""
     return re.sub(r"^:alt: .*$", "", text, flags=re.M)
 
 
