@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from contenders import has_bfloat16, printed_layers, synchronize
 
-from landmarklib import compute, datasets, evaluate, methods, record, speed, tables
+from landmarklib import compute, datasets, evaluate, methods, record, speed, speed_page, tables
 from landmarklib.experiment import Experiment
 from landmarklib.nets import plain
 
@@ -89,7 +89,7 @@ def main() -> None:
         taken = speed.seconds(contenders(e, exact, form, images, device), arguments.rounds, synchronize(device))
         found += speed.timings(group, {way: [len(images) / s for s in values] for way, values in taken.items()})
     benchmark = speed.Benchmark(
-        name=speed.INFERENCE,
+        name=speed_page.INFERENCE,
         title="Inference",
         text=TEXT,
         unit="images/s",

@@ -131,12 +131,12 @@ def parser() -> Parser:
 
 def list_tables(arguments: argparse.Namespace) -> None:
     """Print every table with its state."""
-    from landmarklib import report, tables
+    from landmarklib import query, report, tables
 
     lines = []
     for name in tables.names():
         table = tables.get(name)
-        runs, _ = report.read(report.recorded(table) or table)
+        runs, _ = query.read(query.recorded(table) or table)
         cells, of, done, failed = report.state(table, runs)
         lines.append(
             {"table": name, "title": table.title, "paper": table.paper, "where": table.where, "cells": cells, "of": of}
@@ -217,14 +217,14 @@ def show_claims(arguments: argparse.Namespace) -> None:
 
 
 def _runs(arguments: argparse.Namespace):
-    from landmarklib import report, tables
+    from landmarklib import query, tables
 
     table = tables.get(arguments.table)
     budget = arguments.budget or table.default_budget
     if budget not in table.budgets:
         raise UserError(f"table {table.name}: unknown budget {budget!r}; known: {', '.join(table.budgets)}")
-    table = report.recorded(table) or table
-    return table, report.read(table, budget)[0]
+    table = query.recorded(table) or table
+    return table, query.read(table, budget)[0]
 
 
 def _print(frame, csv: bool) -> None:

@@ -7,17 +7,17 @@ result.
 from __future__ import annotations
 
 import ast
-import html
 import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import catalogue, conventions, figures, overlap, overview, record, report, speed, staleness, tables
+from landmarklib import catalogue, conventions, html, overlap, overview, query, record, speed, speed_page, staleness, style, tables
 from landmarklib.types import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -183,11 +183,11 @@ def generate(folder: Path) -> None:
     (folder / "conventions.md").write_text(conventions.page(), encoding="utf-8")
     table, runs = conventions.recorded()
     if conventions.is_recorded(runs):
-        figures.save(conventions.figure(table, runs), folder / conventions.PICTURE)
+        style.save(conventions.figure(table, runs), folder / conventions.PICTURE)
     timed = speed.load_all(record.results_folder())
-    (folder / "speed.md").write_text(speed.page(timed), encoding="utf-8")
+    (folder / "speed.md").write_text(speed_page.page(timed), encoding="utf-8")
     for b in timed:
-        figures.save(figures.ratios(b), folder / f"{b.name}-{b.device}.png")
+        style.save(speed_page.ratios(b), folder / f"{b.name}-{b.device}.png")
 
 
 def deviations() -> list[tuple[str, str]]:
@@ -209,14 +209,13 @@ def deviations() -> list[tuple[str, str]]:
 
 def deviations_page() -> str:
     """The deviations as a list, then each table's training protocol: what the papers leave open or we do otherwise."""
-    lines = [f"- {text[0].upper()}{text[1:]} (`{path}`)" for path, text in deviations()]
+    lines = [f"- {html.markdown(text[0].upper() + text[1:])} (`{path}`)" for path, text in deviations()]
     for name in tables.names():
         table = tables.get(name)
         if not table.protocol:
             continue
-        lines += ["", f"**{table.title}** ({table.paper}, {table.where})", ""] + [
-            f"- {text}" for text in table.protocol
-        ]
+        lines += ["", f"**{html.markdown(table.title)}** ({table.paper}, {table.where})", ""]
+        lines += [f"- {html.markdown(text)}" for text in table.protocol]
     return "\n".join(lines) + "\n"
 
 
@@ -225,7 +224,7 @@ def status() -> pd.DataFrame:
     lines = []
     for name in tables.names():
         table = tables.get(name)
-        _, records = report.read(report.recorded(table) or table)
+        _, records = query.read(query.recorded(table) or table)
         for budget in table.budgets:
             part = [r for r in records if r.experiment.budget == budget]
             dates = sorted({r.provenance.get("date", "") for r in part})
@@ -245,8 +244,9 @@ def status_page() -> str:
     """The status table without the lines that have no run, and a sentence that names those."""
     frame = status()
     empty = [f"{line.table} at {line.budget}" for line in frame[frame.runs == 0].itertuples()]
-    missing = f"\nNo run is recorded yet of {', '.join(empty)}.\n" if empty else ""
-    return f"{report.to_html(frame[frame.runs > 0], kind='status')}\n{missing}"
+    missing = f"\nNo run is recorded yet of {html.markdown(', '.join(empty))}.\n" if empty else ""
+    shown = frame[frame.runs > 0].assign(hours=frame.hours.map("{:.2f}".format))
+    return f"{html.to_html(shown, kind='status')}\n{missing}"
 
 
 def remote_references(folder: Path) -> list[str]:
@@ -256,5 +256,5 @@ def remote_references(folder: Path) -> list[str]:
     for page in sorted(folder.rglob("*.html")):
         for match in pattern.finditer(page.read_text(encoding="utf-8")):
             if 'rel="canonical"' not in match[0]:
-                found.append(f"{page.relative_to(folder)}: {html.unescape(match[2])}")
+                found.append(f"{page.relative_to(folder)}: {unescape(match[2])}")
     return found

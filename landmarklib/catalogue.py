@@ -5,7 +5,6 @@ Pictures are of the generated sets and of stand-ins; photos of the others may no
 
 from __future__ import annotations
 
-import html
 import re
 import shutil
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landmarklib import data, datasets, figures, report, sheets
+from landmarklib import data, datasets, html, sheets, style
 from landmarklib.datasets import Dataset
 from landmarklib.datasets.tiers import SEED
 
@@ -34,7 +33,7 @@ def write(pages: Path, pictures: Path) -> None:
     for name in datasets.names():
         d = datasets.get(name)
         if shown := samples(d):
-            figures.save(sheets.contact_sheet(d, shown, titled=False), pictures / f"{name}.png")
+            style.save(sheets.contact_sheet(d, shown, titled=False), pictures / f"{name}.png")
         (pages / f"{name}.md").write_text(page(d, bool(shown), pictures.name), encoding="utf-8")
 
 
@@ -59,13 +58,13 @@ def overview() -> str:
     lines = []
     for name in datasets.names():
         d = datasets.get(name)
-        link = f'<a href="data/{name}.html">{html.escape(d.title)}</a>'
+        link = html.link(f"data/{name}.html", d.title)
         drawn = "yes" if d.imitate else "not needed" if d.load else "no"
         lines.append(
             {"data set": link, "tier": d.tier, "images": f"{sum(d.counts.values()):,}", "landmarks": len(d.landmarks)}
             | {"attributes": ", ".join(d.attributes) or "none", "stand-in": drawn}
         )
-    return report.to_html(pd.DataFrame(lines), kind="sets", escape=False) + "\n"
+    return f"{html.to_html(pd.DataFrame(lines, dtype=object), kind='sets')}\n"
 
 
 def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
@@ -85,17 +84,19 @@ def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
         facts["layout"] = f"{d.folder}/: {d.layout}"
     if d.ids:
         facts["splits"] = "hashes of the images' names: " + ", ".join(f"{s} {h}" for s, h in d.ids.items())
-    table = report.to_html(pd.DataFrame(facts.items(), columns=["what", d.title]), sortable=False, kind="facts")
-    parts = [f"# {d.title}", ""]
+    frame = pd.DataFrame(
+        [(what, html.code(fact)) for what, fact in facts.items()], columns=["what", d.title], dtype=object
+    )
+    parts = [f"# {html.markdown(d.title)}", ""]
     if pictured:
         what = "Test images" if d.load else "Stand-ins, generated in this set's layout; none of its own images"
         alt = f"{SHOWN} {'test images' if d.load else 'stand-ins'} of {d.title}" + " with true landmarks" * bool(
             d.landmarks
         )
         parts += [f"```{{figure}} ../{pictures}/{d.name}.png", f":alt: {alt}", "", f"{what}{_caption(d)}.", "```", ""]
-    parts += [re.sub(r"`([^`]+)`", r"<code>\1</code>", table), ""]
+    parts += [html.to_html(frame, sortable=False, kind="facts"), ""]
     for title, texts in (("Assumed here", d.assumptions), ("Traps", d.traps)):
-        parts += [f"## {title}", "", *(f"- {text}" for text in texts), ""] if texts else []
+        parts += [f"## {title}", "", *(f"- {html.markdown(text)}" for text in texts), ""] if texts else []
     if d.read:
         commands = [
             f"landmarklib data {word} {d.name}" for word in (["fetch"] if d.sources else []) + ["check", "show"]

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from landmarklib import claims, report
+from landmarklib import claims, html
 from landmarklib.tables import Claim
 
 NO_BREAK = "\u00a0"  # a space at which no line ends
 BY_THE_PAPER = {True: "holds", False: "does not hold", None: "no number"}
 
 
-def per_claim(verdicts: Sequence[claims.Verdict]) -> report.Html:
+def per_claim(verdicts: Sequence[claims.Verdict]) -> html.Html:
     """Each claim: what the paper says, the verdict here, the mean effect with its interval, how many inequalities hold."""
     out = pd.DataFrame(
         {
@@ -31,10 +31,10 @@ def per_claim(verdicts: Sequence[claims.Verdict]) -> report.Html:
             "by the paper's numbers": [BY_THE_PAPER[v.paper_holds] for v in verdicts],
         }
     )
-    return report.to_html(out, kind="claims")
+    return html.to_html(out, kind="claims")
 
 
-def per_inequality(verdicts: Sequence[claims.Verdict]) -> report.Html:
+def per_inequality(verdicts: Sequence[claims.Verdict]) -> html.Html:
     """Every inequality behind the claims, sortable."""
     lines = [
         {
@@ -42,20 +42,20 @@ def per_inequality(verdicts: Sequence[claims.Verdict]) -> report.Html:
             "smaller": c.inequality.lower,
             "larger": c.inequality.higher,
             "labelled": " against ".join(
-                report.percent(f) for f in dict.fromkeys((c.inequality.fraction, c.inequality.against))
+                html.percent(f) for f in dict.fromkeys((c.inequality.fraction, c.inequality.against))
             ),
-            "error": " against ".join(map(report.label, dict.fromkeys(c.inequality.metrics))),
+            "error": " against ".join(map(html.label, dict.fromkeys(c.inequality.metrics))),
             "verdict": c.verdict,
         }
         | {
-            "larger - smaller, 95% interval": _effect(c, report.unit(c.inequality.metric)),
+            "larger - smaller, 95% interval": _effect(c, html.unit(c.inequality.metric)),
             "seeds": c.n,
             "paper": f"{c.paper:+.2f}" if pd.notna(c.paper) else "none",
         }
         for v in verdicts
         for c in v.comparisons
     ]
-    return report.to_html(pd.DataFrame(lines))
+    return html.to_html(pd.DataFrame(lines))
 
 
 def effect(v: claims.Verdict) -> str:
@@ -65,7 +65,7 @@ def effect(v: claims.Verdict) -> str:
 
 def effect_unit(claim: Claim) -> str:
     """The unit of a claim's mean effect; its inequalities are all of one."""
-    return report.unit(claim.comparisons[0].metric)
+    return html.unit(claim.comparisons[0].metric)
 
 
 def _effect(found: claims.Verdict | claims.Comparison, unit: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landmarklib import figures, metrics, report, tables
+from landmarklib import html, metrics, query, style, tables
 from landmarklib.tables import Row, Table
 
 PICTURE = "conventions.png"
@@ -79,7 +79,7 @@ def beside_each_other(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     for (method, fraction, budget), cell in frame[frame.kind == kind].groupby(CELL, sort=False):
         numbers = {line.convention: _number(line) for line in cell.itertuples()}
         origin = {"seeds": cell.runs.iloc[0], "budget": budget, "data tier": cell.tier.iloc[0]}
-        lines.append({"method": method, "labelled": report.percent(fraction), **numbers, **origin})
+        lines.append({"method": method, "labelled": html.percent(fraction), **numbers, **origin})
     return pd.DataFrame(lines)
 
 
@@ -126,7 +126,7 @@ def orders(runs: pd.DataFrame) -> tuple[int, int]:
     return pairs, opposite
 
 
-def summary(table: Table, runs: pd.DataFrame) -> report.Html:
+def summary(table: Table, runs: pd.DataFrame) -> html.Html:
     """How many cells and runs there are, how far conventions are apart and how far cells are, and what has not been run."""
     frame, done = measured(table, runs), runs[runs.status == "done"]
     errors = frame[(frame.kind == ERROR) & (frame.n > 0)]
@@ -135,15 +135,21 @@ def summary(table: Table, runs: pd.DataFrame) -> report.Html:
     cells, (pairs, opposite) = frame.groupby(CELL).runs.first(), orders(runs)
     missing = [row.name for row in table.rows if row.name not in set(frame.method)]
     seeds, budgets, tiers = (", ".join(map(str, sorted(set(v)))) for v in (cells, done.budget, done.tier))
-    text = [
-        f"{len(cells)} {'cells' if len(cells) > 1 else 'cell'} of {table.title}. Divided by another length, the error of the same predictions is up to <b>{between:.2f} times</b> as "
-        f"large; divided by the same length, that of the worst cell is up to {within:.2f} times that of the best.",
-        f"Pairs of runs at one label fraction and budget: {pairs}. Two conventions put <b>{opposite}</b> of them in opposite orders.",
-        f"Seeds per cell: {seeds}. Budget: {budgets}. Data tier: {tiers}.",
-    ]
-    text += [f"Not run yet: {', '.join(missing)}."] if missing else []
-    text += [f"Failed and in no number: {len(runs) - len(done)} of {len(runs)} runs."] if len(runs) > len(done) else []
-    return report.Html(f'<div class="headline"><p>{"</p><p>".join(text)}</p></div>')
+    return html.render(
+        "conventions",
+        title=table.title,
+        cells=len(cells),
+        between=f"{between:.2f}",
+        within=f"{within:.2f}",
+        pairs=pairs,
+        opposite=opposite,
+        seeds=seeds,
+        budgets=budgets,
+        tiers=tiers,
+        missing=", ".join(missing),
+        failed=len(runs) - len(done),
+        runs=len(runs),
+    )
 
 
 def pictured(table: Table, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -156,11 +162,11 @@ def pictured(table: Table, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 def figure(table: Table, runs: pd.DataFrame):
     """A row per convention, in it a dot per cell with its spread over seeds; larger dots have more labels. Returns a Figure."""
-    plt = figures.pyplot()
+    plt = style.pyplot()
     frame, _ = pictured(table, runs)
     panels = {kind: [c.name for c in CONVENTIONS if c.kind == kind] for kind in (ERROR, COUNT)}
     rows = [len(names) for names in panels.values()]
-    size = figures.WIDTH, 1.4 + 0.5 * sum(rows)
+    size = style.WIDTH, 1.4 + 0.5 * sum(rows)
     drawn, axes = plt.subplots(len(panels), 1, figsize=size, layout="constrained", height_ratios=rows)
     for axis, (kind, names) in zip(axes, panels.items(), strict=True):
         _dots(axis, frame[frame.kind == kind], names)
@@ -174,13 +180,13 @@ def figure(table: Table, runs: pd.DataFrame):
 def _dots(axis, frame: pd.DataFrame, names: list[str]) -> None:
     """The cells of one panel, methods one below the other within a row, so that none hides another."""
     methods = list(dict.fromkeys(frame.method))
-    for i, (method, colour, marker) in enumerate(figures.styled(methods)):
-        style = {"color": colour, "marker": marker, "ls": "", "lw": 1}
-        axis.plot([], [], label=method, **style)
+    for i, (method, colour, marker) in enumerate(style.styled(methods)):
+        mark = {"color": colour, "marker": marker, "ls": "", "lw": 1}
+        axis.plot([], [], label=method, **mark)
         for cell in frame[(frame.method == method) & (frame.n > 0)].itertuples():
             y = names.index(cell.convention) + 0.7 * ((i + 0.5) / len(methods) - 0.5)
             spread = cell.sd if cell.n > 1 else 0
-            axis.errorbar(cell.mean, y, xerr=spread, ms=4 + 4 * np.sqrt(cell.fraction), capsize=2, **style)
+            axis.errorbar(cell.mean, y, xerr=spread, ms=4 + 4 * np.sqrt(cell.fraction), capsize=2, **mark)
     for y, name in enumerate(names):
         if not frame[frame.convention == name].n.any():
             middle = axis.get_yaxis_transform()
@@ -201,7 +207,7 @@ def page(results: str | Path | None = None) -> str:
     """All of it, as the book includes it; the book has drawn the picture."""
     table, runs = recorded(TABLE, results)
     if not is_recorded(runs):
-        return f"No run of {table.title} is recorded yet.\n"
+        return f"No run of {html.markdown(table.title)} is recorded yet.\n"
     frame, (_, budget) = measured(table, runs), pictured(table, runs)
     lines = [summary(table, runs), "", f"```{{image}} _generated/{PICTURE}", f":alt: {alt(table, runs)}", "```", ""]
     lines += [
@@ -210,7 +216,7 @@ def page(results: str | Path | None = None) -> str:
     shown = {kind: beside_each_other(frame, kind) for kind in (ERROR, COUNT)} | {READING: readings(results)}
     shown["The error by the eye centres is so many times that by another length"] = ratios(runs)
     for title, part in shown.items():
-        lines += ["", f"**{title}**", "", report.to_html(part, kind="conventions")]
+        lines += ["", f"**{title}**", "", html.to_html(part, kind="conventions")]
     return "\n".join([*lines, ""])
 
 
@@ -222,5 +228,5 @@ def is_recorded(runs: pd.DataFrame) -> bool:
 def recorded(name: str = TABLE, results: str | Path | None = None) -> tuple[Table, pd.DataFrame]:
     """A table on the best data that it has records of, and its runs at every budget."""
     table = tables.get(name)
-    table = report.recorded(table, results) or table
-    return table, report.read(table, results=results)[0]
+    table = query.recorded(table, results) or table
+    return table, query.read(table, results=results)[0]

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from landmarklib import datasets, record, report
+from landmarklib import datasets, html, record
 from landmarklib.datasets import crops, tiers
 from landmarklib.types import UserError, whole
 
@@ -155,6 +155,7 @@ def _three(value: float) -> str:
 
 def page(results: str | Path | None = None) -> str:
     """The table as HTML, and what is doubtful about the paper's values."""
-    table = report.to_html(beside_paper(load_all(record.results_folder(results))), kind="overlap")
-    notes = [f"- {datasets.get(p['dataset']).title}, {p['attribute']}: {p['note']}" for p in published() if "note" in p]
-    return "\n".join([table, "", "Of the paper's values:", "", *notes, ""])
+    table = html.to_html(beside_paper(load_all(record.results_folder(results))), kind="overlap")
+    notes = [f"{datasets.get(p['dataset']).title}, {p['attribute']}: {p['note']}" for p in published() if "note" in p]
+    lines = [f"- {html.markdown(note)}" for note in notes]
+    return "\n".join([table, "", "Of the paper's values:", "", *lines, ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landmarklib import claim_tables, claims, report, tables
+from landmarklib import claim_tables, claims, html, query, report, tables
 from landmarklib.tables import Table
 
 
@@ -29,8 +28,8 @@ def read() -> list[Measured]:
     found = []
     for name in (entry["run"] for paper in _papers() for entry in paper["tables"] if "run" in entry):
         table = tables.get(name)
-        table = report.recorded(table) or table
-        runs, _ = report.read(table)
+        table = query.recorded(table) or table
+        runs, _ = query.read(table)
         deciding = runs[runs.budget == table.default_budget] if len(runs) else runs
         found.append(Measured(table, runs, deciding, claims.evaluate(table, deciding)))
     return found
@@ -40,17 +39,22 @@ def summary(measured: Sequence[Measured]) -> str:
     """Every table of the four papers, one line each: how far it is here and how its claims stand."""
     by_name = {m.table.name: m for m in measured}
     lines = [_summary_line(paper["short"], entry, by_name) for paper in _papers() for entry in paper["tables"]]
-    frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "here", "claims", "what"])
-    return report.to_html(frame, kind="summary", escape=False) + "\n"
+    frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "here", "claims", "what"], dtype=object)
+    return f"{html.to_html(frame, kind='summary')}\n"
+
+
+def _page(table: Table, text: str = "") -> html.Html:
+    """A link to a table's page, by default with its title."""
+    return html.link(f"tables/{table.name}.html", text or table.title)
 
 
 def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> list[str]:
     line = [paper, entry["table"], entry["dataset"]]
     if "page" in entry:
-        return [*line, f'<a href="{entry["page"]}.html">measured</a>', "none stated as inequalities", entry["what"]]
+        return [*line, html.link(f"{entry['page']}.html", "measured"), "none stated as inequalities", entry["what"]]
     if "with" in entry:
-        pages = ", ".join(f'<a href="tables/{name}.html">{tables.get(name).title}</a>' for name in entry["with"])
-        return [*line, f"with {pages}", "there", entry["what"]]
+        pages = html.Html(", ").join(_page(tables.get(name)) for name in entry["with"])
+        return [*line, "with " + pages, "there", entry["what"]]
     if "run" not in entry:
         return [*line, "planned", "–", entry["what"]]
     m = by_name[entry["run"]]
@@ -59,9 +63,8 @@ def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> l
     smaller = _smaller(m.table, m.runs)
     state = "done" if cells == of and not other and not smaller else "part"
     state += f": {cells} of {of} cells{f', on {other} data' if other else ''}{', in smaller images' if smaller else ''}"
-    link = f'<a href="tables/{m.table.name}.html">{state}</a>'
     counts = claims.counted([v.verdict for v in m.verdicts if v.claim.of_paper])
-    return [*line, link, ", ".join(counts) or "none stated as inequalities", entry["what"]]
+    return [*line, _page(m.table, state), ", ".join(counts) or "none stated as inequalities", entry["what"]]
 
 
 def claims_page(measured: Sequence[Measured]) -> str:
@@ -74,20 +77,20 @@ def claims_page(measured: Sequence[Measured]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def claims_list(found: Sequence[tuple[Measured, claims.Verdict]]) -> report.Html:
+def claims_list(found: Sequence[tuple[Measured, claims.Verdict]]) -> html.Html:
     """A line per claim, sortable: id and its table with a link, verdict, in words, mean effect, on which data, by the paper's numbers."""
     lines = [
         {
-            "claim": f'{html.escape(v.claim.id)}<br><a href="tables/{m.table.name}.html">{html.escape(m.table.title)}</a>',
+            "claim": html.render("claim", id=v.claim.id, link=_page(m.table)),
             "here": v.verdict,
-            "in words": html.escape(v.claim.text),
+            "in words": v.claim.text,
             "mean effect": claim_tables.effect(v),
             "data": "none" if v.verdict == claims.MISSING else _data(m),
             "by the paper's numbers": claim_tables.BY_THE_PAPER[v.paper_holds],
         }
         for m, v in found
     ]
-    return report.to_html(pd.DataFrame(lines), kind="claims list", escape=False)
+    return html.to_html(pd.DataFrame(lines, dtype=object), kind="claims list")
 
 
 def _smaller(table: Table, runs: pd.DataFrame) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -11,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from landmarklib import datasets, metrics, record, staleness
-from landmarklib.report import Html, percent, to_html
+from landmarklib.html import Html, percent, render, to_html
 from landmarklib.tables import Table
 
 
 def origin(table: Table, records: Sequence[record.Record]) -> Html:
     """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, whether their versions are today's."""
     if not records:
-        return Html("<p>No record yet.</p>")
+        return render("paragraph", text="No record yet.")
     lines = []
     for budget in sorted({r.experiment.budget for r in records}):
         part = [r for r in records if r.experiment.budget == budget]
@@ -72,8 +71,8 @@ def flagged(records: Sequence[record.Record]) -> Html:
         for r in records
         if r.warnings or r.status == "failed" or r.key in far
     ]
-    none = "<p>No run failed, none has a dead or saturated map, and none is far from its cell's other starts.</p>"
-    return to_html(pd.DataFrame(lines)) if lines else Html(none)
+    none = "No run failed, none has a dead or saturated map, and none is far from its cell's other starts."
+    return to_html(pd.DataFrame(lines)) if lines else render("paragraph", text=none)
 
 
 def apart(records: Sequence[record.Record]) -> dict[str, str]:
@@ -93,30 +92,32 @@ def apart(records: Sequence[record.Record]) -> dict[str, str]:
     return found
 
 
-def locked(runs: pd.DataFrame) -> list[str]:
+def locked(runs: pd.DataFrame) -> list[Html]:
     """A warning for runs that ended with dead or saturated maps: their numbers may tell of the start more than of the method."""
     done = runs[runs.status == "done"] if len(runs) else runs
     n = int((done.warnings > 0).sum()) if len(done) else 0
     if not n:
         return []
-    return [
-        f"<b>Beware:</b> {n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
+    text = (
+        f"{n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
         "the means; “Flagged runs” below names them."
-    ]
+    )
+    return [render("beware", text=text)]
 
 
-def strayed(records: Sequence[record.Record]) -> list[str]:
+def strayed(records: Sequence[record.Record]) -> list[Html]:
     """A warning for runs that are far from the other starts of their cell: its mean and its intervals tell of them."""
     n = len(apart(records))
     if not n:
         return []
-    return [
-        f"<b>Beware:</b> in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. Such a run is in the mean and widens the "
-        "interval; “Flagged runs” below names them."
-    ]
+    text = (
+        f"in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. Such a run is in the mean "
+        "and widens the interval; “Flagged runs” below names them."
+    )
+    return [render("beware", text=text)]
 
 
-def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str]:
+def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[Html]:
     """A warning for class heads that have learnt little: their rows do not test what a class label is worth.
 
     On generated images with balanced classes, methods whose mean accuracy is below `enough` percent; elsewhere, where some classes are easier, cells with a start that is right
@@ -142,18 +143,15 @@ def unlearnt(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[str
                 if says := _blind(accuracies, 100 / n_classes):
                     found.setdefault(says, {}).setdefault(row, []).append(percent(fraction))
         low = [
-            f"{says}: "
-            + "; ".join(html.escape(row) + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
+            f"{says}: " + "; ".join(row + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
             for says, rows in found.items()
         ]
         if low:
             text.append(f"{of}, by chance right in {100 / n_classes:.0f}%, is right in {'. In '.join(low)}.")
     if not text:
         return []
-    return [
-        "<b>Beware:</b> class heads have learnt little at this budget, so some rows hardly show what a class label is worth. "
-        + " ".join(text)
-    ]
+    what = "class heads have learnt little at this budget, so some rows hardly show what a class label is worth."
+    return [render("beware", text=" ".join([what, *text]))]
 
 
 def _blind(accuracies: pd.Series, chance: float) -> str:

@@ -24,7 +24,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from landmarklib import checkpoint, checks, compute, datasets, record, report, tables
+from landmarklib import checkpoint, checks, compute, datasets, query, record, tables
 from landmarklib.datasets import tiers
 from landmarklib.experiment import Experiment
 from landmarklib.tables import selection
@@ -96,7 +96,7 @@ def on(
     Where there are records on the paper's set, on a part of it or on an open one, auto takes the first of those, whether the data are here or not, unless a better one
     is here: reading asks for no data. budget: of those records, by default the table's own.
     """
-    recorded = report.recorded(table, results, budget)
+    recorded = query.recorded(table, results, budget)
     offered = {v.dataset: v for tier, v in table.variants().items() if data in ("auto", tier, OPEN.get(tier))}
     names, there = list(offered), recorded is not None and recorded.dataset in offered
     if there and recorded.dataset == names[0]:

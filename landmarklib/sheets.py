@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landmarklib import data, datasets, figures
+from landmarklib import data, datasets, style
 
 
 def contact_sheet(dataset: datasets.Dataset, shown: Sequence[data.Sample], columns: int = 4, titled: bool = True):
     """Images cut to their points, with the skeleton; a mirror pair has one colour, round on one side and square on the other. titled: larger, with the ids. Returns a Figure."""
-    plt = figures.pyplot()
-    lines, width = -(-len(shown) // columns), 2 * figures.WIDTH if titled else figures.WIDTH
+    plt = style.pyplot()
+    lines, width = -(-len(shown) // columns), 2 * style.WIDTH if titled else style.WIDTH
     figure, axes = plt.subplots(
         lines,
         columns,
@@ -30,8 +30,8 @@ def contact_sheet(dataset: datasets.Dataset, shown: Sequence[data.Sample], colum
             axis.plot(*points[list(edge)].T, color="white", lw=0.8)
         for marker, (places, colours) in groups.items():
             size = 14 if len(points) < 30 else 5
-            style = {"color": colours, "edgecolor": "black", "lw": 0.4, "s": size, "zorder": 3}
-            axis.scatter(*points[places].T, marker=marker, **style)
+            mark = {"color": colours, "edgecolor": "black", "lw": 0.4, "s": size, "zorder": 3}
+            axis.scatter(*points[places].T, marker=marker, **mark)
         if titled:
             axis.set_title(sample.id[-28:], fontsize=7)
         axis.set(xticks=[], yticks=[])
@@ -56,5 +56,5 @@ def _markers(mirror: Sequence[int]) -> dict[str, tuple[list[int], list[str]]]:
         for side, k in enumerate([a, b] if a != b else [a]):
             places, colours = groups.setdefault("D" if a == b else "os"[side], ([], []))
             places.append(k)
-            colours.append(figures.COLOURS[i % len(figures.COLOURS)])
+            colours.append(style.COLOURS[i % len(style.COLOURS)])
     return groups

@@ -1,38 +1,29 @@
-"""Speed, side by side in one run: taking the times, keeping them as JSON beside the records, showing them. No torch.
+"""Speed, side by side in one run: taking the times, keeping them as JSON beside the records, loading them. No torch.
 
 A benchmark under benchmarks/ lets contenders take turns, round by round, so that a disturbance of the machine hits all of them, and a ratio is taken
-within each round. Its file holds what was timed on which machine with which code; the book's page "How fast" shows every file.
+within each round. Its file holds what was timed on which machine with which code; the book's page "How fast" shows every file
+(`speed_page.py`).
 """
 
 from __future__ import annotations
 
 import argparse
-import html
 import json
 import math
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
-from landmarklib import record, report
+from landmarklib import record
 from landmarklib.types import UserError
 
 SCHEMA = 1
 FOLDER = "benchmarks"  # in the results folder
-INFERENCE = "evaluation"  # the benchmark that stands beside the paper's Table 4
-CONDITIONS = {  # of that table, in words
-    "selected_on": "hyperparameters chosen on",
-    "all_training_images": "trained on all training images",
-    "extra_data": "extra data",
-    "augmented_by_hand": "images added by hand",
-}
 QUANTILES = (0.1, 0.5, 0.9)
 LEAST = 0.02  # seconds that a time is taken over at least: a short action is repeated
 LONG = 20.0  # seconds beyond which an action is not short, even if its first turn had to compile something
@@ -151,14 +142,29 @@ def load(path: Path) -> Benchmark:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["schema"] > SCHEMA:
             raise UserError(f"{path}: schema {raw['schema']}; this library reads benchmarks up to schema {SCHEMA}")
+        _check(raw)
         lines = [Timing(**{**t, "rate": _quantiles(t["rate"]), "ours": _quantiles(t["ours"])}) for t in raw["timings"]]
         benchmark = Benchmark(**{**raw, "timings": tuple(lines)})
-        to_html(benchmark)  # what every reader asks for
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not a benchmark of schema {SCHEMA} ({error}); delete it or measure again") from None
     if path.stem != f"{benchmark.name}-{benchmark.device}":
         raise UserError(f"{path}: is the benchmark {benchmark.name} on {benchmark.device}, and not named so")
     return benchmark
+
+
+def _check(raw: dict[str, Any]) -> None:
+    """Raise TypeError or KeyError for the first thing that a reader of the file asks for and that is of another kind."""
+    told = {name: raw.get(name, {}) for name in ("facts", "settings", "provenance")}
+    versions = {"versions": told["provenance"].get("versions", {})} if isinstance(told["provenance"], dict) else {}
+    for name, found in (told | versions).items():
+        if not isinstance(found, dict):
+            raise TypeError(f"{name}: {found!r} has no names with values")
+    texts = [(name, raw[name]) for name in ("name", "title", "text", "unit", "device")] + [*told["facts"].items()]
+    texts += [(name, told["provenance"].get(name, "")) for name in ("device", "commit", "date")]
+    texts += [(name, t[name]) for t in raw["timings"] for name in ("group", "contender")]
+    for name, found in texts:
+        if not isinstance(found, str):
+            raise TypeError(f"{name}: {found!r} is no text")
 
 
 def _quantiles(values: object) -> tuple[float, float, float]:
@@ -185,82 +191,3 @@ def show(benchmark: Benchmark) -> str:
                 f"  {t.contender:<36} {t.rate[1]:10,.0f} {benchmark.unit}   ours is {middle:5.2f}x as fast ({low:.2f} to {high:.2f})"
             )
     return "\n".join(lines)
-
-
-def to_html(benchmark: Benchmark) -> report.Html:
-    """The benchmark as a table, its facts, and where it comes from."""
-    lines = []
-    for t in benchmark.timings:
-        low, middle, high = t.ours
-        first = t == next(x for x in benchmark.timings if x.group == t.group)
-        lines.append(
-            {"": t.group, "contender": t.contender, benchmark.unit: f"{t.rate[1]:,.0f}"}
-            | {"ours is so many times as fast": "ours" if first else f"{middle:.2f} ({low:.2f} to {high:.2f})"}
-        )
-    facts = "".join(f"<li>{html.escape(name)}: {html.escape(value)}</li>" for name, value in benchmark.facts.items())
-    p = benchmark.provenance
-    versions = ", ".join(f"{name} {version}" for name, version in p.get("versions", {}).items())
-    settings = ", ".join(f"{name} {value}" for name, value in benchmark.settings.items())
-    commit = f"commit {p['commit']}{' with changes' * bool(p.get('dirty'))}" if p.get("commit") else ""
-    where = "; ".join(part for part in (settings, versions, commit, p.get("date", "")) if part)
-    return report.Html(
-        f"{report.to_html(pd.DataFrame(lines), sortable=False, kind='speed')}"
-        f"{f'<ul>{facts}</ul>' if facts else ''}<p class='key'>{html.escape(where)}</p>"
-    )
-
-
-def page(benchmarks: Sequence[Benchmark]) -> str:
-    """A section per benchmark: what was timed, a picture for each device, the table."""
-    if not benchmarks:
-        return "No benchmark is recorded yet.\n"
-    parts = []
-    for name in dict.fromkeys(b.name for b in benchmarks):
-        same = [b for b in benchmarks if b.name == name]
-        parts += [f"## {same[0].title}", "", same[0].text, ""]
-        for b in same:
-            parts += [f"**{b.provenance.get('device', b.device)}**", ""]
-            parts += [f"```{{image}} _generated/{b.name}-{b.device}.png", f":alt: {alt(b)}", "```", ""]
-            parts += [to_html(b), ""]
-        if name == INFERENCE:
-            parts += [beside_paper(same), ""]
-    return "\n".join(parts)
-
-
-def published() -> list[dict[str, Any]]:
-    """honari2018, Table 4: method, its training conditions, rate if one is given, and the group that times the same network here, if any does."""
-    return tomllib.loads((Path(__file__).parent / "speed.toml").read_text(encoding="utf-8"))["published"]
-
-
-def beside_paper(benchmarks: Sequence[Benchmark]) -> str:
-    """The paper's speeds beside ours, a column per device, then its training conditions; a record from before a network was timed is said to lack it."""
-    papers = published()
-    columns = {"method": [p["method"] for p in papers]}
-    columns["the paper's, GPU [images/s]"] = [f"{p['rate']:g}" if "rate" in p else "none given" for p in papers]
-    for b in benchmarks:
-        first = {t.group: t for t in reversed(b.timings)}  # ours comes first
-        device = b.provenance.get("device", b.device)
-        columns[f"ours, {device} [{b.unit}]"] = [_ours(p, first) for p in papers]
-    for name, words in CONDITIONS.items():
-        columns[words] = [{True: "yes", False: "no"}.get(p[name], p[name]) for p in papers]
-    frame = pd.DataFrame(columns)
-    return "\n".join(
-        [
-            "### Beside the paper",
-            "",
-            "{cite:t}`honari2018`, Table 4, gives images a second on a GPU that it does not name; ours were measured on the device at the head of the column, in float32. So only the order within a column compares. "
-            "RAR, Lv et al., CFSS and the TCDCN of 300-W are models of others. The conditions are the paper's; runs here choose on validation images, and jitter the training images.",
-            "",
-            report.to_html(frame, sortable=False, kind="speed"),
-        ]
-    )
-
-
-def _ours(paper: Mapping[str, Any], first: Mapping[str, Timing]) -> str:
-    if "group" not in paper:
-        return "not timed here"
-    return f"{first[paper['group']].rate[1]:,.0f}" if paper["group"] in first else "not measured yet"
-
-
-def alt(benchmark: Benchmark) -> str:
-    """The picture in words."""
-    return f"{benchmark.title} on {benchmark.device}: how many times as fast ours is as each contender, with its spread over rounds."

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landmarklib import bundling, checks, claims, compute, datasets, report, run, tables
+from landmarklib import bundling, checks, claims, compute, datasets, query, run, tables
 from landmarklib.datasets import archive
 from landmarklib.types import DataMissing
 
@@ -108,5 +108,5 @@ def test_a_stand_in_is_what_a_table_runs_on_where_nothing_else_is(name, tmp_path
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
     table = run.on(tables.get(name), "auto", tmp_path / "results")
     assert table.dataset == f"stand-in-{name}"
-    runs, _ = report.read(table, results=tmp_path / "results")
+    runs, _ = query.read(table, results=tmp_path / "results")
     assert {v.verdict for v in claims.evaluate(table, runs)} == {claims.MISSING}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 
 from landmarklib import catalogue, datasets
@@ -13,7 +15,7 @@ def test_a_page_says_what_a_reader_needs(name):
     page = catalogue.page(d, pictured=True)
     assert page.startswith(f"# {d.title}\n")
     for fact in (d.licence, d.citation, *d.assumptions, *d.traps):
-        assert fact in page.replace("<code>", "`").replace("</code>", "`").replace("&amp;", "&"), fact
+        assert fact in unescape(page.replace("<code>", "`").replace("</code>", "`")), fact
     assert f"landmarklib data check {name}" in page or d.load
     assert ("none of its own images" in page) == (d.load is None)
     assert f"../_generated/{name}.png" in page and ":alt:" in page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landmarklib import conventions, figures, record, tables
+from landmarklib import conventions, record, style, tables
 from landmarklib.conventions import COUNT, ERROR, LENGTHS, READING
 from landmarklib.record import Record
 
@@ -158,7 +158,7 @@ def test_every_method_is_in_the_picture_in_a_style_of_its_own():
     names = [row.name for row in PART.rows]
     runs = record.frame([made(name, 0, nme_percent=float(i + 5)) for i, name in enumerate(names)])
     figure = conventions.figure(PART, runs)
-    assert len(names) > len(figures.COLOURS)
+    assert len(names) > len(style.COLOURS)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == names
     assert len(figure.axes[0].containers) == len(names)
     assert len({(line.get_color(), line.get_marker()) for line in figure.legends[0].get_lines()}) == len(names)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landmarklib import claims, figures, record, report, tables
+from landmarklib import claims, figures, galleries, query, record, tables
 
 TABLE = tables.get("quickstart")
-RUNS, RECORDS = report.read(TABLE, "live")
+RUNS, RECORDS = query.read(TABLE, "live")
 ROWS = [row.name for row in TABLE.rows]
 
 
@@ -23,9 +23,9 @@ def close():
 
 
 def test_runs_are_found_by_row_fraction_and_seed():
-    found = figures.runs_of(RECORDS, [*ROWS, "no such row"], 0.05)
+    found = galleries.runs_of(RECORDS, [*ROWS, "no such row"], 0.05)
     assert [(r.experiment.row, r.experiment.fraction) for r in found] == [(row, 0.05) for row in ROWS]
-    assert figures.runs_of(RECORDS, ROWS, 0.05, seed=9) == []
+    assert galleries.runs_of(RECORDS, ROWS, 0.05, seed=9) == []
 
 
 def test_best_and_worst_are_by_validation():
@@ -34,13 +34,13 @@ def test_best_and_worst_are_by_validation():
 
     records = [reached(2.0), reached(1.0), reached(3.0)]
     row = records[0].experiment.row
-    assert figures.best(records, row) is records[1] and figures.worst(records, row) is records[2]
-    assert figures.best(records, "no such row") is None and figures.worst([], row) is None
+    assert galleries.best(records, row) is records[1] and galleries.worst(records, row) is records[2]
+    assert galleries.best(records, "no such row") is None and galleries.worst([], row) is None
 
 
 def test_a_gallery_shows_each_image_cut_to_truth_and_prediction():
-    runs = figures.runs_of(RECORDS, ROWS, 0.05)
-    figure = figures.gallery(TABLE, runs)
+    runs = galleries.runs_of(RECORDS, ROWS, 0.05)
+    figure = galleries.gallery(TABLE, runs)
     assert len(figure.axes) == 2 * 4
     for axis, entry in zip(figure.axes, [g for r in runs for g in r.gallery if g["kind"] == "fixed"], strict=True):
         points = np.array(entry["points"])
@@ -50,7 +50,7 @@ def test_a_gallery_shows_each_image_cut_to_truth_and_prediction():
 
 
 @pytest.mark.parametrize(
-    "draw", [lambda: figures.gallery(TABLE, [None]), lambda: figures.probability_maps(TABLE, None)]
+    "draw", [lambda: galleries.gallery(TABLE, [None]), lambda: galleries.probability_maps(TABLE, None)]
 )
 def test_a_picture_without_runs_says_so(draw):
     figure = draw()
@@ -68,7 +68,7 @@ def test_one_seed_draws_no_spread_and_a_narrow_range_has_ticks():
 
 def test_starts_are_drawn_where_every_run_failed():
     shapes = tables.get("shapes")
-    runs, _ = report.read(shapes, "cpu")
+    runs, _ = query.read(shapes, "cpu")
     assert figures.starts(shapes, runs).axes
     failed = runs[["row", "seed", "fraction", "budget"]].assign(status="failed")
     assert figures.starts(shapes, failed).axes
@@ -79,7 +79,7 @@ def test_the_error_distribution_of_each_method_and_fraction():
     fractions = sorted({r.experiment.fraction for r in RECORDS})
     assert [axis.get_title() for axis in figure.axes] == [f"{100 * f:g}% labelled" for f in fractions]
     lines = figure.axes[0].get_lines()[: len(ROWS)]
-    (first,) = figures.runs_of(RECORDS, ROWS[:1], fractions[0])
+    (first,) = galleries.runs_of(RECORDS, ROWS[:1], fractions[0])
     assert lines[0].get_xdata().tolist() == list(first.quantiles)
     assert lines[0].get_ydata()[[0, 10, 20]].tolist() == [0, 50, 100]
     assert [line.get_label().split(":")[0] for line in lines] == ROWS
@@ -88,7 +88,7 @@ def test_the_error_distribution_of_each_method_and_fraction():
 
 def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():
     hands = tables.get("hgr1").variants()["stand-in"]
-    runs, _ = report.read(hands, "cpu")
+    runs, _ = query.read(hands, "cpu")
     only = runs[runs.row.isin(["Seq-MT (L)", "RCN (L)", "RCN+ (L)"])]
     assert [axis.get_title() for axis in figures.curve(hands, only).axes] == ["Seq-MT", "RCN, RCN+"]
     panels = [axis.get_title() for axis in figures.curve(hands, record.frame([])).axes]
@@ -97,6 +97,6 @@ def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():
 
 def test_effects_are_those_of_claims_about_the_points():
     faces = tables.get("aflw").variants()["stand-in"]
-    verdicts = claims.evaluate(faces, report.read(faces, "cpu")[0])
+    verdicts = claims.evaluate(faces, query.read(faces, "cpu")[0])
     (axis,) = figures.effects(faces, verdicts).axes
     assert [label.get_text().split(":")[0] for label in axis.get_yticklabels()] == ["H19", "H20"]

@@ -17,12 +17,20 @@ READING = (
     "importing",
     "claims",
     "claim_tables",
+    "html",
+    "query",
     "report",
+    "comparison",
     "conventions",
+    "overlap",
+    "speed",
+    "speed_page",
     "page",
     "provenance",
     "overview",
+    "style",
     "figures",
+    "galleries",
     "sheets",
     "catalogue",
     "fetch",
@@ -194,7 +202,12 @@ def test_importing_runs_in_no_circle():
         needs = {module: needed for module, needed in needs.items() if module not in free}
 
 
+def test_benchmarks_are_measured_and_read_without_html():
+    assert "jinja2" not in loaded("landmarklib.speed")
+    assert "jinja2" in loaded("landmarklib.speed_page")
+
+
 def test_plotting_is_imported_where_a_figure_is_drawn():
     drawing = {module for module in MODULES if imports(module) & {"matplotlib", "seaborn"}}
-    assert drawing == {"landmarklib.figures"}
-    assert loaded("landmarklib.figures") & {"matplotlib", "seaborn"} == set()
+    assert drawing == {"landmarklib.style"}
+    assert loaded("landmarklib.style") & {"matplotlib", "seaborn"} == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def test_stores_the_output_of_its_check_cells_and_no_other(notebook):
 
 def test_every_figure_has_a_text_for_those_who_do_not_see_it(notebook):
     for cell in code_cells(notebook):
-        if "figures." in cell.source.replace("import claims, figures", "").replace("import figures", ""):
+        if re.search(r"\b(figures|galleries)\.", cell.source):
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 40
 
 

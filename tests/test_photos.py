@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from landmarklib import compute, coords, datasets, evaluate, metrics, record, report, run, tables, train, warps
+from landmarklib import compute, coords, datasets, evaluate, metrics, query, record, report, run, tables, train, warps
 from landmarklib.datasets import afw, archive, crops, lengths, mtfl, w300
 from landmarklib.evaluate import Predictions
 from landmarklib.methods import rcn
@@ -239,9 +239,9 @@ def test_300w_runs_on_a_part_of_it_and_says_so(tmp_path, monkeypatch):
     # records of a part are read where nothing is
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
     table = run.on(tables.get("w300"), results=tmp_path / "r")
-    assert report.recorded(tables.get("w300"), tmp_path / "r") == table
-    assert report.recorded(tables.get("w300"), tmp_path / "empty") is None
-    assert report.state(table, report.read(table, "smoke", tmp_path / "r")[0])[0] == 7
+    assert query.recorded(tables.get("w300"), tmp_path / "r") == table
+    assert query.recorded(tables.get("w300"), tmp_path / "empty") is None
+    assert report.state(table, query.read(table, "smoke", tmp_path / "r")[0])[0] == 7
     assert table.dataset == "part-of-w300" and all(map(table.makes, record.experiments(tmp_path / "r", "w300")))
     assert run.on(tables.get("w300"), "open", tmp_path / "r").dataset == "part-of-w300"
     with pytest.raises(DataMissing, match="w300: not on this machine"):
@@ -288,8 +288,8 @@ def test_records_at_the_budget_that_is_read_decide_on_which_data(archives, tmp_p
     stand_in = tables.get("mtfl").variants()["stand-in"]
     (e,) = stand_in.experiments([0.05], [0], ["RCN+ (L)"], "cpu")
     record.save(replace(made, experiment=e), tmp_path)
-    assert report.recorded(tables.get("mtfl"), tmp_path) == stand_in
-    assert report.recorded(tables.get("mtfl"), tmp_path, "smoke") == tables.get("mtfl") and len(smoke) == 1
+    assert query.recorded(tables.get("mtfl"), tmp_path) == stand_in
+    assert query.recorded(tables.get("mtfl"), tmp_path, "smoke") == tables.get("mtfl") and len(smoke) == 1
 
 
 def test_packed_runs_on_photos_equal_each_alone(archives):

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from landmarklib import claim_tables, claims, page, provenance, record, report, tables
+from landmarklib import claim_tables, claims, comparison, page, provenance, query, record, report, tables
 from landmarklib.experiment import Experiment
+from landmarklib.html import label
 from landmarklib.record import Record
 
 ROOT = Path(__file__).parent.parent
@@ -174,7 +175,7 @@ def test_beside_paper_has_ours_over_the_papers_and_no_empty_cell():
     good = some(8.0, 9.0)
     one = some(0.4, fraction=1.0)
     lost = [failed(r.experiment) for r in some(0.0, fraction=0.5)]
-    shown = rows_of(report.beside_paper(BLOCKS, record.frame([*good, *one, *lost])))
+    shown = rows_of(comparison.beside_paper(BLOCKS, record.frame([*good, *one, *lost])))
     assert shown["method"] == ["1%", "5%", "10%", "20%", "50%", "100%"]
     ours = shown["Seq-MT (L)"]
     assert ours[0] == "8.50 ± 0.71 paper 8.33"
@@ -186,20 +187,20 @@ def test_beside_paper_has_ours_over_the_papers_and_no_empty_cell():
 
 
 def test_beside_paper_marks_nothing_as_good_on_other_data():
-    assert "✓" in report.beside_paper(BLOCKS, record.frame(some(1.0)))
-    assert "✓" not in report.beside_paper(BLOCKS, record.frame(some(1.0, data={"tier": "stand-in"})))
+    assert "✓" in comparison.beside_paper(BLOCKS, record.frame(some(1.0)))
+    assert "✓" not in comparison.beside_paper(BLOCKS, record.frame(some(1.0, data={"tier": "stand-in"})))
 
 
 def test_beside_paper_where_larger_is_better():
     runs = record.frame([made(e) for e in SHAPES.experiments(seeds=[0])])
-    low = rows_of(report.beside_paper(SHAPES, runs))
-    high = rows_of(report.beside_paper(SHAPES, runs.assign(accuracy_percent=99.5)))
+    low = rows_of(comparison.beside_paper(SHAPES, runs))
+    high = rows_of(comparison.beside_paper(SHAPES, runs.assign(accuracy_percent=99.5)))
     assert [texts[0] for texts in list(low.values())[1:]] == ["90.00 paper 99", "90.00"]
     assert [texts[0] for texts in list(high.values())[1:]] == ["99.50 paper 99 ✓", "99.50"]
 
 
 def test_long_table_says_in_words_what_is_missing():
-    page = report.long_table(BLOCKS, record.frame(some(8.0, 9.0)))
+    page = comparison.long_table(BLOCKS, record.frame(some(8.0, 9.0)))
     lines = [
         [" ".join(html.unescape(part).split()) for part in re.findall(r"<td>(.*?)</td>", line)]
         for line in re.findall(r"<tr>(.*?)</tr>", page, re.S)
@@ -213,7 +214,7 @@ def test_long_table_says_in_words_what_is_missing():
 def test_other_metrics_tell_a_missing_run_from_a_cell_that_is_not_defined():
     runs = [*some(1.0, 2.0, row="Seq-MT (L+ELT+A)"), *some(1.0, row="Seq-MT (L+ELT+A)", fraction=0.05)]
     runs += [*some(1.0, row="Seq-MT (L+A)", fraction=1.0), *some(1.0)]
-    shown = rows_of(report.other_metrics(BLOCKS, record.frame(runs)))
+    shown = rows_of(comparison.other_metrics(BLOCKS, record.frame(runs)))
     assert shown["method"] == ["1%", "5%", "100%"]  # nothing is run at the others
     assert shown["class accuracy [%]"] == []  # the line above those of its methods
     assert shown["Seq-MT (L+ELT+A)"] == ["90.0 ± 0.0", "90.0", "not defined"]
@@ -228,9 +229,9 @@ def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
     runs = record.frame(records)
     verdicts = claims.evaluate(table, runs)
     parts = [
-        report.beside_paper(table, runs),
-        report.long_table(table, runs),
-        report.other_metrics(table, runs),
+        comparison.beside_paper(table, runs),
+        comparison.long_table(table, runs),
+        comparison.other_metrics(table, runs),
         claim_tables.per_claim(verdicts),
         claim_tables.per_inequality(verdicts),
         provenance.origin(table, records),
@@ -356,14 +357,14 @@ def test_names_of_methods_are_escaped():
     records = [replace(r, experiment=replace(r.experiment, row=row.name)) for r in some(8.0, 9.0, row="Seq-MT (L+A)")]
     runs = record.frame(records).assign(accuracy_percent=10.0)
     for part in (
-        report.beside_paper(table, runs),
-        report.long_table(table, runs),
-        report.other_metrics(table, runs),
+        comparison.beside_paper(table, runs),
+        comparison.long_table(table, runs),
+        comparison.other_metrics(table, runs),
         page.headline(table, runs, records, []),
         provenance.flagged([failed(records[0].experiment)]),
     ):
         assert row.name not in part
-    assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in report.beside_paper(table, runs)
+    assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in comparison.beside_paper(table, runs)
 
 
 def test_download_link_holds_the_whole_table():
@@ -386,7 +387,7 @@ def test_read_gives_the_records_of_one_budget(tmp_path):
     cpu, smoke = some(8.0), [made(e, 20.0) for e in BLOCKS.experiments([0.01], [0], ["Seq-MT (L)"], "smoke")]
     for r in cpu + smoke:
         record.save(r, tmp_path)
-    runs, records = report.read(BLOCKS, "smoke", str(tmp_path))
+    runs, records = query.read(BLOCKS, "smoke", str(tmp_path))
     assert records == smoke and runs.error_px.tolist() == [20.0]
 
 
@@ -413,9 +414,9 @@ def test_records_of_other_settings_than_todays_are_in_no_table(tmp_path):
         record.save(replace(some(8.0)[0], experiment=e), tmp_path)
     assert len(record.load_all(tmp_path, "blocks")) == 2
     for budget in ("cpu", None):
-        runs, records = report.read(BLOCKS, budget, tmp_path)
+        runs, records = query.read(BLOCKS, budget, tmp_path)
         assert [r.experiment for r in records] == [today] and len(runs) == 1
-    assert report.read(BLOCKS, "paper", tmp_path)[1] == []
+    assert query.read(BLOCKS, "paper", tmp_path)[1] == []
 
 
 def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
@@ -427,14 +428,14 @@ def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
             for row, f in (("RCN+ (L)", 0.01), ("RCN+ (L+A)", 0.05), ("RCN+ (L+A)", 1.0))
         ]
     )
-    shown = report.beside_paper(table, runs)
+    shown = comparison.beside_paper(table, runs)
     (line,) = (line for line in shown.split("<tr>") if "<th>RCN+ (L+A)</th>" in line)
     assert line.count("not run") == 1 and "not defined" not in line
     (line,) = (line for line in shown.split("<tr>") if "<th>RCN+ (L+ELT)</th>" in line)
     assert line.count("not run") == 2 and line.count("not defined") == 1
     (line,) = (line for line in shown.split("<tr>") if "<th>RCN (L)</th>" in line)
     assert line.count("not defined") == 2 and "paper 5.6" in line
-    (part,) = (part for part in report.other_metrics(table, runs).split("<tbody>") if "over 10%" in part)
+    (part,) = (part for part in comparison.other_metrics(table, runs).split("<tbody>") if "over 10%" in part)
     assert rows_of(part)["RCN+ (L+A)"] == ["not run", "20.0", "20.0"]
 
 
@@ -481,7 +482,7 @@ def hands(row: str, fraction: float, **values: float) -> list[Record]:
 
 
 def test_a_line_of_others_stands_under_the_table_with_the_papers_value_alone():
-    shown = rows_of(report.beside_paper(HANDS, record.frame(hands("Seq-MT (L)", 0.05, nme_percent=50.0))))
+    shown = rows_of(comparison.beside_paper(HANDS, record.frame(hands("Seq-MT (L)", 0.05, nme_percent=50.0))))
     assert shown["method"] == ["5%", "10%", "20%", "50%", "100%"]
     assert shown["Seq-MT (L)"][:2] == ["50.00 paper 57.6", "not run paper 41.1"]
     (others,) = [texts for name, texts in shown.items() if name.startswith("MT-Conv (L+A)")]
@@ -492,7 +493,7 @@ def test_a_line_of_others_stands_under_the_table_with_the_papers_value_alone():
 def test_another_metric_stands_beside_the_papers_values_of_it():
     told = hands("Seq-MT (L+A)", 0.05, nme_percent=50.0, accuracy_percent=70.0)
     told += hands("Attributes from true points", 1.0, accuracy_percent=90.0)
-    shown = rows_of(report.beside_paper(HANDS, record.frame(told), "accuracy_percent"))
+    shown = rows_of(comparison.beside_paper(HANDS, record.frame(told), "accuracy_percent"))
     assert shown["Seq-MT (L+A)"][:2] == ["70.00 paper 69.08", "not run paper 70.14"]
     assert shown["Attributes from true points"][-1] == "90.00 paper 91.7"
     assert "Seq-MT (L)" not in shown and "TCDCN (L+A)" not in shown  # no accuracy here, nor in the paper
@@ -502,7 +503,7 @@ def test_a_claims_effect_has_the_unit_of_its_metric():
     faces = tables.get("aflw")
     units = {claim.id: claim_tables.effect_unit(claim) for claim in faces.claims}
     assert units == {"H19": "%", "H20": "%", "H27": "degrees"}
-    assert report.label("angle_error_degrees of yaw") == "error of the head's angles of yaw [degrees]"
+    assert label("angle_error_degrees of yaw") == "error of the head's angles of yaw [degrees]"
 
 
 def test_a_class_head_on_photos_that_stayed_at_chance_is_warned_of_by_cell():

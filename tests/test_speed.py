@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from landmarklib import figures, record, speed
+from landmarklib import record, speed, speed_page
 from landmarklib.nets import plain
 from landmarklib.nets.rcn import Recombinator
 from landmarklib.types import UserError
@@ -85,12 +85,17 @@ def test_a_benchmark_survives_its_file(tmp_path):
         ({"timings": [{"group": "x"}]}, "not a benchmark of schema 1"),
         ({"timings": ["x"]}, "not a benchmark of schema 1"),
         ({"timings": [{"group": "x", "contender": "y", "rate": 3, "ours": [1, 1, 1]}]}, "not a benchmark of schema 1"),
+        ({"timings": [{"group": 1, "contender": "y", "rate": [1, 1, 1], "ours": [1, 1, 1]}]}, "group: 1 is no text"),
         (
             {"timings": [{"group": "x", "contender": "y", "rate": [1, 1, 1], "ours": [2, 1, 1]}]},
             "are not three quantiles",
         ),
         ({"facts": ["x"]}, "not a benchmark of schema 1"),
-        ({"provenance": None}, "not a benchmark of schema 1"),
+        ({"facts": {"peak": 7}}, "peak: 7 is no text"),
+        ({"title": None}, "title: None is no text"),
+        ({"provenance": None}, "provenance: None has no names with values"),
+        ({"provenance": {"versions": "torch 2"}}, "versions: 'torch 2' has no names with values"),
+        ({"provenance": {"date": 2026}}, "date: 2026 is no text"),
         ({"name": "other"}, "is the benchmark other on cpu"),
     ],
 )
@@ -103,22 +108,22 @@ def test_a_file_that_is_no_such_benchmark_is_refused(tmp_path, change, message):
 
 def test_the_page_shows_ratio_spread_facts_and_origin():
     first = made(provenance={"device": "CPU x", "commit": "abc", "dirty": True, "date": "2026-01-01"})
-    page = speed.page([first, made(device="cuda")])
+    page = speed_page.page([first, made(device="cuda")])
     assert page.count("## A thing") == 1 and "4.00 (2.40 to 5.60)" in page
     assert "**CPU x**" in page and "**cuda**" in page and "None" not in page
     assert "peak &lt;1&gt;: 7 GFLOP/s" in page and "commit abc with changes" in page
-    assert speed.page([]) == "No benchmark is recorded yet.\n"
+    assert speed_page.page([]) == "No benchmark is recorded yet.\n"
 
 
 def inference(groups: dict[str, float], device: str = "cpu") -> speed.Benchmark:
     """A benchmark of inference by hand: group -> rate of what comes first in it, plain layers at half of it."""
     found = [t for g, r in groups.items() for t in speed.timings(g, {"ours, float32": [r], "plain": [r / 2]})]
-    return made(name=speed.INFERENCE, device=device, timings=tuple(found), provenance={"device": f"the {device}"})
+    return made(name=speed_page.INFERENCE, device=device, timings=tuple(found), provenance={"device": f"the {device}"})
 
 
 def test_the_papers_speeds_stand_beside_ours_on_each_device():
     ours = {"RCN, 300-W": 30.0, "RCN+, 300-W": 32.0, "Seq-MT, 300-W": 1234.0}
-    text = speed.page([inference(ours), inference({"Seq-MT, Blocks": 900.0}, "cuda")])
+    text = speed_page.page([inference(ours), inference({"Seq-MT, Blocks": 900.0}, "cuda")])
     text = text[text.index("### Beside the paper") :]
     assert "ours, the cpu [images/s]" in text and "ours, the cuda [images/s]" in text
     lines = [re.findall(r"<td>(.*?)</td>", line, re.S) for line in re.findall(r"<tr>(.*?)</tr>", text, re.S)]
@@ -127,11 +132,11 @@ def test_the_papers_speeds_stand_beside_ours_on_each_device():
     assert ["Seq-MT", "487", "1,234", "not measured yet", *own] in lines
     assert ["RAR", "4", *["not timed here"] * 2, "test images", "yes", "yes", "yes"] in lines
     assert ["CFSS", "none given", *["not timed here"] * 2, "test images", "yes", "no", "no"] in lines
-    assert "Beside the paper" not in speed.page([made()])
+    assert "Beside the paper" not in speed_page.page([made()])
 
 
 def test_a_record_from_before_the_networks_of_300w_were_timed_lacks_them_and_says_so():
-    text = speed.beside_paper([inference({"Seq-MT": 900.0})])
+    text = speed_page.beside_paper([inference({"Seq-MT": 900.0})])
     assert text.count("not measured yet") == 4 and "900" not in text and "487" in text
 
 
@@ -145,7 +150,7 @@ def scripts(monkeypatch):
 def test_the_script_times_what_the_page_reads(scripts):
     evaluation = scripts("evaluation")
     full = evaluation.experiments()
-    wanted = {p["group"] for p in speed.published() if "group" in p}
+    wanted = {p["group"] for p in speed_page.published() if "group" in p}
     assert wanted <= set(full) and wanted & set(evaluation.experiments("smoke")) == set()
     sizes = {group: (full[group].size, full[group].options.get("width")) for group in wanted}
     assert sizes == {"RCN, 300-W": (80, None), "RCN+, 300-W": (80, None), "Seq-MT, 300-W": (64, 32)}
@@ -164,9 +169,9 @@ def test_rcn_in_plain_layers_has_the_same_maps(scripts):
 
 def test_the_figure_has_a_mark_for_every_contender_but_ours_below_the_name_of_its_group():
     other = tuple(speed.timings("points", {"ours": [1.0], "third": [2.0]}))
-    (axis,) = figures.ratios(made()).axes
+    (axis,) = speed_page.ratios(made()).axes
     assert [text.get_text() for text in axis.get_yticklabels()] == ["other"] and not axis.texts
-    (axis,) = figures.ratios(made(timings=made().timings + other)).axes
+    (axis,) = speed_page.ratios(made(timings=made().timings + other)).axes
     assert [(text.get_text(), text.get_position()[1]) for text in axis.texts] == [("warp", 0), ("points", 2)]
     assert [text.get_text() for text in axis.get_yticklabels()] == ["other", "third"]
     assert list(axis.get_yticks()) == [1, 3]

@@ -1,0 +1,81 @@
+"""What all pictures share: width, colours, markers, ticks, how they are saved. No torch.
+
+Colours are Okabe and Ito's, which readers who do not see red and green apart can tell; markers and dashes say the same
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from pathlib import Path
+
+WIDTH = 4.4  # inches; with it, fonts of 10 pt are 11 px high on a page 390 px wide
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = "osD^vPX*<>h"
+TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
+
+
+def styled(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Each name with a colour and a marker, a pair that no other one has: colours come again, with other markers."""
+    return zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)
+
+
+def plain_ticks(axis, fractions: Sequence[float]) -> None:
+    """Ticks at the label fractions, and error ticks as plain numbers.
+
+    The defaults of a log axis print powers of ten over each other.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    plain_numbers(axis.xaxis, fractions)
+    axis.set_xticks(fractions, [f"{100 * f:g}" for f in fractions])
+    low, high = axis.get_ylim()
+    plain_numbers(axis.yaxis, [0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 100])
+    if high < 3 * low:
+        axis.yaxis.set_major_locator(MaxNLocator(6))
+
+
+def plain_numbers(scale, places: Sequence[float | int]) -> None:
+    """Ticks of an x or y axis at these places only, as plain numbers."""
+    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+
+    scale.set_major_locator(FixedLocator(places))
+    scale.set_major_formatter(StrMethodFormatter("{x:g}"))
+    scale.set_minor_locator(NullLocator())
+
+
+def message(text: str):
+    """A picture that says why there is none. Returns a Figure."""
+    plt = pyplot()
+    figure = plt.figure(figsize=(WIDTH, 0.6))
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=9)
+    return figure
+
+
+def save(figure, path: Path) -> None:
+    """Write a picture, and let go of it."""
+    figure.savefig(path)
+    pyplot().close(figure)
+
+
+def pyplot():
+    """matplotlib with this book's style; imported when the first figure is drawn."""
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    sns.set_theme(
+        context="notebook",
+        style="ticks",
+        rc={
+            "figure.dpi": 150,
+            "savefig.pad_inches": 0.08,
+            "figure.facecolor": "white",
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+        },
+    )
+    return plt
