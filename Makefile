@@ -59,7 +59,7 @@ gpu:  ## on a rented machine with a GPU: DEADLINE seconds of comparisons, speed 
 	$(RUN) benchmarks/gpu.py --seconds $(DEADLINE) $(if $(TABLE),--table $(TABLE)) $(if $(DATA),--data $(DATA))
 
 gpu-rehearsal:  ## the same on the CPU with tiny settings, into build/rehearsal
-	$(RUN) benchmarks/gpu.py --device cpu --seconds 200 $(if $(TABLE),--table $(TABLE)) $(if $(DATA),--data $(DATA))
+	$(RUN) benchmarks/gpu.py --device cpu --seconds 300 $(if $(TABLE),--table $(TABLE)) $(if $(DATA),--data $(DATA))
 
 # For a rented machine with CPython $(GPU_PYTHON) and a usual set of packages around torch: what training and the speeds need beyond them. They travel in build/wheels.
 wheels:  ## download what a rented machine may lack into build/wheels

@@ -58,8 +58,8 @@ REHEARSAL = Kind(
     "smoke",
     BUILD / "rehearsal",
     BUILD / "rehearsal" / "tested-on-cpu",
-    (60.0, 60.0),
-    ("-m", "essential", "-k", "comm_mt or Comm"),
+    (120.0, 90.0),
+    ("-m", "essential", "-k", "losses or from_points or never_stopped"),
     {
         "pack_step": ("--packs", "2,1", "--budget", "smoke", "--rounds", "1"),
         "train_step": ("--no-compile", "--rounds", "1", "--batch", "2"),
@@ -144,7 +144,7 @@ def in_words(phases: Sequence[Phase], kind: Kind, opened: Sequence[Open]) -> str
         "compare": "losses, gradients, packs, captured steps and a resumed run against the CPU; a failure ends it all",
         "speed": ", ".join(kind.benchmarks),
         "train": "; then ".join(
-            f"{o.table} ({o.data} data, {o.runs} runs, {o.passes / 1e6:,.1f} million image passes)" for o in opened
+            f"{o.table} ({o.data} data, {o.runs} runs, {o.passes:,.0f} image passes)" for o in opened
         ),
     }
     lines = [f"{_clock(p.start)} to {_clock(p.start + p.limit)}  {p.name:<8} {what[p.name]}" for p in phases]
