@@ -63,9 +63,9 @@ REHEARSAL = Kind(
     ("-m", "essential", "-k", "losses or from_points or never_stopped"),
     {
         "pack_step": ("--packs", "2,1", "--budget", "smoke", "--rounds", "1"),
-        "train_step": ("--no-compile", "--rounds", "1", "--batch", "2"),
-        "evaluation": ("--images", "8", "--photos", "2", "--budget", "smoke", "--rounds", "1"),
-        "against_kornia": ("--sides", "8", "--rounds", "1"),
+        "train_step": ("--no-compile", "--rounds", "1", "--batch", "2", "--threads", "1"),
+        "evaluation": ("--images", "8", "--photos", "2", "--budget", "smoke", "--rounds", "1", "--threads", "1"),
+        "against_kornia": ("--sides", "8", "--rounds", "1", "--threads", "1"),
     },
 )
 
@@ -182,6 +182,8 @@ def trouble(command: Sequence[str], seconds: float, device: str) -> str:
     path = os.pathsep.join([str(SITE), str(ROOT), os.environ.get("PYTHONPATH", "")])
     # A bare machine may have any plugins of pytest.
     ours = {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "LANDMARKLIB_TEST_DEVICE": device}
+    if device == "cpu":
+        ours["OMP_NUM_THREADS"] = "1"  # a rehearsal is not alone on its machine
     process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=os.environ | ours, start_new_session=True)
     try:
         status = process.wait(seconds)
