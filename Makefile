@@ -1,18 +1,22 @@
 # Everything that this project does, on a machine with Python 3.11, pip and make. `make help` lists the targets.
 PYTHON ?= python3
 .DEFAULT_GOAL := help
-.PHONY: help setup book read test lab bench gpu lint lock clean
+.PHONY: help setup book read test lab bench gpu gpu-rehearsal wheels test-as-on-gpu lint lock clean
 # A rented GPU has no .venv: there, PYTHON itself has torch.
 RUN = PYTHONPATH=. $(if $(wildcard .venv/ok),.venv/bin/python,$(PYTHON))
 DEVICE ?= cpu
-DEADLINE ?= 360
-TABLE ?= blocks
-DATA ?= auto
+DEADLINE ?= 780
+PYTHON312 ?= python3.12
+GPU_PYTHON = 3.12
+GPU_TORCH = 2.11
 GPU = $(findstring cuda,$(DEVICE))
+FETCH = $(PYTHON) -m pip download --quiet --disable-pip-version-check --only-binary=:all: -c requirements.lock -d build/wheels \
+	--python-version $(GPU_PYTHON) --implementation cp $(foreach n,2_28 2_17 2014,--platform manylinux$(if $(findstring _,$n),_)$n_x86_64)
+WITH_TOOLING = test_book.py test_notebooks.py test_against_kornia.py
 KEEP = --device $(DEVICE) --results $(if $(GPU),gpu-results,results)/benchmarks
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 setup: .venv/ok  ## everything, into .venv
 
@@ -51,14 +55,26 @@ bench:  ## every benchmark that keeps its times, on DEVICE=cpu or cuda; the mach
 	$(if $(GPU),,$(RUN) benchmarks/train_step.py $(KEEP) --processes 2 --threads 1)
 	$(if $(GPU),,$(RUN) benchmarks/forms.py $(KEEP))
 
-gpu: export LANDMARKLIB_DATA := $(or $(LANDMARKLIB_DATA),$(wildcard build/data))
-gpu: build/tested-on-gpu  ## on a machine with a GPU: its tests, then DEADLINE seconds of TABLE in full; again to go on
-	$(RUN) -m landmarklib run $(TABLE) data=$(DATA) budget=paper device=cuda deadline=$(DEADLINE) results=gpu-results
+gpu:  ## on a rented machine with a GPU: DEADLINE seconds of comparisons, speed and the largest open table, or TABLE; again to go on
+	$(RUN) benchmarks/gpu.py --seconds $(DEADLINE) $(if $(TABLE),--table $(TABLE)) $(if $(DATA),--data $(DATA))
 
-build/tested-on-gpu: tests/test_gpu.py tests/packs.py $(shell find landmarklib -name '*.py')
-	$(RUN) -c "import sys, torch; sys.exit(0 if torch.cuda.is_available() else 'torch sees no GPU here')"
-	$(RUN) -m pytest -q -o addopts= -p no:cacheprovider tests/test_gpu.py
-	mkdir -p $(@D) && touch $@
+gpu-rehearsal:  ## the same on the CPU with tiny settings, into build/rehearsal
+	$(RUN) benchmarks/gpu.py --device cpu --seconds 300 $(if $(TABLE),--table $(TABLE)) $(if $(DATA),--data $(DATA))
+
+# For a rented machine with CPython $(GPU_PYTHON) and a usual set of packages around torch: what training and the speeds need beyond them. They travel in build/wheels.
+wheels:  ## download what a rented machine may lack into build/wheels
+	rm -rf build/wheels && mkdir -p build/wheels
+	$(FETCH) pydantic
+	$(FETCH) --no-deps kornia kornia-rs
+
+.venv-gpu/ok: pyproject.toml
+	@echo "Setting up .venv-gpu: torch $(GPU_TORCH) on Python $(GPU_PYTHON), without the book's tools; this downloads some gigabytes."
+	$(PYTHON312) -m venv .venv-gpu
+	.venv-gpu/bin/pip install --quiet --disable-pip-version-check "torch==$(GPU_TORCH).*" filelock jaxtyping jinja2 matplotlib numpy pandas pillow pydantic pytest pytest-xdist scipy seaborn tqdm
+	@touch $@
+
+test-as-on-gpu: .venv-gpu/ok  ## the tests that need no notebook tooling, with the Python and torch of a rented machine
+	PYTHONPATH=. .venv-gpu/bin/python -m pytest -q -o addopts= -p no:cacheprovider -n auto --dist loadfile $(addprefix --ignore tests/,$(WITH_TOOLING)) tests
 
 lint: .venv/ok  ## style
 	.venv/bin/ruff check .
@@ -70,5 +86,5 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv); keeps wha
 	sed -i -E '/^(nvidia|cuda|triton)/d' requirements.lock
 
 clean:  ## remove what was built, but no record
-	rm -rf .venv .venv-read build book/_build book/_generated book/data book/tables *.egg-info
+	rm -rf .venv .venv-read .venv-gpu build book/_build book/_generated book/data book/tables *.egg-info
 

@@ -67,9 +67,11 @@ def runs_of(
     starts: dict[str, float],
     dropout: float,
     jitter: dict[str, float] | None = None,
+    changes: dict | None = None,
 ) -> tuple[list[train.Run], dict]:
-    """A run for each seed, not trained yet, and the method's options. starts: of the terms; jitter: of images that are larger than what the network sees."""
-    method, options, runs = methods.get(name), options_of(name, dropout), []
+    """A run for each seed, not trained yet, and the method's options. starts: of the terms; jitter: of images that are larger than what the network sees; changes: to the
+    options."""
+    method, options, runs = methods.get(name), options_of(name, dropout) | (changes or {}), []
     a, margin = with_angle(N, 0, 2 * SIZE if jitter else SIZE), warps.MARGIN if jitter else 1.0
     images = torch.from_numpy(a.images).to(device)
     for seed in seeds:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import types
 
-import packs
 import pytest
 import torch
 from packs import ATTRIBUTES, DATASET, JITTER, about, losses_of, select_of, with_angle
@@ -212,28 +211,6 @@ def test_a_run_that_turns_nan_leaves_its_neighbours_as_they_are(name, form):
         assert all(
             torch.equal(a, b) for a, b in zip(run.module.parameters(), expected.module.parameters(), strict=True)
         )
-
-
-@pytest.mark.parametrize("name", methods.names())
-@pytest.mark.parametrize("seeds", [[0], [0, 1]], ids=["alone", "packed"])
-@pytest.mark.parametrize("jitter", [{}, JITTER], ids=["still", "jittered"])
-def test_a_step_asks_its_device_for_no_value(name, seeds, jitter):
-    """A captured step must not: here its tensors are on torch's meta device, where there are no values to ask for."""
-    terms = list(methods.get(name).TERMS)
-    runs, options = packs.runs_of(name, "cpu", seeds, PRODUCT, dict.fromkeys(terms, 0.0), 0.25, jitter)
-    pack = Pack(runs, methods.get(name), options)
-    pack._begin(tuple(terms), torch.zeros(len(seeds), 12, dtype=torch.long), 8)
-    pack.device = torch.device("meta")
-    for field in ("images", "points", "visible", "attributes", "index"):
-        setattr(pack, field, getattr(pack, field).to("meta"))
-    pack.numbers = [numbers.to("meta") for numbers in pack.numbers]
-    pack.weights = {term: weight.to("meta") for term, weight in pack.weights.items()}
-    pack.parameters = {n: p.detach().to("meta").requires_grad_() for n, p in pack.parameters.items()}
-    pack.clip = 1.0
-    pack.optimizer = torch.optim.Adam(pack.parameters.values())  # the fused one has no form for this device
-    pack._update()
-    assert pack.means.keys() == set(terms)
-    assert {mean.device.type for mean in pack.means.values()} == {"meta"}
 
 
 def test_training_stops_when_no_run_is_left():

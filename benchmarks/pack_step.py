@@ -1,0 +1,78 @@
+"""A training step of packs: many runs of Blocks at once against one, for the three networks with all their loss terms. Image passes a second.
+
+Each pack is trained as `compute.run` does it, in the form that is fastest at its size; on a GPU its step is a captured graph. On an idle machine:
+
+    python benchmarks/pack_step.py [--device cpu] [--packs 16,4,1] [--budget paper] [--rounds 7] [--results FOLDER]
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from contenders import synchronize
+
+from landmarklib import compute, datasets, methods, pack, speed, tables, train
+from landmarklib.datasets import labels
+from landmarklib.nets import plain
+
+ROWS = ("Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)")
+TEXT = (
+    "Whole training steps of runs of Blocks at 20% labelled, with every loss term of the row: forward, backward, Adam. A pack trains so many runs at once, each with its own "
+    "images, weights and random numbers. A step on a GPU is a graph that is captured once."
+)
+
+
+def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float]:
+    """A step of n runs of that row, ready to be repeated, and how many image passes it makes."""
+    experiments = tables.get("blocks").experiments([0.2], list(range(n)), [row], budget)
+    e, where = experiments[0], torch.device(device)
+    method, options = methods.get(e.method), compute.complete_options(e)
+    form, _ = compute.measured_form(*compute.network(e), device, n)
+    annotations = compute.first(compute.training(e), e.train_images)
+    images, runs = torch.from_numpy(np.array(annotations.images)).to(where), []
+    for one in experiments:
+        chosen = labels.label_subset(annotations.ids, one.fraction, one.seed, annotations.attributes["class"])
+        generator = torch.Generator().manual_seed(one.seed)
+        module = method.build(datasets.get(e.dataset), e.size, options, generator).to(where)
+        plain.set_form(module, form)
+        data = train.annotated(annotations, torch.from_numpy(chosen), images, options["attributes"])
+        runs.append(train.Run(one, module.train(), data, generator))
+    packed, last = pack.Pack(runs, method, options), e.steps - 1
+    orders = [train.image_order(run, train.unlabelled_from(e, method)) for run in runs]
+    step = partial(packed.step, train.active_terms(e, last), *train.next_images(orders, last), 1.0)
+    for _ in range(pack.WARM_STEPS + 1):
+        step()
+    return step, n * packed.passes
+
+
+def main() -> None:
+    parser = speed.parser(__doc__, rounds=7)
+    parser.add_argument("--packs", type=lambda text: [int(n) for n in text.split(",")], default=[16, 4, 1])
+    parser.add_argument("--budget", default="paper")
+    arguments = parser.parse_args()
+    device = torch.device(arguments.device)
+    found: list[speed.Timing] = []
+    for row in ROWS:
+        steps = {n: steps_of(row, n, arguments.budget, arguments.device) for n in arguments.packs}
+        names = {n: f"a pack of {n}" if n > 1 else "one run" for n in steps}
+        actions = {names[n]: step for n, (step, _) in steps.items()}
+        taken = speed.seconds(actions, arguments.rounds, synchronize(device))
+        rates = {names[n]: [passes / s for s in taken[names[n]]] for n, (_, passes) in steps.items()}
+        found += speed.timings(row, rates)
+    benchmark = speed.Benchmark(
+        name="pack_step",
+        title="Training step of a pack",
+        text=TEXT,
+        unit="passes/s",
+        device=device.type,
+        timings=tuple(found),
+        settings={"budget": arguments.budget, "rounds": arguments.rounds},
+        provenance=speed.origin(__file__, compute.device_name(device)),
+    )
+    speed.finish(benchmark, arguments.results)
+
+
+if __name__ == "__main__":
+    main()
