@@ -17,9 +17,10 @@ from contenders import synchronize
 from kornia.geometry.linalg import transform_points
 from kornia.geometry.subpix import spatial_soft_argmax2d
 
-from landmarklib import heatmaps, record, speed, warps
-from landmarklib.compute import device_name
-from landmarklib.noise import Noise
+from landmarklib.core import heatmaps, warps
+from landmarklib.core.noise import Noise
+from landmarklib.records import benchmarks, environment
+from landmarklib.records.environment import device_name
 
 BATCH, POINTS, CONTROLS = 64, 68, 10
 RANGES = {"rotation_degrees": 30.0, "scale": 0.1, "shift": 0.1}
@@ -86,21 +87,21 @@ def pairs(side: int, device: torch.device) -> dict[str, tuple[Callable[[], objec
 
 
 def main() -> None:
-    parser = speed.parser(__doc__, rounds=15)
+    parser = benchmarks.parser(__doc__, rounds=15)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sides", type=lambda text: [int(s) for s in text.split(",")], default=[80, 128])
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
-    found: list[speed.Timing] = []
+    found: list[benchmarks.Timing] = []
     for side in arguments.sides:
         for what, (ours, other) in pairs(side, device).items():
             if "points" in what and side != arguments.sides[0]:
                 continue  # points know nothing of the image's size
-            taken = speed.seconds({"ours": ours, "kornia": other}, arguments.rounds, synchronize(device))
+            taken = benchmarks.seconds({"ours": ours, "kornia": other}, arguments.rounds, synchronize(device))
             group = what if "points" in what else f"{what}, {side} x {side}"
-            found += speed.timings(group, {name: [BATCH / s for s in values] for name, values in taken.items()})
-    benchmark = speed.Benchmark(
+            found += benchmarks.timings(group, {name: [BATCH / s for s in values] for name, values in taken.items()})
+    benchmark = benchmarks.Benchmark(
         name="kornia",
         title="Soft-argmax and warps against kornia",
         text=TEXT,
@@ -108,9 +109,9 @@ def main() -> None:
         device=device.type,
         timings=tuple(found),
         settings={"kornia": metadata.version("kornia"), "rounds": arguments.rounds},
-        provenance=record.environment(device_name(device)),
+        provenance=environment.describe(device_name(device)),
     )
-    speed.finish(benchmark, arguments.results)
+    benchmarks.finish(benchmark, arguments.results)
 
 
 if __name__ == "__main__":

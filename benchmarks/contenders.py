@@ -11,7 +11,7 @@ from unittest import mock
 import torch
 import torch.nn.functional as F
 
-from landmarklib.nets import honari, plain, rcn
+from landmarklib.nets import forms, honari, rcn
 
 
 @contextmanager
@@ -47,4 +47,4 @@ def has_bfloat16(device: torch.device) -> bool:
             start = time.perf_counter()
             F.conv2d(image, weight, padding=4)
             seconds[dtype] = min(time.perf_counter() - start, seconds.get(dtype, float("inf")))
-    return seconds[torch.bfloat16] <= plain.HOPELESS * seconds[torch.float32]
+    return seconds[torch.bfloat16] <= forms.HOPELESS * seconds[torch.float32]

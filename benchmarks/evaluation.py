@@ -14,9 +14,12 @@ import numpy as np
 import torch
 from contenders import has_bfloat16, printed_layers, synchronize
 
-from landmarklib import compute, datasets, evaluate, methods, record, speed, speed_page, tables
-from landmarklib.experiment import Experiment
-from landmarklib.nets import plain
+from landmarklib import loading, methods, tables
+from landmarklib.core.experiment import Experiment
+from landmarklib.nets import forms
+from landmarklib.pages import speed_page
+from landmarklib.records import benchmarks, environment
+from landmarklib.training import compute, prediction
 
 NETWORKS = {  # table -> rows, each a network
     "blocks": ("Seq-MT (L)", "Comm-MT (L)", "Heatmap-MT (L)"),
@@ -43,25 +46,25 @@ def experiments(budget: str = FULL) -> dict[str, Experiment]:
 
 def images_of(e: Experiment, n: int) -> np.ndarray:
     """So many test images of generated sets, of others noise."""
-    if datasets.get(e.dataset).load:
-        return datasets.split(e.dataset, "test", e.size).images[:n]
+    if loading.get(e.dataset).load:
+        return loading.split(e.dataset, "test", e.size).images[:n]
     return np.random.default_rng(0).integers(256, size=(n, 1, e.size, e.size), dtype=np.uint8)
 
 
 def contenders(
-    e: Experiment, exact: plain.Form, form: plain.Form | None, images: np.ndarray, device: torch.device
+    e: Experiment, exact: forms.Form, form: forms.Form | None, images: np.ndarray, device: torch.device
 ) -> dict[str, Callable[[], object]]:
     """Predicting these images with one network, in each way. exact: the form of a record's predictions; form: of training, where the device has bfloat16."""
-    method, options = methods.get(e.method), compute.complete_options(e)
-    module = method.build(datasets.get(e.dataset), e.size, options, torch.Generator().manual_seed(0)).to(device)
+    method, options = methods.get(e.method), methods.complete_options(e)
+    module = method.build(loading.get(e.dataset), e.size, options, torch.Generator().manual_seed(0)).to(device)
 
-    def predict(form: plain.Form) -> None:
-        plain.set_form(module, form)
-        evaluate.predict(module, method, images, options, device)
+    def predict(form: forms.Form) -> None:
+        forms.set_form(module, form)
+        prediction.predict(module, method, images, options, device)
 
     def as_printed() -> None:
         with printed_layers():
-            predict(plain.LITERAL)
+            predict(forms.LITERAL)
 
     ways = {"ours, float32": lambda: predict(exact)}
     if form:
@@ -70,7 +73,7 @@ def contenders(
 
 
 def main() -> None:
-    parser = speed.parser(__doc__, rounds=7)
+    parser = benchmarks.parser(__doc__, rounds=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--images", type=int, default=640, help="of Blocks")
     parser.add_argument("--photos", type=int, default=128, help="of 300-W, whose networks cost far more an image")
@@ -78,17 +81,17 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
-    found: list[speed.Timing] = []
+    found: list[benchmarks.Timing] = []
     forms = {}
     for group, e in experiments(arguments.budget).items():
-        images = images_of(e, arguments.images if datasets.get(e.dataset).load else arguments.photos)
+        images = images_of(e, arguments.images if loading.get(e.dataset).load else arguments.photos)
         network = *compute.network(e), str(device)
         exact = compute.measured_form(*network, exact=True)[0]
         form = compute.measured_form(*network)[0] if has_bfloat16(device) else None
         forms[group] = f"{exact} and {form}" if form else f"{exact}"
-        taken = speed.seconds(contenders(e, exact, form, images, device), arguments.rounds, synchronize(device))
-        found += speed.timings(group, {way: [len(images) / s for s in values] for way, values in taken.items()})
-    benchmark = speed.Benchmark(
+        taken = benchmarks.seconds(contenders(e, exact, form, images, device), arguments.rounds, synchronize(device))
+        found += benchmarks.timings(group, {way: [len(images) / s for s in values] for way, values in taken.items()})
+    benchmark = benchmarks.Benchmark(
         name=speed_page.INFERENCE,
         title="Inference",
         text=TEXT,
@@ -101,9 +104,9 @@ def main() -> None:
             )
         },
         settings={"images": arguments.images, "photos": arguments.photos, "rounds": arguments.rounds},
-        provenance=record.environment(compute.device_name(device)),
+        provenance=environment.describe(environment.device_name(device)),
     )
-    speed.finish(benchmark, arguments.results)
+    benchmarks.finish(benchmark, arguments.results)
 
 
 if __name__ == "__main__":

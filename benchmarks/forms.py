@@ -12,9 +12,9 @@ from functools import partial
 import torch
 from contenders import has_bfloat16
 
-from landmarklib import record, speed
-from landmarklib.compute import device_name
-from landmarklib.nets import plain
+from landmarklib.nets import forms, plain
+from landmarklib.records import benchmarks, environment
+from landmarklib.records.environment import device_name
 
 TEXT = (
     "Six convolutions with ReLU between them, forward and backward. They are the large layers of Seq-MT on Blocks, on 300-W at the budget cpu and in full, and on HGR1 at the budget "
@@ -28,36 +28,36 @@ STACKS = {  # group -> kernel, maps a layer, size of the image
     "5 x 5, 16 maps, 32 x 32": (5, 16, 32),
 }
 FORMS = {
-    "products of spectra, float32": plain.Form(fourier=True),
-    "space-to-depth 1 x 2, float32": plain.Form((1, 2)),
-    "space-to-depth 1 x 2, bfloat16": plain.Form((1, 2), torch.bfloat16),
-    "channels_last, float32": plain.Form(channels_last=True),
-    "as printed, float32": plain.LITERAL,
+    "products of spectra, float32": forms.Form(fourier=True),
+    "space-to-depth 1 x 2, float32": forms.Form((1, 2)),
+    "space-to-depth 1 x 2, bfloat16": forms.Form((1, 2), torch.bfloat16),
+    "channels_last, float32": forms.Form(channels_last=True),
+    "as printed, float32": forms.LITERAL,
 }
 
 
-def step(stack: plain.ConvStack, form: plain.Form, images: torch.Tensor) -> None:
+def step(stack: plain.ConvStack, form: forms.Form, images: torch.Tensor) -> None:
     """Forward and backward in that form."""
-    plain.set_form(stack, form)
+    forms.set_form(stack, form)
     stack(images).sum().backward()
 
 
 def main() -> None:
-    parser = speed.parser(__doc__, rounds=7)
+    parser = benchmarks.parser(__doc__, rounds=7)
     parser.add_argument("--threads", type=int, default=1, help="a table takes one a process")
     parser.add_argument("--batch", type=int, default=16)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device, generator = torch.device(arguments.device), torch.Generator().manual_seed(0)
     forms = {name: form for name, form in FORMS.items() if form.dtype == torch.float32 or has_bfloat16(device)}
-    found: list[speed.Timing] = []
+    found: list[benchmarks.Timing] = []
     for group, (kernel, width, size) in STACKS.items():
         stack = plain.ConvStack(1, [width] * 6, kernel, generator).to(device)
         images = torch.rand(arguments.batch, 1, size, size, generator=generator).to(device)
         contenders = {name: partial(step, stack, form, images) for name, form in forms.items()}
-        taken = speed.seconds(contenders, arguments.rounds)
-        found += speed.timings(group, {name: [len(images) / s for s in values] for name, values in taken.items()})
-    benchmark = speed.Benchmark(
+        taken = benchmarks.seconds(contenders, arguments.rounds)
+        found += benchmarks.timings(group, {name: [len(images) / s for s in values] for name, values in taken.items()})
+    benchmark = benchmarks.Benchmark(
         name="forms",
         title="Forms of the convolutions",
         text=TEXT,
@@ -65,9 +65,9 @@ def main() -> None:
         device=device.type,
         timings=tuple(found),
         settings={"threads": arguments.threads, "batch": arguments.batch, "rounds": arguments.rounds},
-        provenance=record.environment(device_name(device)),
+        provenance=environment.describe(device_name(device)),
     )
-    speed.finish(benchmark, arguments.results)
+    benchmarks.finish(benchmark, arguments.results)
 
 
 if __name__ == "__main__":

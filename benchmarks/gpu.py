@@ -92,7 +92,8 @@ def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], dat
 
     A run whose record is in one of the folders is not missing. data: only that tier (`run.ensure`).
     """
-    from landmarklib import record, tables
+    from landmarklib import tables
+    from landmarklib.records import record
 
     found = []
     for name in names:
@@ -109,14 +110,15 @@ def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], dat
 
 def on(table, budget: str, data: str = "auto"):
     """The best tier of data that is here for a table, generated or bundled, and the table on it; None without any."""
-    from landmarklib import bundling, datasets, run
-    from landmarklib.datasets import tiers
-    from landmarklib.types import UserError
+    from landmarklib import loading
+    from landmarklib.core.types import UserError
+    from landmarklib.loading import bundling, tiers
+    from landmarklib.records import query
 
     for kind, variant in table.variants().items():
-        tier = run.OPEN.get(kind, kind)
+        tier = query.OPEN.get(kind, kind)
         try:
-            sets = [datasets.get(name) for name in (variant.dataset, *variant.tests)]
+            sets = [loading.get(name) for name in (variant.dataset, *variant.tests)]
             if data in ("auto", tier) and all(d.load or tiers.bundled(d) for d in sets):
                 bundling.check(variant.experiments(budget=budget))
                 return tier, variant
@@ -127,7 +129,7 @@ def on(table, budget: str, data: str = "auto"):
 
 def plan(seconds: float, kind: Kind, tested: bool) -> list[Phase]:
     """The phases in their order. Raises UserError where nothing would be left for training."""
-    from landmarklib.types import UserError
+    from landmarklib.core.types import UserError
 
     compare, speed, training = kind.limits
     phases = [] if tested else [Phase("compare", 0.0, compare)]
@@ -223,7 +225,8 @@ def time_it(kind: Kind, device: str, limit: float) -> None:
 
 def train(kind: Kind, device: str, opened: Sequence[Open], end: float) -> None:
     """Fill the tables one after the other until that time of the monotonic clock, with the records that are at home already."""
-    from landmarklib import record, tables
+    from landmarklib import tables
+    from landmarklib.records import record
 
     for o in opened:
         left = end - time.monotonic()
@@ -243,7 +246,9 @@ def train(kind: Kind, device: str, opened: Sequence[Open], end: float) -> None:
 
 def spend(seconds: float, device: str, table: str | None, data: str) -> int:
     """All phases; 0, or 1 where a comparison failed."""
-    from landmarklib import checks, record, tables
+    from landmarklib import tables
+    from landmarklib.engine import checks
+    from landmarklib.records import record
 
     begun, kind = time.monotonic(), REHEARSAL if device == "cpu" else GPU
     os.environ.setdefault("LANDMARKLIB_DATA", str(BUILD / "data"))
@@ -284,7 +289,7 @@ def main() -> int:
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     unpack_wheels()
-    from landmarklib.types import UserError
+    from landmarklib.core.types import UserError
 
     try:
         return spend(arguments.seconds, arguments.device, arguments.table, arguments.data)

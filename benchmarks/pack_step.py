@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from contenders import synchronize
 
-from landmarklib import compute, datasets, methods, pack, speed, tables, train
-from landmarklib.datasets import labels
-from landmarklib.nets import plain
+from landmarklib import loading, methods, tables
+from landmarklib.core import subsets
+from landmarklib.nets import forms
+from landmarklib.records import benchmarks, environment
+from landmarklib.training import compute, pack, train
 
 ROWS = ("Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)")
 TEXT = (
@@ -28,15 +30,15 @@ def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float
     """A step of n runs of that row, ready to be repeated, and how many image passes it makes."""
     experiments = tables.get("blocks").experiments([0.2], list(range(n)), [row], budget)
     e, where = experiments[0], torch.device(device)
-    method, options = methods.get(e.method), compute.complete_options(e)
+    method, options = methods.get(e.method), methods.complete_options(e)
     form, _ = compute.measured_form(*compute.network(e), device, n)
-    annotations = compute.first(compute.training(e), e.train_images)
+    annotations = loading.first(loading.training(e), e.train_images)
     images, runs = torch.from_numpy(np.array(annotations.images)).to(where), []
     for one in experiments:
-        chosen = labels.label_subset(annotations.ids, one.fraction, one.seed, annotations.attributes["class"])
+        chosen = subsets.label_subset(annotations.ids, one.fraction, one.seed, annotations.attributes["class"])
         generator = torch.Generator().manual_seed(one.seed)
-        module = method.build(datasets.get(e.dataset), e.size, options, generator).to(where)
-        plain.set_form(module, form)
+        module = method.build(loading.get(e.dataset), e.size, options, generator).to(where)
+        forms.set_form(module, form)
         data = train.annotated(annotations, torch.from_numpy(chosen), images, options["attributes"])
         runs.append(train.Run(one, module.train(), data, generator))
     packed, last = pack.Pack(runs, method, options), e.steps - 1
@@ -48,20 +50,20 @@ def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float
 
 
 def main() -> None:
-    parser = speed.parser(__doc__, rounds=7)
+    parser = benchmarks.parser(__doc__, rounds=7)
     parser.add_argument("--packs", type=lambda text: [int(n) for n in text.split(",")], default=[16, 4, 1])
     parser.add_argument("--budget", default="paper")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
-    found: list[speed.Timing] = []
+    found: list[benchmarks.Timing] = []
     for row in ROWS:
         steps = {n: steps_of(row, n, arguments.budget, arguments.device) for n in arguments.packs}
         names = {n: f"a pack of {n}" if n > 1 else "one run" for n in steps}
         actions = {names[n]: step for n, (step, _) in steps.items()}
-        taken = speed.seconds(actions, arguments.rounds, synchronize(device))
+        taken = benchmarks.seconds(actions, arguments.rounds, synchronize(device))
         rates = {names[n]: [passes / s for s in taken[names[n]]] for n, (_, passes) in steps.items()}
-        found += speed.timings(row, rates)
-    benchmark = speed.Benchmark(
+        found += benchmarks.timings(row, rates)
+    benchmark = benchmarks.Benchmark(
         name="pack_step",
         title="Training step of a pack",
         text=TEXT,
@@ -69,9 +71,9 @@ def main() -> None:
         device=device.type,
         timings=tuple(found),
         settings={"budget": arguments.budget, "rounds": arguments.rounds},
-        provenance=speed.origin(__file__, compute.device_name(device)),
+        provenance=benchmarks.origin(__file__, environment.device_name(device)),
     )
-    speed.finish(benchmark, arguments.results)
+    benchmarks.finish(benchmark, arguments.results)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,12 @@ from pathlib import Path
 import torch
 from contenders import printed_layers
 
-from landmarklib import compute, datasets, record, run, speed, tables
-from landmarklib.experiment import Experiment
-from landmarklib.nets import plain
+from landmarklib import loading, tables
+from landmarklib.core.experiment import Experiment
+from landmarklib.engine import packing
+from landmarklib.nets import forms
+from landmarklib.records import benchmarks, environment
+from landmarklib.training import compute
 
 LEAST = 8  # images, however short a run
 TEXT = (
@@ -35,13 +38,13 @@ def runs(images: int, seeds: int, methods: list[str] | None) -> list[Experiment]
         short = {
             "warmup": e.warmup,
             "evaluation_images": e.evaluation_images,
-            "test_images": datasets.get(e.dataset).counts["test"],
+            "test_images": loading.get(e.dataset).counts["test"],
         }
         found.append(replace(e, images=images, **{name: max(LEAST, round(share * n)) for name, n in short.items()}))
     return sorted(found, key=lambda e: -e.passes)
 
 
-def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, tuple[plain.Form, plain.Form]]:
+def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, tuple[forms.Form, forms.Form]]:
     """The forms of each network in training and for test images, measured once by one thread, so that no contender has to measure them in its turn."""
     torch.set_num_threads(1)
     return {
@@ -50,7 +53,7 @@ def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, tup
     }
 
 
-def ours(pack: list[Experiment], device: str, forms: dict[tuple, tuple[plain.Form, plain.Form]]) -> None:
+def ours(pack: list[Experiment], device: str, forms: dict[tuple, tuple[forms.Form, forms.Form]]) -> None:
     """Train a pack as a table does."""
     form, exact = forms.get(compute.network(pack[0]), (None, None))
     compute.run(pack, device=device, form=form, exact=exact)
@@ -59,7 +62,7 @@ def ours(pack: list[Experiment], device: str, forms: dict[tuple, tuple[plain.For
 def as_printed(pack: list[Experiment], device: str) -> None:
     """Train a pack with the printed network in plain layers."""
     with printed_layers():
-        compute.run(pack, device=device, form=plain.LITERAL)
+        compute.run(pack, device=device, form=forms.LITERAL)
 
 
 def fill(pool, train: Callable, packs: list[list[Experiment]]) -> None:
@@ -72,7 +75,7 @@ def fill(pool, train: Callable, packs: list[list[Experiment]]) -> None:
 
 
 def main() -> None:
-    parser = speed.parser(__doc__, rounds=2)
+    parser = benchmarks.parser(__doc__, rounds=2)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--images", type=int, default=800)
     parser.add_argument("--seeds", type=int, default=1)
@@ -96,29 +99,29 @@ def main() -> None:
             }
         else:  # where a pack's form depends on its size, so each measures its own, once
             forms, train = {}, partial(ours, device=device, forms={})
-            packs = run.packed(experiments, Path("/nonexistent"), device)
+            packs = packing.packed(experiments, Path("/nonexistent"), device)
             contenders = {"packs": partial(fill, None, train, packs), "one by one": partial(fill, None, train, single)}
-        taken = speed.seconds(contenders, arguments.rounds, longest=0)
+        taken = benchmarks.seconds(contenders, arguments.rounds, longest=0)
     finally:
         for pool in pools:
             pool.terminate()
     rates = {name: [passes / s for s in values] for name, values in taken.items()}
     settings = {name: getattr(arguments, name) for name in ("processes", "images", "seeds", "rounds")}
-    benchmark = speed.Benchmark(
+    benchmark = benchmarks.Benchmark(
         name="table",
         title="A whole table",
         text=TEXT,
         unit="passes/s",
         device=torch.device(device).type,
-        timings=tuple(speed.timings("Blocks", rates)),
+        timings=tuple(benchmarks.timings("Blocks", rates)),
         facts={
             name: ", ".join(sorted({str(f[i]) for f in forms.values()})) or "each pack's own"
             for i, name in enumerate(("forms of the convolutions", "forms for test images"))
         },
         settings={"runs": len(experiments), **settings},
-        provenance=record.environment(compute.device_name(torch.device(device)).split(",")[0]),
+        provenance=environment.describe(environment.device_name(torch.device(device)).split(",")[0]),
     )
-    speed.finish(benchmark, arguments.results)
+    benchmarks.finish(benchmark, arguments.results)
 
 
 if __name__ == "__main__":

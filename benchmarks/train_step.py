@@ -20,9 +20,12 @@ from contenders import has_bfloat16
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from landmarklib import datasets, heatmaps, losses, methods, record, speed
-from landmarklib.compute import device_name
-from landmarklib.nets import plain
+from landmarklib import loading, methods
+from landmarklib.core import heatmaps
+from landmarklib.losses import supervised
+from landmarklib.nets import forms
+from landmarklib.records import benchmarks, environment
+from landmarklib.records.environment import device_name
 
 SIZE = 60
 KINDS = {  # of an operation, by what its name contains; the first that fits counts
@@ -61,7 +64,7 @@ def literal() -> nn.Sequential:
 
 
 def step(
-    form: plain.Form | None,
+    form: forms.Form | None,
     layout: torch.memory_format,
     autocast: bool,
     compiled: bool,
@@ -69,12 +72,12 @@ def step(
     device: torch.device,
 ) -> Callable[[], None]:
     """A closure that makes one training step. form None: the literal network, in that layout, under autocast, compiled."""
-    method, dataset = methods.get("seq_mt"), datasets.get("blocks")
+    method, dataset = methods.get("seq_mt"), loading.get("blocks")
     options = method.OPTIONS
     generator = torch.Generator().manual_seed(0)
     if form:
         module = method.build(dataset, SIZE, options, generator).localizer.to(device)
-        plain.set_form(module, form)
+        forms.set_form(module, form)
     else:
         module = literal().to(device, memory_format=layout)
     images = torch.rand(batch, 1, SIZE, SIZE, generator=generator).to(device, memory_format=layout)
@@ -88,7 +91,7 @@ def step(
         with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
             maps = network(images)
         points = heatmaps.soft_argmax(maps.float(), options["beta"])
-        losses.landmark_distance(points, target, visible).mean().backward()
+        supervised.landmark_distance(points, target, visible).mean().backward()
         optimizer.step()
         if device.type == "cuda":
             torch.cuda.synchronize()
@@ -156,8 +159,8 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     method = methods.get("seq_mt")
-    probe = method.build(datasets.get("blocks"), SIZE, method.OPTIONS, torch.Generator().manual_seed(0))
-    form, _ = plain.fastest_form(probe.localizer.to(device), torch.rand(16, 1, SIZE, SIZE, device=device))
+    probe = method.build(loading.get("blocks"), SIZE, method.OPTIONS, torch.Generator().manual_seed(0))
+    form, _ = forms.fastest_form(probe.localizer.to(device), torch.rand(16, 1, SIZE, SIZE, device=device))
     contenders = {
         "ours": (form, torch.contiguous_format, False, False),
         "plain fp32": (None, torch.contiguous_format, False, False),
@@ -171,7 +174,7 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
     possible = {name: spec for name, spec in contenders.items() if "bf16" not in name or has_bfloat16(device)}
     steps = {name: step(*spec, arguments.batch, device) for name, spec in possible.items()}
     try:
-        taken = speed.seconds(steps, arguments.rounds, wait=barrier.wait if arguments.processes > 1 else None)
+        taken = benchmarks.seconds(steps, arguments.rounds, wait=barrier.wait if arguments.processes > 1 else None)
         barrier.wait()
     except BaseException:
         barrier.abort()  # else the other processes wait for this one
@@ -188,7 +191,7 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
 
 
 def main() -> None:
-    parser = speed.parser(__doc__, rounds=7)
+    parser = benchmarks.parser(__doc__, rounds=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--batch", type=int, default=64)
@@ -203,10 +206,10 @@ def main() -> None:
         pool.close()
         pool.join()
     benchmark = summary(parts, arguments)
-    speed.finish(benchmark, arguments.results)
+    benchmarks.finish(benchmark, arguments.results)
 
 
-def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark:
+def summary(parts: list[dict], arguments: argparse.Namespace) -> benchmarks.Benchmark:
     """Rates of all processes together, and what share of the machine's ceilings ours reaches."""
     rates = {name: sum(arguments.batch / np.array(p["seconds"][name]) for p in parts) for name in parts[0]["seconds"]}
     peak = {name: sum(p["peak"][name] for p in parts) for name in parts[0]["peak"]}
@@ -223,17 +226,17 @@ def summary(parts: list[dict], arguments: argparse.Namespace) -> speed.Benchmark
         ),
     }
     together = arguments.processes > 1
-    return speed.Benchmark(
+    return benchmarks.Benchmark(
         name="train_step_processes" if together else "train_step",
         title="Training step" + f", {arguments.processes} processes" * together,
         text="Seq-MT's localiser on Blocks, 60 x 60: forward, soft-argmax, landmark loss, backward, Adam. The contenders are the printed network in plain layers"
         + (", in as many processes at the same time." if together else "."),
         unit="images/s",
         device=torch.device(arguments.device).type,
-        timings=tuple(speed.timings("Seq-MT", rates)),
+        timings=tuple(benchmarks.timings("Seq-MT", rates)),
         facts=facts,
         settings={n: getattr(arguments, n) for n in ("processes", "threads", "batch", "rounds")},
-        provenance=record.environment(parts[0]["device"]),
+        provenance=environment.describe(parts[0]["device"]),
     )
 
 

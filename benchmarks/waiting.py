@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from landmarklib import book
 from landmarklib.datasets import blocks, shapes
+from landmarklib.pages import notebooks
 
 
 def least_seconds(action: Callable[[], object], repeats: int) -> float:
@@ -41,8 +41,8 @@ def main() -> None:
                 [sys.executable, "-c", "import landmarklib.report"], check=True
             ),
             **{
-                f"notebook {name}, nothing missing": lambda n=name: book.execute(n, folder=Path(folder))
-                for name in book.names()
+                f"notebook {name}, nothing missing": lambda n=name: notebooks.execute(n, folder=Path(folder))
+                for name in notebooks.names()
             },
         }
         for name, action in waits.items():

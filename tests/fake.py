@@ -19,8 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 from torch.utils._pytree import tree_leaves
 
 from landmarklib import methods
-from landmarklib.nets import plain
-from landmarklib.pack import Pack
+from landmarklib.nets import forms
+from landmarklib.training.pack import Pack
 
 DEVICES = ["meta", "cuda"] if torch.version.cuda else ["meta"]
 aten = torch.ops.aten
@@ -119,16 +119,16 @@ def step(
     device: str,
     name: str,
     seeds: list[int],
-    form: plain.Form,
+    form: forms.Form,
     terms: tuple[str, ...],
     jitter: dict[str, float] | None = None,
     changes: dict | None = None,
 ) -> dict[str, Tensor]:
     """One whole step of a pack, after a first one; returns the mean of each term. changes: to the method's options. Raises Refused."""
-    runs, options = runs_of(name, "cpu", seeds, plain.Form((2, 2)), dict.fromkeys(terms, 0.0), 0.25, jitter, changes)
+    runs, options = runs_of(name, "cpu", seeds, forms.Form((2, 2)), dict.fromkeys(terms, 0.0), 0.25, jitter, changes)
     pack = Pack(runs, methods.get(name), options)
     pack._begin(terms, torch.zeros(len(seeds), 12, dtype=torch.long), 8)  # 8 of 12 images are labelled
-    plain.set_form(pack.caller, form)
+    forms.set_form(pack.caller, form)
     pack.clip = 1.0
     with tensors(device) as onto:
         pack.device = torch.device(device)

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
 
 
 def same(a: Annotations, b: Annotations) -> None:

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from landmarklib import datasets, methods, pack, tables, train, warps
+from landmarklib import loading, methods, tables
+from landmarklib.core import warps
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.types import Annotations
 from landmarklib.datasets import blocks
-from landmarklib.experiment import Experiment
-from landmarklib.nets import plain
-from landmarklib.types import Annotations
+from landmarklib.nets import forms
+from landmarklib.training import pack, train
 
 SIZE, N = 60, 48
-DATASET = replace(datasets.get("blocks"), attributes={"class": 15, "angle": 0})
+DATASET = replace(loading.get("blocks"), attributes={"class": 15, "angle": 0})
 ATTRIBUTES = ["class", "angle"]
 SMALL = {"rcn": {"widths": [4, 4]}}  # five levels of 64 maps would take minutes
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
@@ -63,7 +65,7 @@ def runs_of(
     name: str,
     device: str,
     seeds: list[int],
-    form: plain.Form,
+    form: forms.Form,
     starts: dict[str, float],
     dropout: float,
     jitter: dict[str, float] | None = None,
@@ -77,7 +79,7 @@ def runs_of(
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
         module = method.build(DATASET, SIZE, options, generator).to(device)
-        plain.set_form(module, form)
+        forms.set_form(module, form)
         labelled = torch.randperm(N, generator=torch.Generator().manual_seed(seed))[:16]
         data = train.annotated(a, labelled, images, ATTRIBUTES, margin)
         runs.append(train.Run(experiment(name, seed, starts, jitter or {}), module, data, generator))

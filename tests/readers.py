@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landmarklib import data, datasets
-from landmarklib.types import DataMissing, Listing
+from landmarklib import loading
+from landmarklib.core.types import DataMissing, Listing
+from landmarklib.loading import inspection
 
 
 def draw(path: Path, width: int = 40, height: int = 30, seed: int = 0, mode: str = "RGB") -> None:
@@ -22,12 +23,12 @@ def draw(path: Path, width: int = 40, height: int = 30, seed: int = 0, mode: str
 
 def read(name: str, folder: Path) -> Mapping[str, Listing]:
     """The splits of an archive in that folder."""
-    return datasets.get(name).read(folder)
+    return loading.get(name).read(folder)
 
 
 def real(name: str) -> Mapping[str, Listing]:
     """The splits of the archive that this machine has; skips the test where it has none."""
     try:
-        return data.listings(name)[1]
+        return inspection.listings(name)[1]
     except DataMissing as reason:
         pytest.skip(str(reason))

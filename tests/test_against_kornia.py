@@ -8,8 +8,8 @@ import torch
 from kornia.geometry.linalg import transform_points
 from kornia.geometry.subpix import spatial_soft_argmax2d
 
-from landmarklib import heatmaps, warps
-from landmarklib.noise import Noise
+from landmarklib.core import heatmaps, warps
+from landmarklib.core.noise import Noise
 
 SIZE = 40
 RANGES = {"rotation_degrees": 180.0, "scale": 0.1, "shift": 1 / 6}

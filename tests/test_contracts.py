@@ -11,12 +11,13 @@ import pytest
 import torch
 from packs import ATTRIBUTES, DATASET, with_angle
 
-from landmarklib import compute, coords, datasets, evaluate, heatmaps, methods, metrics, tables
-from landmarklib.datasets import labels
+from landmarklib import datasets, loading, methods, tables
+from landmarklib.core import coords, heatmaps, metrics, subsets
+from landmarklib.core.noise import Noise
+from landmarklib.core.types import Batch, UserError
 from landmarklib.methods import Prediction
-from landmarklib.nets import plain
-from landmarklib.noise import Noise
-from landmarklib.types import Batch, UserError
+from landmarklib.nets import forms
+from landmarklib.training import compute, prediction
 
 SIZE = 16
 SMALL = {"kernel": 5, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8], "attributes": ATTRIBUTES}
@@ -24,7 +25,7 @@ SMALL = {"kernel": 5, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8], "at
 B, N_LABELLED = 6, 4
 
 every_dataset = pytest.mark.parametrize("name", datasets.names())
-every_generated = pytest.mark.parametrize("name", [n for n in datasets.names() if datasets.get(n).load])
+every_generated = pytest.mark.parametrize("name", [n for n in datasets.names() if loading.get(n).load])
 every_method = pytest.mark.parametrize("name", methods.names())
 every_table = pytest.mark.parametrize("name", tables.names())
 every_term = pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones(registry):
 
 @every_dataset
 def test_dataset_description_is_consistent(name):
-    d = datasets.get(name)
+    d = loading.get(name)
     assert d.name == name
     assert len(d.mirror) == len(d.landmarks) == len(set(d.landmarks))
     assert [d.mirror[k] for k in d.mirror] == list(range(len(d.landmarks)))
@@ -107,7 +108,7 @@ def test_dataset_description_is_consistent(name):
 
 @every_generated
 def test_every_split_loads_with_the_shapes_it_promises(name):
-    d = datasets.get(name)
+    d = loading.get(name)
     ids = set()
     for split, n in d.counts.items():
         a = d.load(None, split, SIZE)
@@ -124,7 +125,7 @@ def test_every_split_loads_with_the_shapes_it_promises(name):
 
 @every_generated
 def test_splits_share_no_image(name):
-    d = datasets.get(name)
+    d = loading.get(name)
     train, val, test = (
         {image.tobytes() for image in d.load(None, s, 32).images[:500]} for s in ("train", "val", "test")
     )
@@ -177,7 +178,7 @@ def test_every_term_is_finite_and_trains_the_network(name, term, size):
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
     assert all(g.isfinite().all() for g in gradients)
     # From points, a term has a branch of its own and nothing before it.
-    sees_images = evaluate.sees_images(methods.get(name))
+    sees_images = prediction.sees_images(methods.get(name))
     assert any(g.any() for g in ([next(module.parameters()).grad] if sees_images else gradients))
 
 
@@ -188,7 +189,7 @@ def test_how_fast_its_costly_part_is_can_be_measured(name):
         (key, options[key]) for key in ("kernel", "depth", "kernels", "widths", "attributes") if key in options
     )
     form, rate = compute.measured_form.__wrapped__("multipie", name, SIZE, shape, "cpu")
-    assert rate > 0 and (name != "from_points" or form == plain.LITERAL)
+    assert rate > 0 and (name != "from_points" or form == forms.LITERAL)
 
 
 @every_term
@@ -269,9 +270,9 @@ def test_predictions_of_a_split_are_in_pixels(name):
     a = with_angle(5, 1, SIZE)
     module = build(name)
     method, options = methods.get(name), small_options(name)
-    found = evaluate.predict(module, method, evaluate.given(method, a), options, torch.device("cpu"), batch=2)
+    found = prediction.predict(module, method, prediction.given(method, a), options, torch.device("cpu"), batch=2)
     assert found.attributes.shape == (5, 2)
-    assert (found.points is None) == (evaluate.given(method, a) is not a.images)
+    assert (found.points is None) == (prediction.given(method, a) is not a.images)
     if found.points is None:
         return
     images = torch.from_numpy(a.images).float() / 255
@@ -286,7 +287,7 @@ def test_unknown_options_and_terms_are_refused_with_the_known_ones(name):
     for field, kind, known in (("options", "option", "OPTIONS"), ("weights", "loss term", "TERMS")):
         wrong = {**experiment.__dict__, field: {"no-such": 1.0}}
         with pytest.raises(UserError, match=f"unknown {kind} 'no-such'") as refusal:
-            compute.complete_options(type(experiment)(**wrong))
+            methods.complete_options(type(experiment)(**wrong))
         assert all(known_name in str(refusal.value) for known_name in getattr(methods.get(name), known))
 
 
@@ -319,7 +320,7 @@ def test_every_budget_gives_experiments_with_known_options_and_terms(name):
         cells = sum(row.has(fraction) for row in table.rows for fraction in table.fractions)
         assert len(experiments) == cells * len(table.seeds)
         for e in experiments:
-            given = compute.complete_options(e)
+            given = methods.complete_options(e)
             assert set(given) == set(methods.get(e.method).OPTIONS)
             assert {k: given[k] for k in e.options} == e.options
 
@@ -344,10 +345,10 @@ def test_every_experiment_can_take_its_steps(name):
         assert (e.fraction < 1 and e.batch_unlabelled) or "elt" not in e.weights or e.options["elt_on_all"]
         assert e.fraction > 0 or all(terms[term] for term in e.weights)
         assert e.batch or all(terms[term] for term in e.weights)
-        n_train = e.train_images or datasets.get(e.dataset).counts["train"]
-        assert 64 <= n_train <= datasets.get(e.dataset).counts["train"]
+        n_train = e.train_images or loading.get(e.dataset).counts["train"]
+        assert 64 <= n_train <= loading.get(e.dataset).counts["train"]
         assert e.fraction == 0 or round(e.fraction * n_train) > 0
-        assert 0 < e.evaluation_images <= datasets.get(e.dataset).counts["val"]
+        assert 0 < e.evaluation_images <= loading.get(e.dataset).counts["val"]
         assert e.n_evaluations > 0 and e.warmup < e.hold * e.steps
 
 
@@ -356,6 +357,6 @@ def test_every_experiment_can_take_its_steps(name):
 )
 def test_a_split_that_was_drawn_here_is_written_down(path):
     name, _, which = path.stem.rpartition("-")
-    ids, d = path.read_text(encoding="utf-8").splitlines(), datasets.get(name)
+    ids, d = path.read_text(encoding="utf-8").splitlines(), loading.get(name)
     assert len(ids) == len(set(ids)) == d.counts[which]
-    assert labels.ids_hash(ids) == d.ids[which]
+    assert subsets.ids_hash(ids) == d.ids[which]

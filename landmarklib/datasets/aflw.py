@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers, subsets
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, UserError
+from landmarklib.formats import archive
 
 INFO, BASE, PHOTOS = "AFLWinfo_release.mat", "data/aflw.sqlite", "data/flickr"
 N, N_TRAINING = 24386, 20000
@@ -48,7 +50,7 @@ def split(faces: Listing, order: Int[np.ndarray, " N"]) -> dict[str, Listing]:
     """Faces in the publisher's order: 20,000 for training, a tenth of which for validation, and the rest for testing."""
     n_training = round(len(order) * N_TRAINING / N)
     training = faces[order[:n_training]]
-    val = archive.held_out(training.attributes["photo"].tolist(), max(1, n_training // 10), PHOTO_ORDER)
+    val = subsets.held_out(training.attributes["photo"].tolist(), max(1, n_training // 10), PHOTO_ORDER)
     chosen = {"train": training[np.flatnonzero(~val)], "val": training[np.flatnonzero(val)]}
     return chosen | {"test": faces[order[n_training:]]}
 
@@ -90,7 +92,8 @@ def _poses(path: Path, names: list[str], boxes: Float[np.ndarray, "N 4"]) -> Flo
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Faces on photos of one or two, every second photo's name also in another folder, in the order of a random `ra`."""
-    from landmarklib.standins import faces, generator, publish
+    from landmarklib.drawing import generator, publish
+    from landmarklib.standins import faces
 
     n, size, rng = sum(counts.values()), 112, generator(seed, 0)
     photo, right = np.arange(n) - np.arange(n) // 4, (np.arange(n) % 4 == 0) & (np.arange(n) > 0)
@@ -124,7 +127,7 @@ def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str,
 
 def _base(path: Path, names: list[str], boxes: Float[np.ndarray, "N 4"], pose: Float[np.ndarray, "N 3"]) -> None:
     """The four tables of AFLW's database that are read here; faces in another order than in the .mat file."""
-    from landmarklib.standins import publish
+    from landmarklib.drawing import publish
 
     faces = [(39341 + i, names[i], *boxes[i, :2], *(boxes[i, 2:] - boxes[i, :2]), *pose[i]) for i in range(len(names))]
     faces.reverse()
@@ -149,7 +152,6 @@ VISIBLE = (
     *(36, 37, 39, 42, 44, 45),
     *(31, 30, 35, 48, 51, 54, 8),
 )  # the like among 68 points
-
 DATASET = Dataset(
     name="aflw",
     title="AFLW-19",
@@ -166,7 +168,7 @@ DATASET = Dataset(
     counts={"train": 18000, "val": 2000, "test": 4386},
     size=80,
     unit="% of the face's size, the square root of the area of its box",
-    length=lengths.box_root,
+    length=normalizers.box_root,
     tier="paper",
     licence="research, on request, not to be passed on; photos of Flickr",
     obtain=(

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import archive, mtfl
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import subsets
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.datasets import mtfl
+from landmarklib.formats import archive
 
 TRAINING, TEST, SIDE = "aflw_cropped", "MTFL", 150
 FACES = 2_000_000  # number of the first stand-in, so that other sets of faces have none of them
@@ -29,7 +31,7 @@ def read(folder: Path) -> dict[str, Listing]:
 
 def split(training: Listing, test: Listing) -> dict[str, Listing]:
     """The training faces in two parts of different photos."""
-    val = archive.held_out(training.attributes["photo"].tolist(), max(1, len(training) // 10), PHOTO_ORDER)
+    val = subsets.held_out(training.attributes["photo"].tolist(), max(1, len(training) // 10), PHOTO_ORDER)
     return {"train": training[np.flatnonzero(~val)], "val": training[np.flatnonzero(val)], "test": test}
 
 
@@ -44,7 +46,7 @@ def _training(path: Path) -> Listing:
             words = [table[name][i] for name in header[FIRST:LAST]]
             rows.append(archive.numbers(path, i + 2, words, "x and y of five points"))
             chosen.append(i)
-    ids = archive.different(path, [table["crop_file"][i] for i in chosen])
+    ids = archive.check_unique(path, [table["crop_file"][i] for i in chosen])
     return _crops(TRAINING, ids, np.array(rows).reshape(-1, 5, 2), [table["image_file"][i] for i in chosen])
 
 
@@ -62,7 +64,8 @@ def _crops(place: str, ids: tuple[str, ...], points: np.ndarray, photos: list[st
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Crops of photos with one face or two, rows of faces that are in neither list, and a test list with MTFL's line endings."""
-    from landmarklib.standins import faces, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import faces
 
     n, n_test = counts["train"] + counts["val"], counts["test"]
     crops = [f"cropped/{39341 + i}{'_b' * (i % 3 == 2)}.jpg" for i in range(n)]

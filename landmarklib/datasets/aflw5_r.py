@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.datasets import aflw5, archive
-from landmarklib.types import Listing, UserError
+from landmarklib.core.types import Listing, UserError
+from landmarklib.datasets import aflw5
+from landmarklib.formats import archive
 
 IMAGES = "output"
 FACES = 3_000_000  # number of the first stand-in, so that other sets of faces have none of them
@@ -46,7 +47,8 @@ def _crops(names: list[str], points: Float[np.ndarray, "N 5 2"], sizes: Float[np
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Crops of several heights and widths, of photos with one face or two; some test faces are listed twice."""
-    from landmarklib.standins import expect, faces, publish
+    from landmarklib.drawing import expect, publish
+    from landmarklib.standins import faces
 
     twice = max(counts["test"] // 20, counts["test"] > 1)
     expect(sum(counts.values()) - twice)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarklib.core.types import Listing, UserError
 from landmarklib.datasets import mtfl, w300
-from landmarklib.types import Listing, UserError
 
 FOLDER = "afw"  # of 300-W
 

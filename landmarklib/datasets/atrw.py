@@ -7,8 +7,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 LISTS = {"train": "keypoint_train.json", "val": "keypoint_val.json"}
 NO_LABELS, LABELS = "image_info_test.json", "pose_tiger02_test.json"  # of the test images: without and with points
@@ -22,7 +24,8 @@ def read(folder: Path) -> dict[str, Listing]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: crops of tigers, whole pixels, three of eight without any point, annotations in another order than images."""
-    from landmarklib.standins import publish, quadrupeds
+    from landmarklib.drawing import publish
+    from landmarklib.standins import quadrupeds
 
     splits, n_drawn = {}, 0
     for split, n in counts.items():
@@ -58,7 +61,7 @@ def listing(path: Path, images: str) -> Listing:
     if alone := sorted(entries.keys() ^ labels.keys()):
         raise UserError(f"{path}: image {alone[0]} is not in both `images` and `annotations`")
     files = [f"{images}/{_name(path, i, entry)}" for i, entry in entries.items()]
-    ids = archive.different(path, [PurePosixPath(file).stem for file in files])
+    ids = archive.check_unique(path, [PurePosixPath(file).stem for file in files])
     values = np.array([_points(path, i, labels[i]) for i in entries]).reshape(-1, len(DATASET.landmarks), 3)
     visible = values[..., 2] > 0
     points = np.where(visible[..., None], values[..., :2], np.nan)
@@ -155,7 +158,7 @@ DATASET = Dataset(
     ids={"train": "ba90c8fa5ad1", "val": "908e72d9163c", "test": "8fefdcaf13e4"},
     size=256,
     unit="% of the longer side of the image",
-    length=lengths.box_side,
+    length=normalizers.box_side,
     tier="paper",
     licence="CC BY-NC-SA 4.0",
     obtain="Download the pose part of ATRW (cvwc2019.github.io) and put its lists into a folder `atrw` below the data root, its images into atrw/images/train, val and test. "

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from landmarklib.datasets import Dataset, archive
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 VIDEOS = {"train": range(1, 11), "val": range(11, 16), "test": range(16, 21)}
 N_STRUCTS = 92  # the others are of Extended BBC Pose
@@ -69,13 +70,14 @@ def _listing(path: Path, parts: list[tuple[int, np.ndarray, np.ndarray]]) -> Lis
     visible = np.isfinite(points).all(-1)
     points = np.where(visible[..., None], points, np.nan)
     return Listing(
-        tuple(f"{name}.jpg" for name in ids), points, visible, archive.different(path, ids), {"video": videos}
+        tuple(f"{name}.jpg" for name in ids), points, visible, archive.check_unique(path, ids), {"video": videos}
     )
 
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: every video is one signer in one place, its frames are 12 apart."""
-    from landmarklib.standins import bodies, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import bodies
 
     path, listings, rows = folder / "code" / "bbcpose.mat", {}, {}
     for split, videos in VIDEOS.items():

@@ -10,8 +10,9 @@ from functools import cache
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, raster
-from landmarklib.types import Annotations
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import raster
 
 N_CLASSES = 15
 PITCH = (5 / 60, 8.5 / 60)  # distance of neighbouring squares, as a share of the image side

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.datasets import Dataset, archive, labels, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers, subsets
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, UserError
+from landmarklib.formats import archive
 
 FOLDERS = tuple(f"CAT_0{k}" for k in range(7))
 ASTRAY, MEANT = "00000003_019.jpg", "00000003_015.jpg"  # an annotation without an image, an image without an annotation
@@ -25,13 +27,13 @@ def read(folder: Path) -> dict[str, Listing]:
     listed = {path: image for name in here for path, image in _annotations(folder / name).items()}
     files = tuple(f"{path.parent.name}/{image}" for path, image in listed.items())
     points = np.array([_points(path) for path in listed]).reshape(-1, 9, 2)
-    ids = archive.different(folder, list(listed.values()))
+    ids = archive.check_unique(folder, list(listed.values()))
     return _divide(Listing(files, points, np.ones(points.shape[:2], bool), ids))
 
 
 def _divide(whole: Listing) -> dict[str, Listing]:
     ids = whole.ids
-    order = labels.label_order(ids, None, ORDER)
+    order = subsets.label_order(ids, None, ORDER)
     n_test, n_val = (round(share * len(ids)) for share in SHARES.values())
     places = {"train": order[n_test + n_val :], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
     return {split: whole[np.sort(place)] for split, place in places.items()}
@@ -39,7 +41,8 @@ def _divide(whole: Listing) -> dict[str, Listing]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout, whole pixels: seven folders, one line without an ending, and the annotation that has gone astray."""
-    from landmarklib.standins import cats, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import cats
 
     n = sum(counts.values())
     names = [f"{4 + i // 20:08d}_{i % 20:03d}.jpg" for i in range(n - 1)]  # in the order of their names
@@ -91,7 +94,7 @@ DATASET = Dataset(
     counts={"train": 7747, "val": 996, "test": 1257},
     size=80,
     unit="% of the distance of the eyes",
-    length=lengths.between(0, 1),
+    length=normalizers.between(0, 1),
     tier="paper",
     licence="none stated; photos of Flickr: research",
     obtain="Download CAT_DATASET_01.zip and CAT_DATASET_02.zip (archive.org, CAT_DATASET) and unpack the folders CAT_00 to CAT_06 into a folder "

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from landmarklib.datasets import Dataset, archive, lengths, mtfl
-from landmarklib.types import Annotations, DataMissing, Listing, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Annotations, DataMissing, Listing, UserError
+from landmarklib.datasets import mtfl
+from landmarklib.formats import archive
 
 # The publisher's folders, or flat as in many copies.
 LANDMARKS = ("Anno/list_landmarks_align_celeba.txt", "list_landmarks_align_celeba.txt")
@@ -52,7 +55,7 @@ def partition(folder: Path) -> dict[str, str]:
 def mafl(folder: Path) -> tuple[list[str], list[str]]:
     """Names of MAFL's training and test images."""
     training, test = (archive.lines(folder / "MAFL" / f"{name}.txt") for name in ("training", "testing"))
-    archive.different(folder / "MAFL", training + test)
+    archive.check_unique(folder / "MAFL", training + test)
     return training, test
 
 
@@ -96,7 +99,7 @@ def place(folder: Path, either: tuple[str, str]) -> Path:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout; MAFL's test images, which are in all splits, come on top of those for training."""
-    from landmarklib.standins import expect, generator
+    from landmarklib.drawing import expect, generator
 
     extra = 1 + counts["train"] // 200
     codes = np.repeat([0, 1, 2], [counts["train"] + extra, counts["val"], counts["test"]])
@@ -116,8 +119,9 @@ def publish(
     protocol: Callable[[Path], Mapping[str, Sequence[str]]],
 ) -> dict[str, Listing]:
     """Write stand-ins for N images, whose codes in the partition are given, and MAFL's lists of them. Returns the splits of a protocol."""
-    from landmarklib.standins import faces, generator
-    from landmarklib.standins import publish as write
+    from landmarklib.drawing import generator
+    from landmarklib.drawing import publish as write
+    from landmarklib.standins import faces
 
     n, rng = len(codes), generator(seed, 5)
     names, draw = [f"{i + 1:06d}.jpg" for i in range(n)], _aligned(faces.draw)
@@ -159,7 +163,7 @@ DATASET = Dataset(
     ids={"train": "d782e598c4f4", "val": "6aef4696b3f8", "test": "ef5746525fa4"},
     size=80,
     unit="% of the distance of the eyes",
-    length=lengths.between(0, 1),
+    length=normalizers.between(0, 1),
     tier="paper",
     licence="non-commercial research; not to be passed on",
     obtain=(

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from landmarklib.datasets import Dataset, Source, archive, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset, Source
+from landmarklib.core.types import Listing, UserError
+from landmarklib.formats import archive
 
 PARTS = (
     "back",
@@ -49,7 +51,7 @@ def read(folder: Path) -> dict[str, Listing]:
         tuple(f"images/{name}" for name in names.values()),
         np.where(visible[..., None], parts[..., :2], np.nan),
         visible,
-        archive.different(folder / "images.txt", tuple(names.values())),
+        archive.check_unique(folder / "images.txt", tuple(names.values())),
         {"species": species.astype(np.int64) - 1},
         np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1),
     )
@@ -58,7 +60,8 @@ def read(folder: Path) -> dict[str, Listing]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: whole pixels, zeros for a hidden part, boxes as x, y, width, height."""
-    from landmarklib.standins import birds, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import birds
 
     ranges = [(a, b, counts[split]) for split, (a, b) in SPECIES.items()]
     species = np.concatenate([np.sort(a + np.arange(n) % (b - a + 1)) for a, b, n in ranges])
@@ -150,7 +153,7 @@ DATASET = Dataset(
     counts={"train": 5864, "val": 2958, "test": 2966},
     size=256,
     unit="% of the longer side of the bird's box",
-    length=lengths.box_side,
+    length=normalizers.box_side,
     tier="paper",
     licence="none stated; photos of Flickr: non-commercial research",
     obtain="`landmarklib data fetch cub` (1.1 GB); or download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 (Caltech Vision) and unpack it into a folder `cub` below the data root.",

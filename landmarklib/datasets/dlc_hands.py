@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 LANDMARKS = ("wrist", *(f"{finger} {joint}" for finger in FINGERS for joint in ("start", "center", "end")))
@@ -33,10 +35,10 @@ def read(folder: Path) -> dict[str, Listing]:
             raise UserError(f"{path}, line {i + 2}: {visible[i].sum()} points; n_visible is {n!r}")
         if hand not in HANDS:
             raise UserError(f"{path}, line {i + 2}: hand {hand!r}; expected {' or '.join(HANDS)}")
-    ids = archive.different(path, table["file"])
+    ids = archive.check_unique(path, table["file"])
     hands = np.array([HANDS.index(hand) for hand in table["hand"]], np.int64)
     whole = _listing(ids, points, hands, np.array(table["video"]))
-    return {split: whole[rows] for split, rows in archive.apart(path, table["split"], table["video"]).items()}
+    return {split: whole[rows] for split, rows in archive.check_disjoint(path, table["split"], table["video"]).items()}
 
 
 def _listing(
@@ -55,7 +57,8 @@ def _points(path: Path, line: int, cells: tuple[str, ...]) -> list[float]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in this layout: backs of open hands that reach down into the picture, a left and a right one of every frame."""
-    from landmarklib.standins import hands, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import hands
 
     videos = [(split, f"video{split.title()}{k + 1}") for split, n in VIDEOS.items() for k in range(n)]
     sizes = [len(part) for split, n in VIDEOS.items() for part in np.array_split(np.arange(counts[split]), n)]
@@ -89,7 +92,7 @@ DATASET = Dataset(
     ids={"train": "532c5d085564", "val": "5d17a1039548", "test": "3940b0a3d596"},
     size=64,
     unit="% of the distance of wrist and middle finger's start",
-    length=lengths.between(0, LANDMARKS.index("middle start")),
+    length=normalizers.between(0, LANDMARKS.index("middle start")),
     tier="open",
     licence="none stated now; an earlier README of the source says MIT",
     obtain=(

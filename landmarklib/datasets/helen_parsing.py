@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from landmarklib.datasets import Dataset, archive
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 FACES = 4_000_000  # number of the first stand-in, so that other sets of faces have none of them
 LISTS = {"train": "exemplars.txt", "val": "tuning.txt", "test": "testing.txt"}
@@ -24,15 +25,15 @@ def read(folder: Path) -> dict[str, Listing]:
     found = {}
     for split, name in LISTS.items():
         ids = _ids(folder / name)
-        found[split] = _listing(ids, [archive.size(archive.inside(folder, f"images/{i}.jpg")) for i in ids])
+        found[split] = _listing(ids, [archive.size(archive.safe_join(folder, f"images/{i}.jpg")) for i in ids])
     return found
 
 
 def labels(folder: Path, id: str) -> UInt8[np.ndarray, "H W"]:
     """The class of each pixel of a photo, an index of CLASSES: the one whose mask is the brightest there, the first of equal ones."""
-    size, masks = archive.size(archive.inside(folder, f"images/{id}.jpg")), []
+    size, masks = archive.size(archive.safe_join(folder, f"images/{id}.jpg")), []
     for k in range(len(CLASSES)):
-        path = archive.inside(folder, f"labels/{id}/{id}_lbl{k:02d}.png")
+        path = archive.safe_join(folder, f"labels/{id}/{id}_lbl{k:02d}.png")
         masks.append(archive.image(path, grey=True)[0])
         if masks[-1].shape[::-1] != size:
             height, width = masks[-1].shape
@@ -46,10 +47,10 @@ def _ids(path: Path) -> tuple[str, ...]:
         number, _, name = (word.strip() for word in line.partition(","))
         if not number.isdecimal() or not name:
             raise UserError(f"{path}, line {i + 1}: {line[:60]!r}; expected a number, a comma and a photo")
-        if not archive.inside(path.parent, f"labels/{name}").is_dir():
+        if not archive.safe_join(path.parent, f"labels/{name}").is_dir():
             raise UserError(f"{path}, line {i + 1}: no folder labels/{name}; the archive is half unpacked")
         ids.append(name)
-    return archive.different(path, ids)
+    return archive.check_unique(path, ids)
 
 
 def _listing(ids: tuple[str, ...], sizes: list[tuple[int, int]]) -> Listing:
@@ -62,7 +63,8 @@ def _listing(ids: tuple[str, ...], sizes: list[tuple[int, int]]) -> Listing:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Faces with their classes as eleven soft masks each."""
-    from landmarklib.standins import expect, faces, publish
+    from landmarklib.drawing import expect, publish
+    from landmarklib.standins import faces
 
     expect(2 * sum(counts.values()))  # a photo and its regions
     found, first, size = {}, 0, 128

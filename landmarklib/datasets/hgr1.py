@@ -11,8 +11,10 @@ from xml.etree import ElementTree
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, UserError
+from landmarklib.formats import archive
 
 N_POINTS = 25
 GESTURES = (
@@ -34,7 +36,7 @@ def read(folder: Path) -> dict[str, Listing]:
             raise UserError(f"{path}: the name is not GESTURE_hgr1_idNN_K with one of the 27 gestures and 12 people")
         if stem not in images:
             raise UserError(f"{path}: no {stem}.jpg in {IMAGES}")
-        points = _points(path, archive.size(archive.inside(folder, f"{IMAGES}/{images[stem]}")))
+        points = _points(path, archive.size(archive.safe_join(folder, f"{IMAGES}/{images[stem]}")))
         if points is not None:
             found[stem] = points
     return _splits({stem: f"{IMAGES}/{images[stem]}" for stem in found}, found)
@@ -96,7 +98,8 @@ def _splits(files: Mapping[str, str], points: Mapping[str, Float[np.ndarray, "25
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout, without skin masks. Gestures and people take turns; points are whole pixels."""
-    from landmarklib.standins import hands, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import hands
 
     gestures = np.concatenate([np.arange(counts[split]) % len(GESTURES) for split in SUBJECTS])
     people = np.concatenate([np.resize(numbers, counts[split]) for split, numbers in SUBJECTS.items()])
@@ -125,7 +128,7 @@ DATASET = Dataset(
     counts={"train": 573, "val": 163, "test": 162},
     size=64,
     unit="% of the wrist's width",
-    length=lengths.between(0, 24),
+    length=normalizers.between(0, 24),
     tier="paper",
     licence="academic, non-commercial research, with citation",
     obtain="Download the images and the feature points of HGR1 from the authors' page (sun.aei.polsl.pl/~mkawulok/gestures) and unpack them as `original_images` "

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive, lengths
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing
 from landmarklib.datasets.lspet import JOINTS, MIRROR, SKELETON, UNIT, listing, names
-from landmarklib.types import Listing
+from landmarklib.formats import archive
 
 N_IMAGES, N_DIGITS = 2000, 4
 AFTER_LSPET = 100_000  # number of the first stand-in: LSPET has others, as the two are used together
@@ -29,7 +31,8 @@ def _halves(found: Listing) -> dict[str, Listing]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: axes value, joint, image; all joints are there, hidden ones flagged as occluded."""
-    from landmarklib.standins import bodies, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import bodies
 
     files, ids = names(sum(counts.values()), N_DIGITS)
     drawn = publish.photos(folder, files, bodies.draw, 128, seed, AFTER_LSPET)
@@ -49,7 +52,7 @@ DATASET = Dataset(
     ids={"val": "824f30b0a9ce", "test": "f89a90d60a26"},
     size=256,
     unit=UNIT,
-    length=lengths.points_side,
+    length=normalizers.points_side,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
     obtain="Download lsp_dataset.zip of Leeds Sports Pose (Sam Johnson) and unpack it into a folder `lsp` below the data root.",

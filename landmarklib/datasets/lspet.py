@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, UserError
+from landmarklib.formats import archive
 
 JOINTS = (
     "right ankle",
@@ -42,7 +44,8 @@ def read(folder: Path) -> dict[str, Listing]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: axes joint, value, image; hidden joints are missing, with garbage for coordinates."""
-    from landmarklib.standins import bodies, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import bodies
 
     files, ids = names(counts["train"], N_DIGITS)
     drawn = publish.photos(folder, files, bodies.draw, 128, seed)
@@ -83,7 +86,7 @@ DATASET = Dataset(
     ids={"train": "a542bdffffa9"},
     size=256,
     unit=UNIT,
-    length=lengths.points_side,
+    length=normalizers.points_side,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
     obtain="Download lspet_dataset.zip of Leeds Sports Pose Extended (Sam Johnson) and unpack it into a folder `lspet` below the data root.",

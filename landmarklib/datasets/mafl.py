@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import celeba, labels
-from landmarklib.types import Listing, UserError
+from landmarklib.core import subsets
+from landmarklib.core.types import Listing, UserError
+from landmarklib.datasets import celeba
 
 N_VALIDATION, SEED = 1000, 0
 
@@ -25,7 +26,7 @@ def protocol(folder: Path) -> dict[str, list[str]]:
     if unknown := [name for name in training + test if name not in part]:
         raise UserError(f"{folder / 'MAFL'}: {unknown[0]} is no image of CelebA's partition")
     unseen = tuple(name for name in training if part[name] == "val")
-    chosen = {unseen[i] for i in labels.label_order(unseen, None, SEED)[:N_VALIDATION]}
+    chosen = {unseen[i] for i in subsets.label_order(unseen, None, SEED)[:N_VALIDATION]}
     return {
         "train": [name for name in training if name not in chosen],
         "val": [name for name in training if name in chosen],
@@ -35,7 +36,7 @@ def protocol(folder: Path) -> dict[str, list[str]]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in CelebA's layout, a tenth of them in its test. Training images of CelebA's val are just those for validation; test images are in all splits."""
-    from landmarklib.standins import generator
+    from landmarklib.drawing import generator
 
     train, val, test = (counts[split] for split in ("train", "val", "test"))
     codes = [np.arange(train) % 10 // 9 * 2, np.ones(val, int), np.array([2, 0, 1, 0, 0])[np.arange(test) % 5]]

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from landmarklib.datasets import Dataset, Source, archive, labels
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import subsets
+from landmarklib.core.dataset import Dataset, Source
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 SIDE, N_VALIDATION, SEED = 28, 1000, 0  # validation images are counted per digit
 COUNTS = {  # of each digit
@@ -45,7 +47,7 @@ def images(folder: Path, split: str) -> UInt8[np.ndarray, "N 1 H W"]:
 def _places(digits: Mapping[str, Int[np.ndarray, " _"]]) -> dict[str, tuple[str, Int[np.ndarray, " _"]]]:
     """Which file each split is in, and where. A round of `label_order` has one image of each digit."""
     n, shown = len(digits["train"]), digits["train"]
-    order = labels.label_order(tuple(f"train/{i:05d}" for i in range(n)), shown, SEED)
+    order = subsets.label_order(tuple(f"train/{i:05d}" for i in range(n)), shown, SEED)
     n_val = n * 10 * N_VALIDATION // sum(COUNTS["train"])
     test = np.arange(len(digits["t10k"]))
     return {
@@ -116,7 +118,6 @@ SHA256 = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-
 DATASET = Dataset(
     name="mnist",
     title="MNIST",

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import normalizers, subsets
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 LIST = "mpii_human_pose_v1_u12_1.mat"
 JOINTS = (
@@ -42,7 +44,7 @@ def read(folder: Path) -> dict[str, Listing]:
             files.append(f"images/{name}")
             ids.append(f"{Path(name).stem}/{k}")
             rows.append(row)
-    return _divide(_listing(files, archive.different(path, ids), np.array(rows).reshape(-1, 39)))
+    return _divide(_listing(files, archive.check_unique(path, ids), np.array(rows).reshape(-1, 39)))
 
 
 def _people(path: Path, annorect: object, place: str) -> Iterator[tuple[int, list[float]]]:
@@ -90,14 +92,15 @@ def _divide(people: Listing) -> dict[str, Listing]:
     rest, splits = np.arange(len(people)), {}
     share = min(1, len(people) / sum(SIZES.values()))
     for split, n in SIZES.items():
-        chosen = archive.held_out(people.attributes["photo"][rest].tolist(), round(share * n), ORDER)
+        chosen = subsets.held_out(people.attributes["photo"][rest].tolist(), round(share * n), ORDER)
         splits[split], rest = people[rest[chosen]], rest[~chosen]
     return {split: splits[split] for split in DATASET.counts}
 
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: two people in every fourth photo, joints out of sight marked or missing, a photo without people's joints."""
-    from landmarklib.standins import bodies, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import bodies
 
     files, ids, rows, photos = [], [], [], []
     n, size = sum(counts.values()), 128
@@ -134,7 +137,7 @@ def _row(points: np.ndarray, visible: np.ndarray) -> list[float]:
 
 
 def _struct(row: list[float], visible: np.ndarray) -> dict[str, object]:
-    from landmarklib.standins import publish
+    from landmarklib.drawing import publish
 
     points = [
         {
@@ -163,7 +166,7 @@ DATASET = Dataset(
     counts={split: SIZES[split] for split in ("train", "val", "test")},
     size=256,
     unit="% of the size of the head, 0.6 x the diagonal of its box",
-    length=lengths.given("head_size"),
+    length=normalizers.given("head_size"),
     tier="paper",
     licence="simplified BSD for the labels; frames of videos of YouTube: research",
     obtain="Download mpii_human_pose_v1.tar.gz and mpii_human_pose_v1_u12_2.zip of MPII Human Pose (human-pose.mpi-inf.mpg.de) and put the folder `images` and "

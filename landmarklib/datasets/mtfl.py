@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 COLUMNS = "a path, x1 to x5, y1 to y5, gender, smile, glasses, pose"
 SHUFFLE = 7345  # RCN's: validation is the last tenth of a shuffle of the training list
@@ -42,12 +44,12 @@ def faces_of(path: Path) -> Listing:
         if len(bad):
             raise UserError(f"{path}: {files[bad[0]]} has {name} {column[bad[0]]:g}; expected 1 to {n}")
         attributes[name] = column.astype(np.int64) - 1
-    return Listing(tuple(files), points, np.ones(points.shape[:2], bool), archive.different(path, files), attributes)
+    return Listing(tuple(files), points, np.ones(points.shape[:2], bool), archive.check_unique(path, files), attributes)
 
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout. Which images are for validation follows from the length of the training list."""
-    from landmarklib.standins import generator, publish
+    from landmarklib.drawing import generator, publish
 
     training, tests = counts["train"] + counts["val"], counts["test"]
     n_lfw = training * 2 // 5
@@ -73,7 +75,8 @@ def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str,
 
 def _draw(folder: Path, files: list[str], size: int, seed: int, first: int) -> Listing:
     """Faces that fill a third of the image, so that all points are in it."""
-    from landmarklib.standins import faces, generator, publish
+    from landmarklib.drawing import generator, publish
+    from landmarklib.standins import faces
 
     n, rng = len(files), generator(seed, 1, first)
     given = {"smile": rng.integers(2, size=n), "scale": rng.uniform(0.15, 0.22, n)}
@@ -94,7 +97,7 @@ DATASET = Dataset(
     ids={"train": "24d3a5199b9e", "val": "021f3efb9dc0", "test": "6c491225aab5"},
     size=80,
     unit="% of the distance of the eyes",
-    length=lengths.between(0, 1),
+    length=normalizers.between(0, 1),
     tier="paper",
     licence="research; the images are of LFW, the web and AFLW: non-commercial, AFLW's not to be passed on",
     obtain="Download MTFL.zip from the authors' page (mmlab.ie.cuhk.edu.hk, TCDCN) and unpack it into a folder `mtfl` below the data root.",

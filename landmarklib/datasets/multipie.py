@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.datasets import Dataset, archive, labels, lengths, w300
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers, subsets
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, UserError
+from landmarklib.datasets import w300
+from landmarklib.formats import archive
 
 LABELS, IMAGES = "MPie_Labels/labels", "Multi-PIE/data"
 NAME = re.compile(
@@ -88,7 +91,7 @@ def _image(folder: Path, label: Path) -> str:
 def _lit(names: list[str], labelled: str) -> str:
     """The first of a shot's images in the hashed order of their names, without the labelled one where there are others."""
     others = tuple(name for name in names if name != labelled) or tuple(names)
-    return others[labels.label_order(others, None, FLASH_ORDER)[0]]
+    return others[subsets.label_order(others, None, FLASH_ORDER)[0]]
 
 
 def _digits(camera: str) -> str:
@@ -97,7 +100,8 @@ def _digits(camera: str) -> str:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Shots of people in turn, under three flashes each, and a label with fewer points."""
-    from landmarklib.standins import expect, faces, generator, publish
+    from landmarklib.drawing import expect, generator, publish
+    from landmarklib.standins import faces
 
     shots = {}
     expect(FLASHES * sum(counts.values()))
@@ -140,7 +144,7 @@ DATASET = Dataset(
     counts={"train": 1875, "val": 579, "test": 1054},
     size=64,
     unit="% of the distance of the eye centres",
-    length=lengths.between((36, 39), (42, 45)),
+    length=normalizers.between((36, 39), (42, 45)),
     tier="paper",
     licence="by agreement with Carnegie Mellon University; not to be passed on",
     obtain=(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, raster
-from landmarklib.types import Annotations
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import raster
 
 RADIUS = (5.5 / 60, 11 / 60)  # circumradius, as a share of the image side
 GAP = 1 / 60  # least distance of the two circumcircles

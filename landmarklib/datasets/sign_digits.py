@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive, labels
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import subsets
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 NAME = re.compile(r"(\d)_IMG_(\d{4})\.jpg", re.ASCII)
 SIDE, SEED = 100, 0
@@ -22,7 +24,7 @@ def read(folder: Path) -> dict[str, Listing]:
     """All images in three parts, of different people. There are no points."""
     path = folder / "labels.csv"
     table = archive.table(path, ("file", "label"))
-    ids = archive.different(path, table["file"])
+    ids = archive.check_unique(path, table["file"])
     names = [NAME.fullmatch(name) for name in ids]
     for i, (name, label) in enumerate(zip(names, table["label"], strict=True)):
         if name is None or name[1] != label:
@@ -75,14 +77,15 @@ def people(numbers: Sequence[int], gestures: Sequence[int]) -> np.ndarray:
 def _splits(person: np.ndarray) -> dict[str, list[str]]:
     """The people of each split, drawn by hashing their names."""
     everyone = np.unique(person)
-    order = [str(everyone[i]) for i in labels.label_order(tuple(everyone.tolist()), None, SEED)]
+    order = [str(everyone[i]) for i in subsets.label_order(tuple(everyone.tolist()), None, SEED)]
     n_test, n_val = (round(SHARES[split] * len(order)) for split in ("test", "val"))
     return {"train": order[n_test + n_val :], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
 
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in this layout: one person after the other shows about ten signs. The parts are those of the reader's rule."""
-    from landmarklib.standins import hands, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import hands
 
     names = [f"IMG_{FIRST + STEP * k:04}" for k in range(max(1, sum(counts.values()) // 10))]
     splits = _splits(np.array(names))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, UserError
+from landmarklib.formats import archive
 
 COLUMNS = "a class, the box as x, y of its centre, width, height, and x, y of 12 points, all from 0 to 1"
 
@@ -21,7 +23,8 @@ def read(folder: Path) -> dict[str, Listing]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: frames of one tiger, those for validation spread between the others."""
-    from landmarklib.standins import publish, quadrupeds
+    from landmarklib.drawing import publish
+    from landmarklib.standins import quadrupeds
 
     n, found = sum(counts.values()), {split: [] for split in counts}
     val = set((np.arange(counts["val"]) * n // counts["val"]).tolist())
@@ -112,7 +115,7 @@ DATASET = Dataset(
     ids={"train": "aa69de641b89", "val": "029cdbb161f0"},
     size=128,
     unit="% of the longer side of the tiger's box",
-    length=lengths.box_side,
+    length=normalizers.box_side,
     tier="open",
     licence="AGPL-3.0; frames of one video of YouTube",
     obtain="Download tiger-pose.zip of Ultralytics (docs.ultralytics.com, Tiger-Pose) and unpack it into a folder `tiger_pose` below the data root.",

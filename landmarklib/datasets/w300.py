@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import normalizers, subsets
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 TRAINING = ("afw", "helen/trainset", "lfpw/trainset")
 TEST = ("helen/testset", "lfpw/testset", "ibug")
@@ -26,7 +28,7 @@ def read(folder: Path) -> dict[str, Listing]:
 
 
 def _splits(training: Listing, test: Listing) -> dict[str, Listing]:
-    val = archive.held_out(training.attributes["photo"].tolist(), len(training) // 10, PHOTO_ORDER)
+    val = subsets.held_out(training.attributes["photo"].tolist(), len(training) // 10, PHOTO_ORDER)
     return {"train": training[np.flatnonzero(~val)], "val": training[np.flatnonzero(val)], "test": test}
 
 
@@ -88,7 +90,8 @@ def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str,
 
 def publish_parts(folder: Path, names: Sequence[str], n: int, seed: int, draw: int = 0) -> Listing:
     """n stand-ins, spread over those parts; draw: a number for different faces."""
-    from landmarklib.standins import faces, generator, publish
+    from landmarklib.drawing import generator, publish
+    from landmarklib.standins import faces
 
     shares = np.cumsum([0, *(SIZES[part] for part in names)])
     ends = np.rint(shares / shares[-1] * n).astype(int).tolist()
@@ -142,7 +145,6 @@ SKELETON = (
     *(*_chain(0, 16), *_chain(17, 21), *_chain(22, 26), *_chain(27, 30), (30, 33), *_chain(31, 35)),
     *(*_chain(36, 41, True), *_chain(42, 47, True), *_chain(48, 59, True), *_chain(60, 67, True)),
 )
-
 DATASET = Dataset(
     name="w300",
     title="300-W",
@@ -152,11 +154,11 @@ DATASET = Dataset(
     counts={"train": 2834, "val": 314, "test": 689},
     size=80,
     unit="% of the distance of the eye centres",
-    length=lengths.between((36, 39), (42, 45)),
+    length=normalizers.between((36, 39), (42, 45)),
     lengths={
-        "the outer eye corners": lengths.between(36, 45),
-        "the root of the points' box": lengths.points_root,
-        "the longer side of the points' box": lengths.points_side,
+        "the outer eye corners": normalizers.between(36, 45),
+        "the root of the points' box": normalizers.points_root,
+        "the longer side of the points' box": normalizers.points_side,
     },
     subsets={"Common": ("part", (3, 4)), "IBUG": ("part", (5,))},
     recipe=Recipe(enlarge=3.6, groups=(tuple(range(36, 42)), tuple(range(42, 48)), (48,), (54,))),

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.datasets import Dataset, archive, lengths
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, UserError
+from landmarklib.formats import archive
 
 COLUMNS = tuple(f"{axis}{k}" for k in range(189) for axis in "xy")
 VALUES = {
@@ -38,10 +40,10 @@ def read(folder: Path) -> dict[str, Listing]:
         tuple(f"images/{name}" for name in table["file"]),
         points,
         np.isfinite(points).all(-1),
-        archive.different(path, table["file"]),
+        archive.check_unique(path, table["file"]),
         attributes,
     )
-    return {split: whole[rows] for split, rows in archive.apart(path, table["split"], table["person"]).items()}
+    return {split: whole[rows] for split, rows in archive.check_disjoint(path, table["split"], table["person"]).items()}
 
 
 def _points(path: Path, line: int, has: str, *cells: str) -> list[float]:
@@ -65,7 +67,8 @@ def _codes(path: Path, name: str, words: list[str]) -> np.ndarray:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the layout: people of London neutral and smiling, the latter without points, and as many of Canada and of 3D.sk."""
-    from landmarklib.standins import dense, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import dense
 
     split = np.repeat(list(counts), list(counts.values()))
     number = np.concatenate([1000 * k + np.arange(n) // 4 for k, n in enumerate(counts.values())])
@@ -90,7 +93,7 @@ def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str,
 
 
 def _write(path: Path, whole: Listing, split: np.ndarray, cuts: Float[np.ndarray, "N 3"]) -> None:
-    from landmarklib.standins import publish
+    from landmarklib.drawing import publish
 
     columns = {name: [values[code] for code in whole.attributes[name]] for name, values in VALUES.items()}
     columns |= {"file": whole.ids, "split": split, "person": whole.attributes["person"]}
@@ -136,7 +139,6 @@ LINES = (
     "172 173, 174 175, 176-178, 126 145 183 184 157 132, 111 125-133 114"
 )
 SKELETON = tuple(edge for line in LINES.split(", ") for edge in zip(_walk(line), _walk(line)[1:], strict=False))
-
 DATASET = Dataset(
     name="webmorph",
     title="Webmorph faces",
@@ -147,7 +149,7 @@ DATASET = Dataset(
     ids={"train": "d4aa3257c928", "val": "ef25a1e76b75", "test": "12dc19cddea8"},
     size=128,
     unit="% of the distance of the pupils",
-    length=lengths.between(0, 1),
+    length=normalizers.between(0, 1),
     tier="open",
     licence="CC BY 4.0 (README); its loader says of the 3D.sk photos: for educational use only",
     obtain="Nobody publishes these crops. The photos and points are those of debruine/webmorphR.stim on GitHub; cut the faces into a folder "

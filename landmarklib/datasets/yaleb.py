@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from landmarklib.datasets import Dataset, archive
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 HEIGHT, WIDTH = 64, 56
 NAME = re.compile(r"(?P<subject>yaleB\d\d)_P00A(?P<azimuth>[+-]\d{3})E(?P<elevation>[+-]\d\d)\.pgm", re.ASCII)
@@ -23,7 +24,7 @@ def read(folder: Path) -> dict[str, Listing]:
     table = archive.table(path, ("file", "subject", "azimuth", "elevation", "split"))
     lights = enumerate(zip(*(table[name] for name in ("file", "subject", "azimuth", "elevation")), strict=True))
     light = np.array([_light(path, i + 2, *row) for i, row in lights]).reshape(-1, 2)
-    subjects, ids = np.array(table["subject"]), archive.different(path, table["file"])
+    subjects, ids = np.array(table["subject"]), archive.check_unique(path, table["file"])
     _pixels(folder, len(ids))
     return {split: _listing(rows, ids, light, subjects) for split, rows in _rows(path, table).items()}
 
@@ -45,7 +46,7 @@ def images(folder: Path, split: str) -> UInt8[np.ndarray, "N 1 H W"]:
 
 
 def _rows(path: Path, table: dict[str, list[str]]) -> dict[str, np.ndarray]:
-    return archive.apart(path, table["split"], table["subject"])
+    return archive.check_disjoint(path, table["split"], table["subject"])
 
 
 def _light(path: Path, line: int, file: str, subject: str, *angles: str) -> list[float]:
@@ -67,7 +68,8 @@ def _pixels(folder: Path, n: int) -> UInt8[np.ndarray, "N H W"]:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the layout: 38 people without number 14, 28, 4 and 6 to a split, each under the same lights."""
-    from landmarklib.standins import faces, publish
+    from landmarklib.drawing import publish
+    from landmarklib.standins import faces
 
     people = np.split(np.array([i for i in range(1, 40) if i != 14]), [28, 32])
     rows = sorted(

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive, lengths, w300
-from landmarklib.types import Listing, UserError
+from landmarklib.core import normalizers
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, UserError
+from landmarklib.datasets import w300
+from landmarklib.formats import archive
 
 COLUMNS = tuple(f"{axis}{k}" for k in range(68) for axis in "xy")
 NAME = re.compile(r"(.+_\d)\d__(training|test)\.jpg")  # person, digit of the clip, digit of the frame, source's split
@@ -28,10 +31,10 @@ def read(folder: Path) -> dict[str, Listing]:
         tuple(f"images/{name}" for name in table["file"]),
         points,
         np.ones(points.shape[:2], bool),
-        archive.different(path, table["file"]),
+        archive.check_unique(path, table["file"]),
         {"person": np.array(people, str), "clip": np.array(clips, str)},
     )
-    return {split: whole[rows] for split, rows in archive.apart(path, table["split"], people).items()}
+    return {split: whole[rows] for split, rows in archive.check_disjoint(path, table["split"], people).items()}
 
 
 def _clip(path: Path, line: int, file: str, person: str) -> str:
@@ -43,7 +46,8 @@ def _clip(path: Path, line: int, file: str, person: str) -> str:
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the layout: sixteen images of a person, in four clips of three frames, the last of which is there under two names."""
-    from landmarklib.standins import faces, generator, publish
+    from landmarklib.drawing import generator, publish
+    from landmarklib.standins import faces
 
     split = np.repeat(list(counts), list(counts.values()))
     person = np.concatenate([1000 * k + np.arange(n) // 16 for k, n in enumerate(counts.values())])
@@ -79,7 +83,7 @@ DATASET = Dataset(
     ids={"train": "55aeba7c749c", "val": "c08f1fc7c570", "test": "1d55424eaae1"},
     size=80,
     unit="% of the distance of the eye centres",
-    length=lengths.between((36, 39), (42, 45)),
+    length=normalizers.between((36, 39), (42, 45)),
     tier="open",
     licence="MIT (the repository); frames of YouTube Faces: research",
     obtain="Nobody publishes these crops. The frames and points are those of udacity/P1_Facial_Keypoints on GitHub; cut every second person's faces "

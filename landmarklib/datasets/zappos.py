@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.datasets import Dataset, archive
-from landmarklib.types import Listing, Recipe, UserError
+from landmarklib.core import subsets
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
 
 IMAGES, SIDE = "ut-zap50k-images-square", 136
 CATEGORIES = ("Boots", "Sandals", "Shoes", "Slippers")
@@ -54,13 +56,14 @@ def _listings(names: Sequence[str]) -> dict[str, Listing]:
         attributes | {"subcategory": kinds, "brand": brands, "product": products},
         np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)),
     )
-    val = archive.held_out(products.tolist(), n * N_VALIDATION // N, SEED)
+    val = subsets.held_out(products.tolist(), n * N_VALIDATION // N, SEED)
     return {"train": whole[np.flatnonzero(~val)], "val": whole[np.flatnonzero(val)]}
 
 
 def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout; every other product has two colours. The parts are those of the reader's rule."""
-    from landmarklib.standins import publish, shoes
+    from landmarklib.drawing import publish
+    from landmarklib.standins import shoes
 
     places = range(sum(counts.values()))
     products = [i // 3 * 2 + i % 3 // 2 for i in places]

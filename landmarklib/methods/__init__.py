@@ -18,12 +18,14 @@ from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from landmarklib.types import UserError
+from landmarklib import loading
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.types import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from landmarklib.datasets import Dataset
+    from landmarklib.core.dataset import Dataset
 
 
 class Prediction(NamedTuple):
@@ -57,3 +59,22 @@ def get(name: str) -> ModuleType:
     if name not in names():
         raise UserError(f"unknown method {name!r}; known: {', '.join(names())}")
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def complete_options(experiment: Experiment) -> dict:
+    """The method's defaults with the experiment's changes. Raises UserError for an option or term that the method lacks."""
+    pass
+
+    method = get(experiment.method)
+    for kind, given, known in (
+        ("option", experiment.options, method.OPTIONS),
+        ("loss term", experiment.weights, method.TERMS),
+    ):
+        if unknown := set(given) - set(known):
+            raise UserError(f"{experiment.method}: unknown {kind} {sorted(unknown)[0]!r}; known: {', '.join(known)}")
+    complete = {**method.OPTIONS, **experiment.options}
+    for term in {"classes", "angles"} & {term for term, weight in experiment.weights.items() if weight}:
+        known = loading.get(experiment.dataset).attributes
+        if term not in {"classes" if known.get(name, 1) else "angles" for name in complete["attributes"]}:
+            raise UserError(f"{experiment.method}: the loss term {term!r} needs attributes of that kind in the options")
+    return complete

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from landmarklib import losses
+from landmarklib.core.noise import Noise
+from landmarklib.losses import supervised
 from landmarklib.methods import Prediction, outputs
 from landmarklib.nets.honari import CommonNet
-from landmarklib.noise import Noise
 
 OPTIONS = {"kernel": 9, "width": 8, "standard": False, "attributes": ["class"], "dropout": 0.25}
 TERMS = {"landmarks": False, "classes": True, "angles": True}
@@ -31,8 +31,8 @@ def loss(module: nn.Module, batch, terms: set[str], options: dict, noise: Noise)
     points, heads = module(batch.images, noise)
     n, result = batch.n_labelled, {}
     if "landmarks" in terms:
-        result["landmarks"] = losses.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
-    return result | losses.attributes(heads, batch.attributes, terms)
+        result["landmarks"] = supervised.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
+    return result | supervised.attributes(heads, batch.attributes, terms)
 
 
 def predict(module: nn.Module, images: torch.Tensor, options: dict) -> Prediction:

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib import losses
+from landmarklib.core.noise import Noise
+from landmarklib.losses import supervised
 from landmarklib.methods import Prediction, outputs
+from landmarklib.nets.forms import LITERAL
 from landmarklib.nets.honari import Classifier
-from landmarklib.nets.plain import LITERAL
-from landmarklib.noise import Noise
 
 GIVEN = "points"
 OPTIONS = {"attributes": ["class"], "hidden": [256, 256], "dropout": 0.25}
@@ -49,7 +49,7 @@ def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.M
 
 def loss(module: FromPoints, batch, terms: set[str], options: dict, noise: Noise) -> dict:
     n = batch.n_labelled
-    return losses.attributes(module(batch.points[:n], noise), batch.attributes[:n], terms)
+    return supervised.attributes(module(batch.points[:n], noise), batch.attributes[:n], terms)
 
 
 def predict(module: FromPoints, points: torch.Tensor, options: dict) -> Prediction:

@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from landmarklib import heatmaps, losses
+from landmarklib.core import heatmaps
+from landmarklib.core.noise import Noise
+from landmarklib.losses import equivariance, supervised
 from landmarklib.methods import Prediction, outputs
 from landmarklib.nets.honari import Localizer, MapClassifier
-from landmarklib.noise import Noise
 
 OPTIONS = {
     "kernel": 9,
@@ -66,18 +67,18 @@ def loss(module: HeatmapMT, batch, terms: set[str], options: dict, noise: Noise)
     if "landmarks" in terms:
         target = batch.points[:n], batch.visible[:n]
         if options["decoder"] == "softmax":
-            result["landmarks"] = losses.pixel_cross_entropy(options["beta"] * maps[:n], *target)
+            result["landmarks"] = supervised.pixel_cross_entropy(options["beta"] * maps[:n], *target)
         else:
-            result["landmarks"] = losses.landmark_distance(read(maps[:n]), *target)
+            result["landmarks"] = supervised.landmark_distance(read(maps[:n]), *target)
     if {"classes", "angles"} & terms:
         # DEVIATION: the branch sees each map standardised. Maps before the softmax reach 100 and more; scaled by 0.02 or 0.1, the branch
         # stayed at chance in 1,400 steps even where the maps were perfect (Gaussian logits); standardised, it reached 92%.
         heads = module.head(F.instance_norm(maps), noise)
-        result |= losses.attributes(heads, batch.attributes, terms)
+        result |= supervised.attributes(heads, batch.attributes, terms)
     if "elt" in terms:
         ranges = {name: options[name] for name in RANGES}
         first = 0 if options["elt_on_all"] else n
-        result["elt"] = losses.elt(
+        result["elt"] = equivariance.elt(
             lambda images: read(module.localizer(images)), batch, read(maps), noise, first, **ranges
         )
     return result

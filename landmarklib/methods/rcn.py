@@ -9,12 +9,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from landmarklib import heatmaps, losses
+from landmarklib.core import heatmaps
+from landmarklib.core.noise import Noise
+from landmarklib.core.types import UserError
+from landmarklib.losses import supervised
 from landmarklib.methods import Prediction, outputs, seq_mt
 from landmarklib.nets.honari import Classifier
 from landmarklib.nets.rcn import Recombinator
-from landmarklib.noise import Noise
-from landmarklib.types import UserError
 
 OPTIONS = {
     "widths": [64, 64, 64, 64, 64],
@@ -59,7 +60,7 @@ def loss(module: Rcn, batch, terms: set[str], options: dict, noise: Noise) -> di
         raise UserError(f"rcn: decoder 'softmax' has the loss term 'landmarks' only, not {', '.join(sorted(terms))}")
     n = batch.n_labelled
     maps = options["beta"] * module.localizer(batch.images[:n])
-    return {"landmarks": losses.pixel_cross_entropy(maps, batch.points[:n], batch.visible[:n])}
+    return {"landmarks": supervised.pixel_cross_entropy(maps, batch.points[:n], batch.visible[:n])}
 
 
 def predict(module: Rcn, images: torch.Tensor, options: dict) -> Prediction:

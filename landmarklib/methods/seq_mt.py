@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from landmarklib import heatmaps, losses
+from landmarklib.core import heatmaps
+from landmarklib.core.noise import Noise
+from landmarklib.losses import equivariance, supervised
 from landmarklib.methods import Prediction, outputs
 from landmarklib.nets.honari import Classifier, Localizer
-from landmarklib.noise import Noise
 
 OPTIONS = {
     "kernel": 9,
@@ -60,18 +61,18 @@ def loss(module: nn.Module, batch, terms: set[str], options: dict, noise: Noise)
 
     points, n, result = locate(batch.images), batch.n_labelled, {}
     if "landmarks" in terms:
-        result["landmarks"] = losses.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
+        result["landmarks"] = supervised.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
     if {"classes", "angles"} & terms:
         seen = points
         if options["point_noise"]:
             # DEVIATION: noise on the points that the classifier sees keeps it from a razor-thin rule on points that both sit on one
             # shape, where some Shapes starts lock; 0, the default, adds none.
             seen = points + options["point_noise"] * noise.normal(*points.shape)
-        result |= losses.attributes(module.head(seen.flatten(1), noise), batch.attributes, terms)
+        result |= supervised.attributes(module.head(seen.flatten(1), noise), batch.attributes, terms)
     if "elt" in terms:
         ranges = {name: options[name] for name in RANGES}
         first = 0 if options["elt_on_all"] else n
-        result["elt"] = losses.elt(locate, batch, points, noise, first, **ranges)
+        result["elt"] = equivariance.elt(locate, batch, points, noise, first, **ranges)
     return result
 
 

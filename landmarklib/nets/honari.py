@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.nets.plain import ConvStack, he_normal, pointwise, standardised
-from landmarklib.noise import Noise
-
-
-class Linear(nn.Module):
-    """A fully connected layer with He-normal weights and zero bias from the given generator."""
-
-    def __init__(self, inputs: int, outputs: int, generator: torch.Generator):
-        super().__init__()
-        self.weight = he_normal((outputs, inputs), generator)
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
-        return F.linear(x, self.weight, self.bias)
-
-
-class Perceptron(nn.Module):
-    """Fully connected layers with ReLU and dropout between them; the last one linear. hidden: draws the layers before it; the generator, by default."""
-
-    def __init__(
-        self, widths: list[int], dropout: float, generator: torch.Generator, hidden: torch.Generator | None = None
-    ):
-        super().__init__()
-        *before, last = itertools.pairwise(widths)
-        self.layers = nn.ModuleList([*(Linear(a, b, hidden or generator) for a, b in before), Linear(*last, generator)])
-        self.dropout = dropout
-
-    def forward(self, x: Float[Tensor, "B D"], noise: Noise | None = None) -> Float[Tensor, "B E"]:
-        for layer in self.layers[:-1]:
-            x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, noise)
-        return self.layers[-1](x)
+from landmarklib.core.noise import Noise
+from landmarklib.nets import layers
+from landmarklib.nets.layers import Linear, Perceptron, he_normal, pointwise, standardised
+from landmarklib.nets.plain import ConvStack
 
 
 class Classifier(nn.Module):
@@ -72,14 +43,6 @@ def branches(outputs: list[int]) -> list[list[int]]:
     angles = [i for i, n in enumerate(outputs) if n == 1]
     with_classes = [[i] for i, n in enumerate(outputs) if n > 1]
     return [*with_classes, angles] if angles or not with_classes else with_classes
-
-
-def dropout(x: Tensor, probability: float, noise: Noise | None) -> Tensor:
-    """Inverted dropout whose mask comes from the run's own numbers."""
-    if probability == 0:
-        return x
-    kept = noise.uniform(*x.shape) >= probability
-    return x * kept / (1 - probability)
 
 
 class Localizer(nn.Module):
@@ -164,7 +127,7 @@ class CommonNet(nn.Module):
         x = F.max_pool2d(self.second(F.max_pool2d(self.first(x), 2)), 2)
         x = self.third(x).flatten(1)
         for layer in self.shared:
-            x = dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, noise)
+            x = layers.dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, noise)
         return self.points(x).view(len(x), -1, 2), self.attributes(x).split(self.outputs, -1)
 
 

@@ -11,60 +11,16 @@ To choose: `fastest_form` measures; no result depends on the outcome beyond roun
 from __future__ import annotations
 
 import itertools
-import math
-import time
 from functools import cache
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 
+from landmarklib.nets import forms, layers
+from landmarklib.nets.forms import Form
 from landmarklib.nets.fourier import Convolution
-
-
-class Form(NamedTuple):
-    """How a stack is computed: block height and width of space-to-depth, number type, memory layout, or as matrix products, or as products of spectra."""
-
-    block: tuple[int, int] = (1, 1)
-    dtype: torch.dtype = torch.float32
-    channels_last: bool = False
-    product: bool = False
-    fourier: bool = False
-
-    def __str__(self) -> str:
-        layout = " channels_last" * self.channels_last + " product" * self.product + " fourier" * self.fourier
-        return f"{self.block[0]}x{self.block[1]} {str(self.dtype).removeprefix('torch.')}{layout}"
-
-
-HOPELESS = 4  # times the least: a form that takes longer on one image is not tried on more
-FLAT = 8 / 255  # added to an image's standard deviation: an even image is not blown up
-LITERAL = Form()
-CANDIDATES = {
-    "cpu": (
-        Form(fourier=True),
-        Form((1, 2)),
-        Form((2, 1), channels_last=True),
-        Form((2, 1), torch.bfloat16),
-        Form((2, 1), torch.bfloat16, channels_last=True),
-        Form((1, 2), torch.bfloat16),
-        Form((1, 2), torch.bfloat16, channels_last=True),
-        Form((2, 2), torch.bfloat16),
-        Form((1, 4), torch.bfloat16),
-        Form(channels_last=True),
-        Form((1, 1), torch.bfloat16, channels_last=True),
-    ),
-    "cuda": (
-        Form((4, 4), torch.bfloat16, product=True),
-        Form((4, 4), torch.bfloat16),
-        Form((2, 2), torch.bfloat16),
-        Form((4, 4), torch.bfloat16, channels_last=True),
-        Form((2, 2), torch.bfloat16, channels_last=True),
-        Form((1, 1), torch.bfloat16, channels_last=True),
-    ),
-}
 
 
 class ConvStack(nn.Module):
@@ -77,10 +33,10 @@ class ConvStack(nn.Module):
         self.last_relu = last_relu
         inputs = [channels, *widths[:-1]]
         self.weights = nn.ParameterList(
-            he_normal((w, c, kernel, kernel), generator) for c, w in zip(inputs, widths, strict=True)
+            layers.he_normal((w, c, kernel, kernel), generator) for c, w in zip(inputs, widths, strict=True)
         )
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(w)) for w in widths)
-        self.form = LITERAL
+        self.form = forms.LITERAL
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         block = self.form.block if x.shape[-2] % self.form.block[0] == x.shape[-1] % self.form.block[1] == 0 else (1, 1)
@@ -151,27 +107,6 @@ def columns(x: Float[Tensor, "B H W C"], taps: tuple[int, int]) -> Float[Tensor,
     )
 
 
-def pointwise(
-    x: Float[Tensor, "B C H W"], weight: Float[Tensor, "D C 1 1"], bias: Float[Tensor, " D"]
-) -> Float[Tensor, "B D H W"]:
-    """A 1 x 1 convolution as one matrix product per image: on few channels ten times as fast as `conv2d` on a CPU."""
-    product = torch.baddbmm(bias[None, :, None], weight.flatten(1).expand(len(x), -1, -1), x.flatten(2))
-    return product.unflatten(2, x.shape[2:])
-
-
-def standardised(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-    """Each image less its mean, by its standard deviation."""
-    mean = images.mean((1, 2, 3), keepdim=True)
-    deviation = (images - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
-    return (images - mean) / (deviation + FLAT)
-
-
-def he_normal(shape: tuple[int, ...], generator: torch.Generator) -> nn.Parameter:
-    """Weights N(0, 2 / fan-in), which keeps the scale of ReLU maps from layer to layer."""
-    fan_in = math.prod(shape[1:])
-    return nn.Parameter(torch.randn(shape, generator=generator) * math.sqrt(2 / fan_in))
-
-
 def space_to_depth(x: Float[Tensor, "B C H W"], block: tuple[int, int]) -> Float[Tensor, "B D h w"]:
     """Pixels of each block become channels, ordered (channel, row in block, column in block)."""
     if block == (1, 1):
@@ -188,7 +123,7 @@ def depth_to_space(x: Float[Tensor, "B D h w"], block: tuple[int, int]) -> Float
     return x.reshape(b, d // (r * s), r, s, h, w).permute(0, 1, 4, 2, 5, 3).reshape(b, d // (r * s), h * r, w * s)
 
 
-def expand_weights(weights: list[Tensor], block: tuple[int, int], form: Form = LITERAL) -> list[Tensor]:
+def expand_weights(weights: list[Tensor], block: tuple[int, int], form: Form = forms.LITERAL) -> list[Tensor]:
     """The kernels on blocks, E x G x u x v, that equal `weights` on pixels, D x C x k x k with one k, in the form's number type and layout.
 
     Differentiable, so training sees the literal parameters only. All layers at once, since each operation costs more than its arithmetic.
@@ -227,57 +162,3 @@ def _taps(kernel: int, block: tuple[int, int], device: torch.device) -> Float[Te
                 taps[tap, p, q, u - first] = 1
         axes.append(taps)
     return torch.einsum("tpqu,yrsv->typrqsuv", *axes).flatten(0, 1).to(device)
-
-
-def set_form(module: nn.Module, form: Form) -> None:
-    """Compute every stack inside module in that form."""
-    for part in module.modules():
-        if hasattr(part, "form"):
-            part.form = form
-
-
-def fastest_form(
-    module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5, exact: bool = False
-) -> tuple[Form, float]:
-    """Try the candidates of this device, the module's own where it has some, forward and backward; set and return the fastest with its images per second.
-
-    exact: the candidates in float32, forward alone, as test images are predicted; one that is fast in bfloat16 may take four times as long as another in float32.
-    runs: so many copies of the module are computed at once, as a pack is, each on its own images. rounds: how often the three that were fastest
-    at first take turns; the least time of each counts. A processor that lacks bfloat16 takes some twenty times as long with it, so one image
-    is tried first.
-    """
-    parameters = {name: torch.stack([p.detach()] * runs).requires_grad_() for name, p in module.named_parameters()}
-
-    @torch.set_grad_enabled(not exact)
-    def seconds(form: Form, images: Tensor = images) -> float:
-        set_form(module, form)
-        start = time.perf_counter()
-        if runs == 1:
-            total = module(images).sum()
-        else:
-            inputs = images.expand(runs, *images.shape)
-            total = vmap(lambda p, x: functional_call(module, p, (x,)))(parameters, inputs).sum()
-        if not exact:
-            total.backward()
-        if images.is_cuda:
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    candidates = getattr(module, "CANDIDATES", CANDIDATES)[images.device.type]
-    forms = [
-        form
-        for form in dict.fromkeys(f._replace(dtype=torch.float32) if exact else f for f in candidates)
-        if not any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True))
-        and not ((form.channels_last or form.fourier) and runs > 1)
-    ]
-    # the first time of a form prepares it
-    glance = {form: min(seconds(form, images[:1]) for _ in range(3)) for form in forms}
-    forms = [form for form in forms if glance[form] <= HOPELESS * min(glance.values())]
-    least = {form: min(seconds(form) for _ in range(3)) for form in forms}
-    finalists = sorted(forms, key=lambda form: least[form])[:3]
-    for _ in range(rounds):
-        least |= {form: min(least[form], seconds(form)) for form in finalists}
-    module.zero_grad(set_to_none=True)
-    best = min(finalists, key=lambda form: least[form])
-    set_form(module, best)
-    return best, runs * len(images) / least[best]

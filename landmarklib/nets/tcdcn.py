@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.nets.honari import Linear
-from landmarklib.nets.plain import LITERAL, he_normal, standardised
-from landmarklib.noise import Noise
-from landmarklib.types import UserError
+from landmarklib.core.noise import Noise
+from landmarklib.core.types import UserError
+from landmarklib.nets.forms import LITERAL
+from landmarklib.nets.layers import Linear, he_normal, standardised
 
 POOLED = 3  # layers that are followed by 2 x 2 max pooling: the first ones
 

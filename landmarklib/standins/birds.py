@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from landmarklib.standins import collect, generator, turn
-from landmarklib.standins.paint import Canvas, Colour, backdrop, distant, obstacle
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import collect, generator, turn
+from landmarklib.drawing.paint import Canvas, Colour, backdrop, distant, obstacle
 
 IMAGE, SPECIES = 0, 1  # first numbers of the generators
 N_SPECIES = 200

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt8
 
-from landmarklib.standins import behind, collect, generator, turn
-from landmarklib.standins.paint import Canvas, backdrop, distant, obstacle
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import behind, collect, generator, turn
+from landmarklib.drawing.paint import Canvas, backdrop, distant, obstacle
 
 IMAGE, PERSON, CLIP = 0, 1, 2  # first numbers of the generators
 N_PEOPLE = 10_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from landmarklib.standins import collect, generator, turn
-from landmarklib.standins.paint import Canvas, Colour, backdrop, distant, obstacle, oval
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import collect, generator, turn
+from landmarklib.drawing.paint import Canvas, Colour, backdrop, distant, obstacle, oval
 
 IMAGE, CAT = 0, 1  # first numbers of the generators
 N_CATS = 5000

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.standins import faces, heads, paint
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import heads, paint
+from landmarklib.standins import faces
 
 N_POINTS = 189
 STEP = paint.STEPS  # of a smooth curve, from one point to the next

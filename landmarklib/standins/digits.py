@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.standins import collect, generator
-from landmarklib.standins.paint import Canvas, smooth
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import collect, generator
+from landmarklib.drawing.paint import Canvas, smooth
 
 N_POINTS = 8  # along the pen's way, evenly
 LANDMARKS = ("start", *(f"way {k}" for k in range(1, N_POINTS - 1)), "end")
 IMAGE = 0  # what the numbers are drawn for
 KNOWN = ("digit",)
 BOX = 0.71  # side of the box that a digit fills, of the image's
-
 # Strokes of each digit in hundredths of its box, from the left and from the top.
 STROKES = (
     (((52, 4), (24, 22), (16, 56), (44, 96), (78, 72), (82, 30), (56, 4)),),

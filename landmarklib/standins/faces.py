@@ -18,8 +18,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from landmarklib.standins import collect, generator, heads, paint, tick
-from landmarklib.types import Annotations, UserError
+from landmarklib.core.types import Annotations, UserError
+from landmarklib.drawing import collect, generator, heads, paint, tick
 
 EXPRESSIONS = tuple(heads.EXPRESSIONS)
 SMILE = EXPRESSIONS.index("smile")

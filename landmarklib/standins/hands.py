@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.standins import collect, generator, turn
-from landmarklib.standins.paint import Canvas, backdrop
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import collect, generator, turn
+from landmarklib.drawing.paint import Canvas, backdrop
 
 FINGERS = ("index", "middle", "ring", "little")
 JOINTS = ("knuckle", "middle joint", "end joint", "tip")
@@ -29,7 +29,6 @@ SIXTEEN = (2, 3, 4, 5, 6, 8, 10, 11, 13, 15, 16, 18, 20, 21, 23)  # three of eac
 N_SUBJECTS = 12
 IMAGE, SUBJECT = 0, 1  # what the numbers are drawn for
 KNOWN = ("gesture", "subject", "right", "back", "turn")
-
 # Bend of a finger's three joints in degrees: straight, hooked, curved, touching the thumb, in the fist.
 BENDS = {"s": (4, 6, 4), "h": (8, 100, 60), "c": (30, 42, 28), "t": (52, 62, 34), "f": (84, 100, 60)}
 # Directions of the thumb's three bones: degrees from y towards x, and out of the palm.
@@ -82,7 +81,6 @@ GESTURES = (
     Gesture("out", "sffs", 1),
     Gesture("in", "sfff", 0, 85),
 )
-
 KNUCKLES = np.array([[-0.31, 0.96], [-0.09, 1.02], [0.13, 0.97], [0.32, 0.85]])
 THUMB_ROOT = np.array([-0.27, 0.2])
 BONES = np.array([[0.42, 0.36, 0.29], [0.46, 0.29, 0.23], [0.52, 0.33, 0.24], [0.47, 0.31, 0.23], [0.36, 0.22, 0.20]])

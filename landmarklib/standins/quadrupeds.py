@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from landmarklib.standins import behind, collect, generator, turn
-from landmarklib.standins.paint import Canvas, backdrop, distant, obstacle
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import behind, collect, generator, turn
+from landmarklib.drawing.paint import Canvas, backdrop, distant, obstacle
 
 IMAGE, ANIMAL, CLIP = 0, 1, 2  # first numbers of the generators
 N_ANIMALS = 1000

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from landmarklib.standins import collect, generator
-from landmarklib.standins.paint import Canvas, Colour, smooth
-from landmarklib.types import Annotations
+from landmarklib.core.types import Annotations
+from landmarklib.drawing import collect, generator
+from landmarklib.drawing.paint import Canvas, Colour, smooth
 
 LANDMARKS = (
     *("toe tip", "ball on the ground", "heel front on the ground", "heel back on the ground"),
@@ -31,8 +31,6 @@ LIMITS = (
 BALL, SEAT = 0.29, 0.72  # where the foot's bed begins to rise, and where it is level again
 IMAGE = 0  # what the numbers are drawn for
 KNOWN = ("category",)
-
-
 Place = Callable[[object], np.ndarray]  # of the model to pixels
 
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from landmarklib.core.types import UserError
 from landmarklib.tables import reading
-from landmarklib.tables.models import Budget, Claim, Inequality, Reference, Row, Table
-from landmarklib.types import UserError
+from landmarklib.tables.models import Table
 
 __all__ = ["FOLDER", "Budget", "Claim", "Inequality", "Reference", "Row", "Table", "get", "names"]
-
 FOLDER = Path(__file__).parent
 
 

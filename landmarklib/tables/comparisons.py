@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from landmarklib.metrics import base
-from landmarklib.tables.kinds import CHECKED, Number, Share, Text
+from landmarklib.core.kinds import CHECKED, Number, Share, Text
+from landmarklib.core.metrics import base
+from landmarklib.core.types import UserError
 from landmarklib.tables.models import Claim, Inequality, Table
-from landmarklib.types import UserError
 
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 

@@ -11,9 +11,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
-from landmarklib.experiment import Experiment
-from landmarklib.tables import selection
-from landmarklib.tables.kinds import (
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.kinds import (
     CHECKED,
     AtLeast0,
     ByFraction,
@@ -29,7 +28,8 @@ from landmarklib.tables.kinds import (
     Some,
     Text,
 )
-from landmarklib.types import PART, STAND_IN, UserError
+from landmarklib.core.types import PART, STAND_IN, UserError
+from landmarklib.tables import selection
 
 
 @dataclass(frozen=True, config=CHECKED)

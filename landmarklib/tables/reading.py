@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from landmarklib.core.kinds import CHECKED, Options
+from landmarklib.core.types import UserError
 from landmarklib.tables import comparisons
-from landmarklib.tables.kinds import CHECKED, Options
 from landmarklib.tables.mistakes import checked, unknown
 from landmarklib.tables.models import Row, Table
-from landmarklib.types import UserError
 
 SCHEMA = 1  # of the TOML files; a newer one is refused
 

@@ -1,0 +1,112 @@
+"""The words of the command line: `name=value` as arguments of their types, with one clear line for what is wrong."""
+
+from __future__ import annotations
+
+import shlex
+
+from landmarklib.core.types import UserError
+
+RUN_PARAMETERS = {
+    "fractions": "label fractions in (0, 1], such as 0.05,0.2",
+    "seeds": "whole numbers, such as 0,1,2",
+    "rows": "of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'; with a comma in the name '[\"...\"]'",
+    "budget": "smoke, cpu or paper",
+    "data": "auto, paper, open or stand-in",
+    "device": "cpu, cuda, cuda:1 ...",
+    "workers": "processes; 0 takes one per core on a CPU and one on a GPU",
+    "deadline": "seconds; no run starts that would not end in time",
+    "refresh": "true computes everything anew",
+    "results": "folder of the records",
+}
+OLDER = {"methods": "rows"}  # older names of parameters, still understood
+
+
+def run_parameters(words: list[str]) -> dict:
+    """name=value words as arguments of `run.ensure`, each of its type. Raises UserError that names the valid ones."""
+    values = {}
+    for name, text in split_words(words, RUN_PARAMETERS).items():
+        if name in ("fractions", "seeds"):
+            values[name] = [number(name, part, float if name == "fractions" else int) for part in items(text)]
+        elif name == "rows":
+            values[name] = items(text)
+        elif name in ("workers", "deadline"):
+            values[name] = number(name, text, int if name == "workers" else float)
+        elif name == "refresh":
+            values[name] = truth(name, text)
+        else:
+            values[name] = text
+    return values
+
+
+def split_words(words: list[str], known: dict) -> dict[str, str]:
+    """`name=value` and `--name value` words as a dict; `--help` prints the known ones with what is said of them.
+
+    An older name means today's. Raises UserError for an unknown or repeated name and for a missing value.
+    """
+    values: dict[str, str] = {}
+    words = list(words)
+    while words:
+        word = words.pop(0)
+        if word in ("-h", "--help"):
+            print("\n".join(f"{name:<10} {about}" for name, about in known.items()))
+            raise SystemExit(0)
+        if word.startswith("--") and "=" not in word:
+            if not words:
+                raise UserError(f"{word}: a value is missing")
+            word = f"{word}={words.pop(0)}"
+        written, equals, value = word.removeprefix("--").partition("=")
+        name = written if written in known else OLDER.get(written, written)
+        if name not in known or not equals:
+            raise UserError(f"unknown parameter {word!r}; write name=value with one of: {', '.join(known)}")
+        if not value:
+            raise UserError(f"{written}: a value is missing")
+        if name in values:
+            older = [f"; {old} is an older name of it" for old, new in OLDER.items() if new == name]
+            raise UserError(f"{name} is given twice{''.join(older)}")
+        values[name] = value
+    return values
+
+
+def items(text: str) -> list[str]:
+    """'0.05,0.2' and '[0.05, 0.2]' as a list of words; a comma between quotes belongs to its word, unless they are around it all.
+
+    Raises UserError for a quote that does not end.
+    """
+    text = text.strip()
+    lexer = shlex.shlex(text.removeprefix("[").removesuffix("]"), posix=True)
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters, lexer.escape = ",", True, "", ""
+    try:
+        parts = list(lexer)
+    except ValueError:
+        raise UserError(f"{text!r}: a quotation mark is missing") from None
+    if len(parts) == 1 and not text.startswith("["):
+        parts = parts[0].split(",")
+    return [part.strip() for part in parts if part.strip()]
+
+
+def number(name: str, text: str, kind: type) -> int | float:
+    """A finite number of that kind."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < float("inf"):
+        raise UserError(f"{name}: {text!r} is not a {'whole ' if kind is int else ''}number")
+    return value
+
+
+def truth(name: str, text: str) -> bool:
+    """true or false."""
+    if text.lower() not in ("true", "false"):
+        raise UserError(f"{name}: {text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def literal(text: str) -> int | float | str:
+    """A number if it is one, else the word."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

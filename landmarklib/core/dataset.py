@@ -1,0 +1,60 @@
+"""What is true of a data set, as a value. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from landmarklib.core.types import Annotations, Listing, Recipe
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that anybody may download. to: where it goes below the data root, a file's name, or a folder's for an archive to be unpacked."""
+
+    url: str
+    sha256: str
+    to: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is true of a data set whoever uses it. A fact about a data set stands in its file and nowhere else."""
+
+    name: str
+    title: str
+    landmarks: tuple[str, ...]
+    mirror: tuple[int, ...]  # index of each landmark after a left-right flip
+    skeleton: tuple[tuple[int, int], ...]
+    counts: Mapping[str, int]  # images per split
+    size: int  # side of the images in pixels, unless an experiment asks for another
+    unit: str  # of the reported error, in words
+    tier: str  # paper, open or stand-in
+    licence: str
+    obtain: str
+    citation: str
+    assumptions: tuple[str, ...]  # what the paper leaves open and is decided here
+    attributes: Mapping[str, int] = field(default_factory=dict)  # name -> number of classes, 0 for a real number
+    load: Callable[[object, str, int], Annotations] | None = None  # of a generated set
+    read: Callable[[Path], Mapping[str, Listing]] | None = None  # of a set in its publisher's layout
+    # folder, split -> N x C x H x W, where one file holds many images
+    images: Callable[[Path, str], np.ndarray] | None = None
+    # (folder, counts, seed): writes stand-ins in that layout and gives what `read` must find
+    imitate: Callable[..., Mapping[str, Listing]] | None = None
+    length: Callable[[Listing], np.ndarray] | None = None  # that unit in pixels of each photo; none where it is a pixel
+    lengths: Mapping[str, Callable[[Listing], np.ndarray]] = field(default_factory=dict)  # others in use, by name
+    # name of a part of the test images -> attribute and its values
+    subsets: Mapping[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    # split -> hash of its ids in the whole archive (`labels.ids_hash`), so that it cannot move
+    ids: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""  # of that layout, below a data root
+    recipe: Recipe = field(default_factory=Recipe)  # how its photos are cut
+    sources: tuple[Source, ...] = ()  # for `landmarklib data fetch`; none where it may not be had without asking
+    # split -> by how many pixels of the photo, in x and y, its points may stand too far right and down: reported beside the points as given
+    displaced: Mapping[str, float] = field(default_factory=dict)
+    layout: str = ""
+    traps: tuple[str, ...] = ()  # what a reader of these files gets wrong
+    beyond: float = 0.0  # how far counted points may lie outside their image, as a share of its longer side

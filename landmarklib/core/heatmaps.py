@@ -1,0 +1,60 @@
+"""From maps to points: spatial softmax, soft-argmax, argmax, and how peaked a map is.
+
+Maps are B x K x H x W; points are B x K x 2 in [-1, 1], x first.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from landmarklib.core import coords
+
+
+def spatial_softmax(maps: Float[Tensor, "B K H W"], beta: float = 1.0) -> Float[Tensor, "B K H W"]:
+    """Each map becomes a probability over its pixels: softmax(beta * map), honari2018 below Eq. 1."""
+    return (beta * maps).flatten(2).softmax(-1).view_as(maps)
+
+
+def expectation(probabilities: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K 2"]:
+    """Mean position under each map, in [-1, 1]. Row and column sums first: O(HW), no H x W x 2 grid."""
+    height, width = probabilities.shape[-2:]
+    options = {"dtype": probabilities.dtype, "device": probabilities.device}
+    x = probabilities.sum(-2) @ coords.pixel_centres(width, **options)
+    y = probabilities.sum(-1) @ coords.pixel_centres(height, **options)
+    return torch.stack([x, y], -1)
+
+
+def soft_argmax(maps: Float[Tensor, "B K H W"], beta: float = 1.0) -> Float[Tensor, "B K 2"]:
+    """Differentiable position of each map's peak, in [-1, 1] (Eq. 1, honari2018). beta: inverse temperature."""
+    return expectation(spatial_softmax(maps, beta))
+
+
+def argmax(maps: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K 2"]:
+    """Centre of the highest pixel of each map, in [-1, 1]. Not differentiable; half a pixel is its floor."""
+    height, width = maps.shape[-2:]
+    index = maps.flatten(2).argmax(-1)
+    pixels = torch.stack([index % width, index // width], -1).to(maps.dtype)
+    return coords.to_norm(pixels, (width, height))
+
+
+def nearest_pixel(points: Float[Tensor, "B K 2"], size: tuple[int, int]) -> Int[Tensor, "B K"]:
+    """Flat index y * width + x of the pixel that holds each point (clamped to the image). size: (width, height)."""
+    width, height = size
+    pixels = coords.to_pixels(points, size).round()
+    x, y = pixels[..., 0].clamp(0, width - 1), pixels[..., 1].clamp(0, height - 1)
+    return (y * width + x).long()
+
+
+def peakedness(maps: Float[Tensor, "B K H W"], beta: float) -> tuple[Float[Tensor, " K"], Float[Tensor, " K"]]:
+    """Health of K maps over a batch: largest |beta * map|, and mean entropy of the softmax as a share of log(HW).
+
+    A dead channel is constant (entropy 1 and largest value 0 after removing its mean); a saturated one has no
+    gradient left (entropy near 0 and values far above what a softmax can use).
+    """
+    logits = (beta * maps).flatten(2)
+    logits = logits - logits.mean(-1, keepdim=True)
+    log_p = logits.log_softmax(-1)
+    entropy = -(log_p.exp() * log_p).sum(-1) / torch.log(torch.tensor(float(logits.shape[-1]), device=maps.device))
+    return logits.abs().amax((0, 2)), entropy.mean(0)

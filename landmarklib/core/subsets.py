@@ -1,0 +1,58 @@
+"""Which images are labelled, which are held out, and what tells one data set from another. numpy only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from landmarklib.core.types import Annotations
+
+
+def label_order(ids: tuple[str, ...], classes: Int[np.ndarray, " N"] | None, seed: int) -> Int[np.ndarray, " N"]:
+    """All images in the order in which they get their landmarks: prefixes are the labelled subsets, so they nest.
+
+    The order hashes (seed, id): it does not depend on the process, the machine or the order of the files. With classes, every
+    round takes one image of each class, so any prefix is balanced as far as its length and the class counts allow.
+    """
+    digest = np.array([hashlib.sha256(f"{seed}:{i}".encode()).hexdigest() for i in ids])
+    order = np.argsort(digest)
+    if classes is None:
+        return order
+    seen: dict[int, int] = {}
+    rounds = np.empty(len(ids), np.int64)
+    for i in order:
+        rounds[i] = seen[classes[i]] = seen.get(classes[i], -1) + 1
+    return order[np.argsort(rounds[order], kind="stable")]
+
+
+def label_subset(
+    ids: tuple[str, ...], fraction: float, seed: int, classes: Int[np.ndarray, " N"] | None = None
+) -> Int[np.ndarray, " n"]:
+    """Indices of the labelled images, sorted: round(fraction * N) of them, the first of `label_order`."""
+    return np.sort(label_order(ids, classes, seed)[: round(fraction * len(ids))])
+
+
+def ids_hash(ids: list[str]) -> str:
+    """12 hex digits over a list of names, whatever its order."""
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:12]
+
+
+def fingerprint(annotations: Annotations) -> str:
+    """16 hex digits over images, points and ids: two runs with the same print saw the same images and landmarks."""
+    points: Float[np.ndarray, "N K 2"] = np.round(annotations.points.astype(np.float64), 3)
+    digest = hashlib.sha256(annotations.images.tobytes() + points.tobytes() + "\n".join(annotations.ids).encode())
+    return digest.hexdigest()[:16]
+
+
+def held_out(groups: Sequence[str], n: int, seed: int) -> Bool[np.ndarray, " N"]:
+    """n images or a few less for validation: whole groups (photo, person), in the hashed order of their names."""
+    names, place, size = np.unique(np.array(groups, str), return_inverse=True, return_counts=True)
+    chosen: list[int] = []
+    for i in label_order(tuple(names.tolist()), None, seed):
+        if size[i] <= n:
+            chosen.append(i)
+            n -= size[i]
+    return np.isin(place, chosen)

@@ -1,0 +1,105 @@
+"""One pack of runs under locks: what is free is computed, as far as time allows, and each record is written when it is there."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from landmarklib import loading
+from landmarklib.core.experiment import Experiment
+from landmarklib.engine import packing
+from landmarklib.records import checkpoint, record
+from landmarklib.training import compute
+
+SAFETY = 1.3  # a run is started only if the deadline leaves this much more than its estimated time
+DEFERRED, BUSY, DONE = "deferred", "busy", "done"
+_counter = None
+
+
+def _start_worker(counter) -> None:
+    """One thread per process: two OpenMP pools on the same cores slow each other down several times over."""
+    global _counter
+    _counter = counter
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot end its workers, so each ends itself; it would train on for minutes beside whatever is started next."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _count(passes: int) -> None:
+    with _counter.get_lock():
+        _counter.value += passes
+
+
+def attempt(
+    pack: list[Experiment],
+    folder: Path,
+    device: str,
+    stop: float,
+    refresh: bool,
+    n_maps: int,
+    progress: Callable[[int], None] | None = None,
+    patience: float = 0.0,
+) -> list[str]:
+    """Compute the runs of a pack but those whose record is there, that another process holds (patience: seconds to wait), or that time is too short for."""
+    states = dict.fromkeys((e.key for e in pack), BUSY)
+    with ExitStack() as locks:
+        free = []
+        for e in pack:
+            path = record.path_of(folder, e)
+            lock = folder / ".locks" / e.table / f"{path.stem}.lock"
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                locks.enter_context(FileLock(lock, timeout=-1 if patience == float("inf") else patience))
+            except Timeout:
+                continue
+            if path.exists() and not refresh:
+                states[e.key] = DONE
+                checkpoint.delete(folder, e)
+            else:
+                free.append(e)
+        chosen = free if stop == float("inf") else in_time(free, folder, device, stop - time.time())
+        states |= dict.fromkeys((e.key for e in free), DEFERRED)
+        for part, kept in packing.group_by_step([(e, checkpoint.load(folder, e, device)) for e in chosen]):
+            keep = partial(checkpoint.save, folder, device, part)
+            how = {"device": device, "n_maps": n_maps, "progress": progress or _count}
+            for made in compute.run(part, states=kept, keep=keep, **how):
+                record.save(made, folder)
+                checkpoint.delete(folder, made.experiment)
+                states[made.key] = DONE
+    return [states[e.key] for e in pack]
+
+
+def in_time(pack: list[Experiment], folder: Path, device: str, seconds: float) -> list[Experiment]:
+    """The first runs of the pack that would end within so many seconds."""
+    needed = itertools.accumulate(SAFETY * estimate_seconds(e, folder, device) for e in pack)
+    return [e for e, total in zip(pack, needed, strict=True) if total <= seconds]
+
+
+def estimate_seconds(experiment: Experiment, folder: Path, device: str) -> float:
+    """Seconds that a run still takes here, its share of its pack: training passes, evaluations, test, at the measured rate of its network."""
+    network = compute.network(experiment)
+    _, rate = compute.measured_form(*network, device, compute.pack_size(*network, device))
+    n_test = experiment.test_images or loading.get(experiment.dataset).counts["test"]
+    done = checkpoint.step(folder, experiment, device)
+    each = experiment.evaluation_images or loading.get(experiment.dataset).counts["val"]
+    evaluated = (1 - done / experiment.steps) * experiment.n_evaluations * each
+    return (experiment.passes_after(done) + (evaluated + 2 * n_test) / 3) / rate

@@ -1,0 +1,84 @@
+"""What must hold before anything is computed. Each function states it, and raises UserError, one line that says what is wrong, where it does not hold."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from landmarklib import loading
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.types import DataMissing, UserError
+from landmarklib.loading import bundling
+from landmarklib.records.record import Record
+
+
+def number(name: str, value: object, kind: type) -> None:
+    """A number >= 0 of that kind."""
+    numeric = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, numeric) or not value >= 0:
+        raise UserError(f"{name}: {value!r} is not {'a whole number' if kind is int else 'a number'} >= 0")
+
+
+def device(name: str) -> None:
+    """torch is here and has that device."""
+    if find_spec("torch") is None:
+        raise UserError(
+            "some runs are not computed yet and torch is not installed: pip install 'landmarklib[train]', or read with make read"
+        )
+    import torch
+
+    valid = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())] + ["cuda"] * torch.cuda.is_available()
+    if name not in valid:
+        raise UserError(f"device: {name!r} is not here; valid: {', '.join(valid)}")
+
+
+def labels(experiments: list[Experiment]) -> None:
+    """Every fraction labels an image, and not all of them where a row needs unlabelled ones."""
+    for e in experiments:
+        n = e.train_images or loading.get(e.dataset).counts["train"]
+        if e.fraction and round(e.fraction * n) == 0:
+            raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
+        if e.weights.get("elt") and not e.options.get("elt_on_all") and round(e.fraction * n) == n:
+            raise UserError(
+                f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
+            )
+
+
+def data(missing: list[Experiment], there: list[Record]) -> None:
+    """Every data set is here, else DataMissing, and is the one that the records which are there were made on."""
+    try:
+        bundling.check(missing)
+    except DataMissing as error:
+        raise DataMissing(f"{error} Or run on generated pictures with data=stand-in.") from None
+    made_on = {(r.experiment.dataset, r.experiment.size): r for r in there if r.data.get("fingerprint")}
+    for name, size in dict.fromkeys((e.dataset, e.size) for e in missing):
+        if loading.get(name).read and (name, size) in made_on:
+            found, known = loading.split_fingerprint(name, size), made_on[name, size]
+            if found != known.data["fingerprint"]:
+                raise UserError(
+                    f"results: {known.key} was made on other data of {name} (fingerprint {known.data['fingerprint']}, here {found}); "
+                    "give a results folder of its own"
+                )
+
+
+def time(needed: Sequence[float], device: str, deadline: float) -> None:
+    """The deadline leaves time for one of the runs at least. needed: seconds of each; deadline: from now."""
+    shortest = min(needed)
+    if deadline < shortest:
+        raise UserError(
+            f"deadline: {deadline:g} s is too short for any of the {len(needed)} runs to compute; the shortest needs about {math.ceil(shortest)} s on {device}"
+        )
+
+
+def writable(folder: Path) -> None:
+    """Files can be made in that folder, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"results: cannot write to {folder}: {error.strerror}; choose another folder") from None

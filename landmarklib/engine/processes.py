@@ -1,0 +1,46 @@
+"""Packs of runs spread over processes of one thread each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from landmarklib.core.types import UserError
+from landmarklib.engine import attempt
+
+
+def run_in_processes(packs, folder, device, workers, stop, refresh, n_maps, bar) -> list[list[str]]:
+    """Spread packs over processes of one thread each, the long ones first so that all end together; the bar follows a counter in shared memory."""
+    context = multiprocessing.get_context("spawn")
+    counter = context.Value("q", 0)
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=attempt._start_worker, initargs=(counter,)
+    ) as pool:
+        futures = {}
+        for i in sorted(range(len(packs)), key=lambda i: -sum(e.passes for e in packs[i])):
+            futures[i] = pool.submit(attempt.attempt, packs[i], folder, device, stop, refresh, n_maps)
+        try:
+            waiting = set(futures.values())
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                bar.update(counter.value - bar.n)
+        except BrokenProcessPool:
+            raise UserError(
+                "a worker process died (out of memory or killed); finished runs are kept, run again to go on"
+            ) from None
+        except BaseException:
+            processes = list(pool._processes.values())  # which a pool that is shut down no longer tells
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+            raise
+        return [futures[i].result() for i in range(len(packs))]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

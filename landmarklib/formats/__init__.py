@@ -1,0 +1,1 @@
+"""Files as publishers and annotation tools write them. numpy only."""

@@ -1,0 +1,42 @@
+"""Equivariance of predicted points under random maps of the image. Points are in [-1, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from landmarklib.core import augmentation, coords, warps
+from landmarklib.core.noise import Noise
+from landmarklib.core.types import Batch
+
+
+def elt(
+    locate: Callable[[Tensor], Tensor],
+    batch: Batch,
+    points: Float[Tensor, "B K 2"],
+    noise: Noise,
+    first: int = 0,
+    **ranges: float,
+) -> Float[Tensor, " b"]:
+    """Equivariant landmark transformation: `equivariance` under one random affine map for each image from `first` on.
+
+    locate: images -> points, the localiser itself; points: what it found on all images of the batch; ranges: `warps.random_affine`'s.
+    """
+    affine = warps.random_affine(len(points) - first, noise, **ranges)
+    return equivariance(warps.move(points[first:], affine), locate(augmentation.second_view(batch, first, affine)))
+
+
+def equivariance(
+    warped_prediction: Float[Tensor, "B K 2"], prediction_of_warped: Float[Tensor, "B K 2"]
+) -> Float[Tensor, " B"]:
+    """Mean over K of |T L(I) - L(T I)|^2, the second term of Eq. 2, honari2018.
+
+    Gradient flows through both sides, as the equation is written. Points that T moves out of the frame do not count:
+    no network can find what it cannot see.
+    """
+    # DEVIATION: points that the random map moves out of the image do not count in ELT; Eq. 2 of honari2018 has all points.
+    seen = coords.inside(warped_prediction.detach())
+    squared = (warped_prediction - prediction_of_warped).square().sum(-1).where(seen, 0)
+    return squared.sum(-1) / seen.sum(-1).clamp(min=1)

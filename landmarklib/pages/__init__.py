@@ -1,0 +1,1 @@
+"""The pages of the book, and the notebooks behind them."""

@@ -1,0 +1,115 @@
+"""Notebooks: their parameters, how they are executed, what of them is checked."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+from landmarklib.core.types import UserError
+from landmarklib.pages import book
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+KERNEL = "python3"
+CHECKED = "nbval-check-output"  # tag of the cells whose output is a regression check
+
+
+def names() -> list[str]:
+    """All notebooks."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+
+def notebook_path(name: str) -> Path:
+    """The source notebook of that name. Raises UserError that lists the known ones."""
+    if name not in names():
+        known = ", ".join(names()) or f"none, {NOTEBOOKS} is not a checkout of this project"
+        raise UserError(f"unknown notebook {name!r}; known: {known}")
+    return NOTEBOOKS / f"{name}.ipynb"
+
+
+def parameters_of(path: Path) -> dict[str, tuple[str, object]]:
+    """Name -> (type, default) from the cell tagged `parameters`: plain annotated assignments."""
+    import nbformat
+
+    cells = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise UserError(f"{path}: {len(cells)} cells are tagged parameters, there must be one")
+    found = {}
+    for node in ast.parse(cells[0].source).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            found[node.target.id] = (ast.unparse(node.annotation), ast.literal_eval(node.value))
+    return found
+
+
+def execute(name: str, parameters: dict[str, object] | None = None, folder: Path | None = None) -> Path:
+    """Run a notebook and put it into the folder (book/tables), in one step and only if it finished. Returns its path."""
+    import papermill
+
+    source, parameters, folder = notebook_path(name), parameters or {}, folder or book.BOOK / "tables"
+    known = parameters_of(source)
+    if unknown := set(parameters) - set(known):
+        raise UserError(f"notebook {name}: unknown parameter {sorted(unknown)[0]!r}; known: {', '.join(known)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    part, target = folder / f"{name}.part.ipynb", folder / f"{name}.ipynb"
+    try:
+        papermill.execute_notebook(
+            source,
+            part,
+            parameters,
+            kernel_name=KERNEL,
+            progress_bar=False,
+            stderr_file=sys.stderr,
+            cwd=str(ROOT),
+            extra_arguments=["--IPKernelApp.log_level=40"],  # else it warns that it listens on this machine's loopback
+        )
+        refuse_unfinished(part)
+    except papermill.exceptions.PapermillExecutionError as error:
+        raise UserError(f"notebook {name}: {error.ename}: {error.evalue}") from None
+    part.replace(target)
+    return target
+
+
+def store(name: str) -> Path:
+    """Execute a notebook with its defaults and store what its check cells print; nbval compares with that. No other output is kept."""
+    import nbformat
+
+    source = notebook_path(name)
+    executed = nbformat.read(execute(name, folder=ROOT / "build" / "store"), as_version=4)
+    checked = {cell.id: cell for cell in executed.cells if CHECKED in cell.metadata.get("tags", [])}
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            kept = checked.get(cell.id)
+            cell.outputs, cell.execution_count = (kept.outputs, kept.execution_count) if kept else ([], None)
+    nbformat.write(notebook, source)
+    return source
+
+
+def refuse_unfinished(path: Path) -> None:
+    """Raise UserError if a cell failed or did not run: Jupyter Book would publish it without a word."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    if notebook.metadata.get("papermill", {}).get("exception"):
+        raise UserError(f"{path.name}: its run ended with an exception; it is not published")
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        if any(output.output_type == "error" for output in cell.outputs):
+            raise UserError(f"{path.name}: cell {number} failed; it is not published")
+        if cell.execution_count is None:
+            raise UserError(f"{path.name}: cell {number} did not run; it is not published")
+
+
+def hide_parameters(path: Path) -> None:
+    """Keep papermill's parameters off the page and out of its source: those of the live run are folders of this machine."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata["tags"], "remove-cell"]
+            cell.source = ""
+    notebook.metadata.pop("papermill", None)
+    nbformat.write(notebook, path)

@@ -1,0 +1,109 @@
+"""All tables and all claims of the papers at a glance: how far each is, and what was found. Reads records and TOML only; no torch."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from landmarklib import tables
+from landmarklib.records import query
+from landmarklib.report import aggregate, claim_tables, claims, markup
+from landmarklib.tables import Table
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A table on the data that its records are of, its runs, those of them by which its page decides its claims, and the verdicts."""
+
+    table: Table
+    runs: pd.DataFrame
+    deciding: pd.DataFrame
+    verdicts: list[claims.Verdict]
+
+
+def read() -> list[Measured]:
+    """Every table of the papers that is here, in the order of the list of papers."""
+    found = []
+    for name in (entry["run"] for paper in _papers() for entry in paper["tables"] if "run" in entry):
+        table = tables.get(name)
+        table = query.recorded(table) or table
+        runs, _ = query.read(table)
+        deciding = runs[runs.budget == table.default_budget] if len(runs) else runs
+        found.append(Measured(table, runs, deciding, claims.evaluate(table, deciding)))
+    return found
+
+
+def summary(measured: Sequence[Measured]) -> str:
+    """Every table of the four papers, one line each: how far it is here and how its claims stand."""
+    by_name = {m.table.name: m for m in measured}
+    lines = [_summary_line(paper["short"], entry, by_name) for paper in _papers() for entry in paper["tables"]]
+    frame = pd.DataFrame(lines, columns=["paper", "table", "data set", "here", "claims", "what"], dtype=object)
+    return f"{markup.to_html(frame, kind='summary')}\n"
+
+
+def _page(table: Table, text: str = "") -> markup.Html:
+    """A link to a table's page, by default with its title."""
+    return markup.link(f"tables/{table.name}.html", text or table.title)
+
+
+def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> list[str]:
+    line = [paper, entry["table"], entry["dataset"]]
+    if "page" in entry:
+        return [*line, markup.link(f"{entry['page']}.html", "measured"), "none stated as inequalities", entry["what"]]
+    if "with" in entry:
+        pages = markup.Html(", ").join(_page(tables.get(name)) for name in entry["with"])
+        return [*line, "with " + pages, "there", entry["what"]]
+    if "run" not in entry:
+        return [*line, "planned", "–", entry["what"]]
+    m = by_name[entry["run"]]
+    cells, of, _, _ = aggregate.state(m.table, m.runs)
+    other = ", ".join(sorted({*m.runs.tier} - {"paper"})) if len(m.runs) else ""
+    smaller = _smaller(m.table, m.runs)
+    state = "done" if cells == of and not other and not smaller else "part"
+    state += f": {cells} of {of} cells{f', on {other} data' if other else ''}{', in smaller images' if smaller else ''}"
+    counts = claims.counted([v.verdict for v in m.verdicts if v.claim.of_paper])
+    return [*line, _page(m.table, state), ", ".join(counts) or "none stated as inequalities", entry["what"]]
+
+
+def claims_page(measured: Sequence[Measured]) -> str:
+    """Every claim of the papers whose tables are here, then every question of ours, a line each with its verdict; before them how many there are of which."""
+    parts = []
+    for title, of_paper in (("The papers' claims", True), ("Questions of ours", False)):
+        found = [(m, v) for m in measured for v in m.verdicts if v.claim.of_paper == of_paper]
+        counts = ", ".join(f"**{count}**" for count in claims.counted([v.verdict for _, v in found]))
+        parts += [f"## {title}", f"Of {len(found)}: {counts}.", claims_list(found)]
+    return "\n\n".join(parts) + "\n"
+
+
+def claims_list(found: Sequence[tuple[Measured, claims.Verdict]]) -> markup.Html:
+    """A line per claim, sortable: id and its table with a link, verdict, in words, mean effect, on which data, by the paper's numbers."""
+    lines = [
+        {
+            "claim": markup.render("claim", id=v.claim.id, link=_page(m.table)),
+            "here": v.verdict,
+            "in words": v.claim.text,
+            "mean effect": claim_tables.effect(v),
+            "data": "none" if v.verdict == claims.MISSING else _data(m),
+            "by the paper's numbers": claim_tables.BY_THE_PAPER[v.paper_holds],
+        }
+        for m, v in found
+    ]
+    return markup.to_html(pd.DataFrame(lines, dtype=object), kind="claims list")
+
+
+def _smaller(table: Table, runs: pd.DataFrame) -> bool:
+    """Whether every run saw smaller images, or had a smaller network, than the table says."""
+    return len(runs) > 0 and not any(map(table.in_full, {*runs.budget}))
+
+
+def _data(m: Measured) -> str:
+    """What the runs that decide a table's claims saw, in words."""
+    return ", ".join(sorted({*m.deciding.tier})) + ", smaller images" * _smaller(m.table, m.deciding)
+
+
+def _papers() -> list[dict]:
+    return tomllib.loads((Path(__file__).parent / "papers.toml").read_text(encoding="utf-8"))["papers"]

@@ -1,0 +1,166 @@
+"""What the page of a table is composed of: the result at a glance, the folded details, how to run it again. No torch.
+
+Takes a `Table`, its runs and records (`query.read`) and the verdicts on its claims (`claims.evaluate`).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from landmarklib.records import query, record
+from landmarklib.report import aggregate, claim_tables, claims, comparison, provenance
+from landmarklib.report.markup import Html, label, percent, render, to_html
+from landmarklib.tables import Table
+
+BIN = ".venv/bin/"  # where `make` puts the commands
+
+
+def overview(
+    table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
+) -> Html:
+    """The page's result at one glance: the headline and the table beside the paper's, with how to read it."""
+    return headline(table, runs, records, verdicts) + key(table, runs) + comparison.beside_paper(table, runs)
+
+
+def key(table: Table, runs: pd.DataFrame) -> Html:
+    """How to read the table beside the paper's."""
+    which = "lower" if aggregate.better(table) > 0 else "higher"
+    text = f"{label(table.metrics[0])}, mean ± standard deviation over seeds; {which} is better."
+    if aggregate.cells(table, runs).difference.notna().any():
+        text += " ✓: the mean is as good as the paper's or better, whatever the spread."
+    undefined = [
+        f"{row.name} is run with {', '.join(map(percent, row.fractions))} of the labels only"
+        for row in table.rows_with(table.metrics[0])
+        if row.fractions
+    ]
+    if any(row.needs_unlabelled for row in table.rows) and 1 in table.fractions:
+        undefined.insert(0, "with all images labelled there is none for ELT")
+    if undefined:
+        text += f" Not defined: {'; '.join(undefined)}."
+    return render("key", text=_capital(text))
+
+
+def headline(
+    table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
+) -> Html:
+    """The page in a few sentences: how complete it is, how it compares, which claims hold, and what to beware of."""
+    frame = aggregate.cells(table, runs)
+    shown = frame[frame.n_seeds > 0]
+    compared = shown[shown.difference.notna()]
+    done, of, n_runs, failed = aggregate.state(table, runs)
+    asked = [
+        (len(found), f"{kind}{'s' * (len(found) > 1)} of {whose}", claims.counted([v.verdict for v in found]))
+        for of_paper, kind, whose in ((True, "claim", "the paper"), (False, "question", "ours"))
+        if (found := [v for v in verdicts if v.claim.of_paper == of_paper])
+    ]
+    seeds = sorted(shown.n_seeds.unique())
+    return render(
+        "headline",
+        done=done,
+        of=of,
+        runs=n_runs,
+        failed=failed,
+        shown=len(shown),
+        compared=len(compared),
+        good=int((aggregate.better(table) * compared.difference <= 0).sum()),
+        asked=asked,
+        seeds=" to ".join(str(n) for n in dict.fromkeys([*seeds[:1], *seeds[-1:]])),
+        trained=_trained(table, records[0].experiment.budget, records) if seeds else "",
+        tiers=", ".join(sorted(set(shown.tier))),
+        warnings=provenance.warn_locked(runs)
+        + provenance.warn_outliers(records)
+        + provenance.warn_untrained_heads(table, runs),
+    )
+
+
+def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> Html:
+    """A line per start, and how many of them succeed: accuracy and points on their own shape both at least `enough` percent."""
+    done = runs[runs.status == "done"].copy()
+    if not len(done):
+        return render("paragraph", text="No run yet.")
+    done["succeeds"] = (done.accuracy_percent >= enough[0]) & (done.own_percent >= enough[1])
+    counts = [(row, int(g.succeeds.sum()), len(g)) for row, g in done.groupby("row", sort=False)]
+    numbers = ["accuracy_percent", "own_percent", "error_px"]
+    out = done[["row", "seed", "succeeds"]].join(done[numbers].map("{:.2f}".format))
+    out["row"] = [name.split(") ")[-1] for name in out.row]  # without the method, where a name says more
+    out["succeeds"] = out.succeeds.map({True: "yes", False: "no"})
+    out.columns = ["form", "start", "succeeds", "accuracy [%]", "own shape [%]", "distance to centre [px]"]
+    return render("starts", enough=enough, counts=counts, table=to_html(out))
+
+
+def at_budget(table: Table, budget: str, results: str | Path | None = None) -> Html:
+    """The runs of one budget beside the paper, a table for each measure that the paper has, then where their numbers come from."""
+    runs, records = query.read(table, budget, results)
+    wanted = [m for m in table.metrics if any(table.published(row.name, m) for row in table.rows)]
+    where = " at the budget " + _trained(table, budget, records)
+    return measures(table, runs, wanted, where) + provenance.origin(table, records)
+
+
+def _trained(table: Table, budget: str, records: Sequence[record.Record]) -> Html:
+    """A budget's name, what its note says of it, and how long its runs trained."""
+    took = provenance.took(records) if records else ""
+    return render("trained", budget=budget, note=table.budgets[budget].note, took=took)
+
+
+def measures(table: Table, runs: pd.DataFrame, wanted: Sequence[str], where: str = "") -> Html:
+    """Some of a table's metrics beside the paper, one below the other, each under its name and what `where` adds to it."""
+    parts = [(_capital(label(metric)), comparison.beside_paper(table, runs, metric)) for metric in wanted]
+    return render("measures", parts=parts, where=where)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def details(
+    table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
+) -> Html:
+    """What is behind the page, folded: every cell, other metrics, every inequality, provenance, flagged runs, how to run it again."""
+    parts = [
+        ("Every cell", comparison.long_table(table, runs) + download(f"{table.name}.csv", aggregate.cells(table, runs)))
+    ]
+    if len(table.metrics) > 1:
+        parts.append(("Other metrics", comparison.other_metrics(table, runs)))
+    if verdicts:
+        parts.append(("Every inequality behind the claims", claim_tables.per_inequality(verdicts)))
+    parts += [
+        ("Where the numbers come from", provenance.origin(table, records)),
+        ("Flagged runs", provenance.flagged(records)),
+    ]
+    parts.append(("Run it again", again(table)))
+    return render("details", parts=parts)
+
+
+def download(name: str, frame: pd.DataFrame) -> Html:
+    """A link that saves the frame as CSV; the data travel inside the page, so it works without a server."""
+    data = base64.b64encode(frame.to_csv(index=False).encode()).decode()
+    return render("download", name=name, data=data)
+
+
+def again(table: Table) -> Html:
+    """The commands that compute this page, with other label fractions, and in full."""
+    fractions = "fractions=0.02,0.3 " if table.uses_labels else ""
+    lines = [
+        (
+            f"{BIN}landmarklib run {table.name} budget={table.default_budget}",
+            "computes what is missing; stop and resume at will",
+        ),
+        (
+            f"{BIN}landmarklib notebook {table.name} {fractions}seeds=0",
+            "this page with other values; trains only the new cells",
+        ),
+    ]
+    if table.uses_labels:
+        lines.append(
+            (
+                f"{BIN}papermill notebooks/{table.name}.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'",
+                "the same with papermill",
+            )
+        )
+    if "paper" in table.budgets:
+        lines.append((f"{BIN}landmarklib run {table.name} budget=paper device=cuda", "our longest budget, on a GPU"))
+    return render("again", lines=lines)

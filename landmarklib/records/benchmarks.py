@@ -1,0 +1,193 @@
+"""Speed, side by side in one run: taking the times, keeping them as JSON beside the records, loading them. No torch.
+
+A benchmark under benchmarks/ lets contenders take turns, round by round, so that a disturbance of the machine hits all of them, and a ratio is taken
+within each round. Its file holds what was timed on which machine with which code; the book's page "How fast" shows every file
+(`speed_page.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from landmarklib.core import files
+from landmarklib.core.types import UserError
+
+SCHEMA = 1
+FOLDER = "benchmarks"  # in the results folder
+QUANTILES = (0.1, 0.5, 0.9)
+LEAST = 0.02  # seconds that a time is taken over at least: a short action is repeated
+LONG = 20.0  # seconds beyond which an action is not short, even if its first turn had to compile something
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How fast one contender of a group is, and how many times as fast ours is: 10%, 50% and 90% quantiles over rounds. Ours comes first."""
+
+    group: str
+    contender: str
+    rate: tuple[float, float, float]
+    ours: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One run of one benchmark on one device. unit: of the rates; facts: other numbers that it found, in words and with their unit."""
+
+    name: str
+    title: str
+    text: str
+    unit: str
+    device: str  # cpu or cuda
+    timings: tuple[Timing, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+
+def seconds(
+    contenders: Mapping[str, Callable[[], object]],
+    rounds: int,
+    synchronize: Callable[[], object] = lambda: None,
+    wait: Callable[[], object] | None = None,
+    longest: float = LONG,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
+    """Seconds of each contender in each round, after turns to warm up. synchronize: waits for the device.
+
+    wait: a barrier with other processes that do the same; each time is then of one action, so that all of them overlap. Else an action that is
+    short is repeated; one whose first turn took `longest` seconds is not even looked at for that.
+    """
+
+    def once(action: Callable[[], object], repeats: int = 1) -> float:
+        start = clock()
+        for _ in range(repeats):
+            action()
+        synchronize()
+        return (clock() - start) / repeats
+
+    repeats = dict.fromkeys(contenders, 1)
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    turns = len(contenders) * (1 + rounds)
+    # of many processes that wait for one another, none shows a bar
+    with tqdm(desc="timing", total=turns, unit="turn", leave=False, disable=wait is not None) as bar:
+        for name, action in contenders.items():
+            if wait:
+                wait()
+            first = once(action)  # may compile, or choose algorithms
+            if not wait and first < longest:
+                repeats[name] = max(1, math.ceil(LEAST / min(once(action) for _ in range(3))))
+            bar.update()
+        for _ in range(rounds):
+            for name in order:
+                if wait:
+                    wait()
+                taken[name].append(once(contenders[name], repeats[name]))
+                bar.update()
+            order = [*order[1:], order[0]]  # no contender always follows the same one
+    return taken
+
+
+def timings(group: str, rates: Mapping[str, Sequence[float]]) -> Iterator[Timing]:
+    """Timings from each contender's rates, round by round; the first contender is ours."""
+    ours = np.asarray(next(iter(rates.values())))
+    for name, rate in rates.items():
+        yield Timing(
+            group,
+            name,
+            *(tuple(np.quantile(v, QUANTILES).tolist()) for v in (np.asarray(rate), ours / np.asarray(rate))),
+        )
+
+
+def parser(description: str, rounds: int) -> argparse.ArgumentParser:
+    """What every benchmark's command line has."""
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument(
+        "--results", type=Path, help="keep what was measured in this folder; without it, it is printed only"
+    )
+    return parser
+
+
+def finish(benchmark: Benchmark, results: Path | None) -> None:
+    """Print a benchmark, and keep it if a folder is given."""
+    print(show(benchmark))
+    if results:
+        print(save(benchmark, results))
+
+
+def save(benchmark: Benchmark, folder: Path) -> Path:
+    """Write its file into the folder, in one step."""
+    path = folder / f"{benchmark.name}-{benchmark.device}.json"
+    text = json.dumps(asdict(benchmark), indent=1)
+    files.write_in_one_step(path, lambda file: file.write(f"{files.compact(text)}\n".encode()))
+    return path
+
+
+def load(path: Path) -> Benchmark:
+    """Read one file. Raises UserError that names the file and what is wrong with it."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["schema"] > SCHEMA:
+            raise UserError(f"{path}: schema {raw['schema']}; this library reads benchmarks up to schema {SCHEMA}")
+        _check(raw)
+        lines = [Timing(**{**t, "rate": _quantiles(t["rate"]), "ours": _quantiles(t["ours"])}) for t in raw["timings"]]
+        benchmark = Benchmark(**{**raw, "timings": tuple(lines)})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: not a benchmark of schema {SCHEMA} ({error}); delete it or measure again") from None
+    if path.stem != f"{benchmark.name}-{benchmark.device}":
+        raise UserError(f"{path}: is the benchmark {benchmark.name} on {benchmark.device}, and not named so")
+    return benchmark
+
+
+def _check(raw: dict[str, Any]) -> None:
+    """Raise TypeError or KeyError for the first thing that a reader of the file asks for and that is of another kind."""
+    told = {name: raw.get(name, {}) for name in ("facts", "settings", "provenance")}
+    versions = {"versions": told["provenance"].get("versions", {})} if isinstance(told["provenance"], dict) else {}
+    for name, found in (told | versions).items():
+        if not isinstance(found, dict):
+            raise TypeError(f"{name}: {found!r} has no names with values")
+    texts = [(name, raw[name]) for name in ("name", "title", "text", "unit", "device")] + [*told["facts"].items()]
+    texts += [(name, told["provenance"].get(name, "")) for name in ("device", "commit", "date")]
+    texts += [(name, t[name]) for t in raw["timings"] for name in ("group", "contender")]
+    for name, found in texts:
+        if not isinstance(found, str):
+            raise TypeError(f"{name}: {found!r} is no text")
+
+
+def _quantiles(values: object) -> tuple[float, float, float]:
+    low, middle, high = (float(v) for v in values)
+    if not 0 < low <= middle <= high < math.inf:
+        raise ValueError(f"{values} are not three quantiles")
+    return low, middle, high
+
+
+def load_all(folder: Path) -> list[Benchmark]:
+    """All benchmarks beside the records of that results folder."""
+    return [load(path) for path in sorted((folder / FOLDER).glob("*.json"))]
+
+
+def show(benchmark: Benchmark) -> str:
+    """The benchmark as plain text, for whoever has just run it."""
+    lines = [f"{benchmark.title} on {benchmark.provenance.get('device', benchmark.device)}"]
+    lines += [f"  {name}: {value}" for name, value in benchmark.facts.items()]
+    for group in dict.fromkeys(t.group for t in benchmark.timings):
+        lines.append(group)
+        for t in (t for t in benchmark.timings if t.group == group):
+            low, middle, high = t.ours
+            lines.append(
+                f"  {t.contender:<36} {t.rate[1]:10,.0f} {benchmark.unit}   ours is {middle:5.2f}x as fast ({low:.2f} to {high:.2f})"
+            )
+    return "\n".join(lines)

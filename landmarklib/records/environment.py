@@ -1,0 +1,59 @@
+"""Where and when something is computed: commit, versions, device, date."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from landmarklib.core import files
+
+
+def device_name(device) -> str:
+    """What computed it, in words: the processor's or the GPU's name."""
+    import platform
+
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            name = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    return f"CPU {name}, {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
+
+
+def describe(device: str) -> dict[str, Any]:
+    """Where and when something is computed: commit, whether the library differs from it, versions, device, date."""
+    versions = {}
+    for name in ("torch", "numpy", "scipy", "pandas"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    commit, dirty = _commit()
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "python": platform.python_version(),
+        "versions": versions,
+        "device": device,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _commit() -> tuple[str, bool]:
+    """Short commit of the library's own checkout and whether the library differs from it; "" outside a checkout."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(files.PACKAGE), *words], capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD"), bool(git("status", "--porcelain", "--", str(files.PACKAGE)))
+    except OSError:
+        return "", False

@@ -1,0 +1,103 @@
+"""Records of a table: which there are, those that it makes today, on which kind of data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from landmarklib import loading, tables
+from landmarklib.core import metrics
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.types import UserError
+from landmarklib.loading import tiers
+from landmarklib.records import record
+from landmarklib.records.record import Record
+from landmarklib.tables import Table
+
+
+def read(
+    table: Table, budget: str | None = None, results: str | Path | None = None
+) -> tuple[pd.DataFrame, list[record.Record]]:
+    """The records of a table, at one budget or all, as a frame and as they are.
+
+    Runs with other settings than today's are left out.
+    """
+    records = load_all(record.results_folder(results), table.name)
+    records = [r for r in records if budget in (None, r.experiment.budget) and table.makes(r.experiment)]
+    return record.frame(records), records
+
+
+def recorded(table: Table, results: str | Path | None = None, budget: str | None = None) -> Table | None:
+    """The table on the best kind of data that there are records of; None without a record.
+
+    budget: of those records, by default the table's own; where it has none, any.
+    """
+    computed = list(experiments(record.results_folder(results), table.name))
+    at_budget = [e for e in computed if e.budget == (budget or table.default_budget)]
+    for records in (at_budget, computed):
+        for variant in table.variants().values():
+            if any(map(variant.makes, records)):
+                return variant
+    return None
+
+
+def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:
+    """Recompute the errors of every stored prediction with today's data set and metric; a line on whether they agree.
+
+    Stored points are rounded to 0.01 px. A change of a generator or of a metric shows here without training anything.
+    """
+    worst, number = 0.0, 0
+    for r in records:
+        test = loading.split(r.experiment.dataset, "test", r.experiment.size)
+        for g in r.gallery:
+            i = g["index"]
+            error = metrics.point_error(
+                np.array([g["points"]]), test.points[i : i + 1].astype(float), test.visible[i : i + 1]
+            )
+            worst, number = max(worst, abs(float(error[0]) - g["error_px"])), number + 1
+    return f"errors recomputed from stored predictions agree: {bool(number) and worst < tolerance_px}"
+
+
+def load_all(folder: Path, table: str) -> list[Record]:
+    """All records of a table, sorted by file name."""
+    return [record.load(path) for path in sorted((folder / table).glob("*.json"))]
+
+
+def experiments(folder: Path, table: str) -> Iterator[Experiment]:
+    """What the records of a table are of; files that are no records are passed over."""
+    for path in sorted((folder / table).glob("*.json")):
+        try:
+            found = Experiment(**json.loads(path.read_text(encoding="utf-8"))["experiment"])
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        yield found
+
+
+OPEN = {"part": "open"}  # a part of the paper's set counts as open data
+
+
+def resolve_tier(
+    table: tables.Table, data: str = "auto", results: str | Path | None = None, budget: str | None = None
+) -> tables.Table:
+    """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier.
+
+    Where there are records on the paper's set, on a part of it or on an open one, auto takes the first of those, whether the data are here or not, unless a better one
+    is here: reading asks for no data. budget: of those records, by default the table's own.
+    """
+    known = recorded(table, results, budget)
+    offered = {v.dataset: v for tier, v in table.variants().items() if data in ("auto", tier, OPEN.get(tier))}
+    names, there = list(offered), known is not None and known.dataset in offered
+    if there and known.dataset == names[0]:
+        return known  # nothing is better
+    try:
+        alternative = loading.get(table.open) if table.open else None
+        chosen = tiers.choose(loading.get(table.dataset), alternative, data).name
+    except UserError:
+        if not there:
+            raise
+        return known
+    return known if there and names.index(known.dataset) < names.index(chosen) else offered[chosen]

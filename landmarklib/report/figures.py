@@ -1,0 +1,130 @@
+"""The pictures of numbers: label-efficiency curves, effects of the claims, distributions of errors, starts. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from landmarklib.core import metrics
+from landmarklib.records.record import Record
+from landmarklib.report import aggregate, claims, markup, style
+from landmarklib.tables import Table
+
+
+def curve(table: Table, runs: pd.DataFrame):
+    """Error against labelled fraction, a panel per method that has been run: ours with its spread over seeds, the paper's dashed. Returns a Figure."""
+    plt = style.pyplot()
+    frame = aggregate.cells(table, runs)
+    methods = {name: table.row(name).method for name in frame.method}
+    measured = {methods[name] for name in frame.method[frame.n_seeds > 0]} or set(methods.values())
+    families = [method for method in dict.fromkeys(methods.values()) if method in measured]
+    figure, axes = plt.subplots(
+        len(families), 1, figsize=(style.WIDTH, 2.8 * len(families)), sharex=True, squeeze=False, layout="constrained"
+    )
+    for axis, family in zip(axes[:, 0], families, strict=True):
+        rows = [name for name, method in methods.items() if method == family]
+        for i, (name, colour, marker) in enumerate(style.styled(rows)):
+            part = frame[frame.method == name].sort_values("fraction")
+            ours, paper = part[part.n_seeds > 0], part[part.paper.notna()]
+            beside = 1.04 ** (i - (len(rows) - 1) / 2)  # else spreads hide each other
+            spread = ours.sd.fillna(0) if ours.sd.notna().any() else None
+            axis.errorbar(
+                ours.fraction * beside, ours["mean"], spread, color=colour, marker=marker, capsize=3, label=name
+            )
+            axis.plot(paper.fraction * beside, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
+        if table.rows[0].published:
+            axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
+        axis.set(xscale="log", yscale="log", ylabel=markup.label(table.metrics[0]))
+        axis.set_title(", ".join(dict.fromkeys(name.split(" (")[0] for name in rows)))
+        style.plain_ticks(axis, sorted(frame.fraction.unique()))
+        axis.legend(fontsize=8, frameon=False)
+        axis.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel("training images with landmarks [%]")
+    return figure
+
+
+def effects(table: Table, verdicts: Sequence[claims.Verdict]):
+    """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure.
+
+    Claims about another quantity than the table's are left to the table of the claims.
+    """
+    plt = style.pyplot()
+    own = metrics.base(table.metrics[0])
+    verdicts = [v for v in verdicts if metrics.base(v.claim.comparisons[0].metric) == own]
+    figure, axis = plt.subplots(figsize=(style.WIDTH, 1.2 + 0.5 * len(verdicts)), layout="constrained")
+    labelled: set[str] = set()
+    for y, v in enumerate(verdicts):
+        if np.isfinite(v.effect):
+            spread = [[v.effect - v.low], [v.high - v.effect]] if np.isfinite(v.low) else None
+            label = None if "ours" in labelled else "ours"
+            labelled.add("ours")
+            axis.errorbar(v.effect, y - 0.13, xerr=spread, color=style.COLOURS[0], marker="o", capsize=4, label=label)
+        papers = [c.paper for c in v.comparisons if np.isfinite(c.paper)]
+        if papers:
+            label = None if "paper" in labelled else "paper"
+            labelled.add("paper")
+            axis.plot(np.mean(papers), y + 0.13, color=style.COLOURS[1], marker="D", mfc="white", ls="", label=label)
+    axis.axvline(0, color="0.4", lw=1)
+    axis.set_yticks(range(len(verdicts)), [f"{v.claim.id}: {v.verdict}" for v in verdicts])
+    axis.set_ylim(max(len(verdicts), 1) - 0.5, -0.5)
+    axis.set_xlabel(f"mean difference of errors [{table.unit}], 95% interval over seeds")
+    if labelled:
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    axis.grid(alpha=0.3, axis="x")
+    return figure
+
+
+def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
+    """How many test images have at most which error (the cumulative error distribution), a panel per labelled fraction and a line per method, mean over seeds.
+
+    Drawn from the 21 quantiles that each record keeps. most: the largest error shown. Returns a Figure.
+    """
+    done = [r for r in records if r.status == "done"]
+    if not done:
+        return style.message("No run yet.")
+    plt = style.pyplot()
+    fractions = sorted({r.experiment.fraction for r in done})
+    size = (style.WIDTH, 2.8 * len(fractions))
+    figure, axes = plt.subplots(len(fractions), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
+    share = np.linspace(0, 100, len(done[0].quantiles))
+    dashes = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
+    for axis, fraction in zip(axes[:, 0], fractions, strict=True):
+        for i, row in enumerate(table.rows):
+            of_cell = [r for r in done if (r.experiment.row, r.experiment.fraction) == (row.name, fraction)]
+            curves = [r.quantiles for r in of_cell]
+            if curves:
+                below = 100 * np.mean([metrics.area(quantiles) for quantiles in curves])
+                label = f"{row.name}: {below:.0f}%"
+                colour, dash = style.COLOURS[i % len(style.COLOURS)], dashes[i % len(dashes)]
+                axis.plot(np.mean(curves, 0), share, color=colour, ls=dash, label=label)
+        axis.axvline(metrics.FAILURE, color="0.4", lw=1)
+        axis.set(title=f"{markup.percent(fraction)} labelled", ylabel="test images [%]", xlim=(0, most), ylim=(0, 100))
+        legend = axis.legend(fontsize=8, frameon=False, loc="lower right", title=f"area below {metrics.FAILURE:g}%")
+        legend.get_title().set_fontsize(8)
+        axis.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel(markup.label(table.metrics[0]).replace(" [", " at most ["))
+    return figure
+
+
+def starts(table: Table, runs: pd.DataFrame):
+    """Accuracy against the share of points on their own shape, a mark per start. Returns a Figure."""
+    plt = style.pyplot()
+    figure, axis = plt.subplots(figsize=(style.WIDTH, 3.2), layout="constrained")
+    axis.axhline(99, color="0.4", lw=1, ls="--", label="accuracy in the paper")
+    for row, colour, marker in zip(table.rows, style.COLOURS[1::-1], style.MARKERS, strict=False):
+        part = runs[(runs.row == row.name) & (runs.status == "done")] if len(runs) else runs
+        if len(part):
+            mark = {"facecolor": "none", "edgecolor": colour, "marker": marker, "s": 50, "lw": 1.5}
+            label = f"{row.name}, {len(part)} starts"
+            axis.scatter(part.own_percent, part.accuracy_percent, **mark, label=label)
+            for (x, y), n in part.groupby([part.own_percent.round(), part.accuracy_percent.round()]).size().items():
+                if 1 < n and x < 90:  # starts that lock alike hide each other
+                    axis.annotate(f"{n} starts", (x, y), (8, 0), textcoords="offset points", va="center", fontsize=9)
+    low = runs.accuracy_percent.min() if "accuracy_percent" in runs else 80
+    axis.set(xlabel=markup.label("own_percent"), ylabel=markup.label("accuracy_percent"))
+    axis.set(xlim=(45, 103), ylim=(min(80, low - 2), 101))
+    axis.legend(loc="center left", fontsize=8)
+    axis.grid(alpha=0.3)
+    return figure

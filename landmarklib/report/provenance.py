@@ -1,0 +1,165 @@
+"""Where a table's numbers come from, and which of its runs to beware of. Reads records only; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+import pandas as pd
+
+from landmarklib import loading
+from landmarklib.core import metrics
+from landmarklib.records import record, staleness
+from landmarklib.report.markup import Html, percent, render, to_html
+from landmarklib.tables import Table
+
+
+def origin(table: Table, records: Sequence[record.Record]) -> Html:
+    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, whether their versions are today's."""
+    if not records:
+        return render("paragraph", text="No record yet.")
+    lines = []
+    for budget in sorted({r.experiment.budget for r in records}):
+        part = [r for r in records if r.experiment.budget == budget]
+        spec = table.budgets[budget]
+        # A row may have its own number.
+        seen = " or ".join(f"{n:,}" for n in sorted({r.experiment.images for r in part}))
+        joined = {
+            name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
+            for name in ("device", "form", "commit", "date")
+        }
+        lines.append(
+            {
+                "budget": f"{budget}: {seen} images seen in steps of {spec.batch or spec.batch_unlabelled}",
+                "runs": f"{len(part)}, of which {sum(r.status == 'failed' for r in part)} failed",
+                "seeds": ", ".join(str(s) for s in sorted({r.experiment.seed for r in part})),
+                "data": ", ".join(
+                    sorted({f"{r.data.get('tier')} tier, fingerprint {r.data.get('fingerprint')}" for r in part})
+                ),
+                "device": joined["device"],
+                "form of the convolutions": joined["form"],
+                "commit": joined["commit"]
+                + (" (with uncommitted code)" if any(r.provenance.get("dirty") for r in part) else ""),
+                "date": joined["date"],
+                "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all, {took(part)}",
+                "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
+                "versions since then": staleness.standings(part),
+            }
+        )
+    return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
+
+
+def took(records: Sequence[record.Record]) -> str:
+    """How long the runs trained: the shortest and the longest, and the median where these differ."""
+    least, median, most = (_time(s) for s in np.quantile([r.seconds for r in records], (0, 0.5, 1)))
+    return f"{least} a run" if least == most else f"{least} to {most} a run, the median {median}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 99.5 else f"{seconds / 60:.0f} min"
+
+
+def flagged(records: Sequence[record.Record]) -> Html:
+    """Runs that failed, whose maps are dead or saturated, or that are far from their cell's other starts, with the reason."""
+    far = apart(records)
+    lines = [
+        {
+            "run": r.key,
+            "status": r.status,
+            "what": r.reason or "; ".join([*r.warnings, *filter(None, [far.get(r.key)])]),
+        }
+        for r in records
+        if r.warnings or r.status == "failed" or r.key in far
+    ]
+    none = "No run failed, none has a dead or saturated map, and none is far from its cell's other starts."
+    return to_html(pd.DataFrame(lines)) if lines else render("paragraph", text=none)
+
+
+def apart(records: Sequence[record.Record]) -> dict[str, str]:
+    """By key (`Record.key`), the runs whose error is more than twice the median of their cell, of three seeds or more, and by how much. Other metrics than errors have none."""
+    done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.select)]
+    cell = attrgetter("experiment.row", "experiment.fraction", "experiment.budget")
+    found = {}
+    for _, group in groupby(sorted(done, key=cell), cell):
+        errors = {r.key: r.metrics[r.experiment.select]["mean"] for r in group}
+        if len(errors) >= 3:
+            middle = float(np.median([*errors.values()]))
+            found |= {
+                key: f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} starts"
+                for key, error in errors.items()
+                if error > 2 * middle
+            }
+    return found
+
+
+def warn_locked(runs: pd.DataFrame) -> list[Html]:
+    """A warning for runs that ended with dead or saturated maps: their numbers may tell of the start more than of the method."""
+    done = runs[runs.status == "done"] if len(runs) else runs
+    n = int((done.warnings > 0).sum()) if len(done) else 0
+    if not n:
+        return []
+    text = (
+        f"{n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
+        "the means; “Flagged runs” below names them."
+    )
+    return [render("beware", text=text)]
+
+
+def warn_outliers(records: Sequence[record.Record]) -> list[Html]:
+    """A warning for runs that are far from the other starts of their cell: its mean and its intervals tell of them."""
+    n = len(apart(records))
+    if not n:
+        return []
+    text = (
+        f"in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. Such a run is in the mean "
+        "and widens the interval; “Flagged runs” below names them."
+    )
+    return [render("beware", text=text)]
+
+
+def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[Html]:
+    """A warning for class heads that have learnt little: their rows do not test what a class label is worth.
+
+    On generated images with balanced classes, methods whose mean accuracy is below `enough` percent; elsewhere, where some classes are easier, cells with a start that is right
+    less than one and a half times as often as guessing, or with three starts or more that are all right equally often but not always. Of each attribute by itself.
+    """
+    if table.metrics[0] == "accuracy_percent" or not len(runs):
+        return []
+    done, text = runs[runs.status == "done"], []
+    for i, attribute in enumerate(table.rows[0].options.get("attributes", ["class"])):
+        metric = f"accuracy_percent of {attribute}" if i else "accuracy_percent"
+        n_classes = loading.get(table.dataset).attributes.get(attribute, 0)
+        if not n_classes or metric not in done:
+            continue
+        told, found = done.dropna(subset=metric), {}  # by what to say, then by row: fractions
+        if attribute == "class":
+            of = "The class, over all fractions"
+            for row, accuracy in told.groupby("row", sort=False)[metric].mean().items():
+                if accuracy < enough:
+                    found.setdefault(f"{accuracy:.0f}%", {})[row] = []
+        else:
+            of = f"The {attribute}"
+            for (row, fraction), accuracies in told.groupby(["row", "fraction"])[metric]:
+                if says := _blind(accuracies, 100 / n_classes):
+                    found.setdefault(says, {}).setdefault(row, []).append(percent(fraction))
+        low = [
+            f"{says}: " + "; ".join(row + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
+            for says, rows in found.items()
+        ]
+        if low:
+            text.append(f"{of}, by chance right in {100 / n_classes:.0f}%, is right in {'. In '.join(low)}.")
+    if not text:
+        return []
+    what = "class heads have learnt little at this budget, so some rows hardly show what a class label is worth."
+    return [render("beware", text=" ".join([what, *text]))]
+
+
+def _blind(accuracies: pd.Series, chance: float) -> str:
+    """How little the starts of a cell have learnt of a class, in percent of the images and in words; "" where all have learnt some."""
+    if len(accuracies) >= 3 and accuracies.nunique() == 1 and accuracies.max() < 100:
+        return f"{accuracies.mean():.0f}% at every start, so one class whatever it sees"
+    low = accuracies[accuracies < 1.5 * chance]
+    some = f" at {len(low)} of {len(accuracies)} starts" if len(low) < len(accuracies) else ""
+    return f"{low.mean():.0f}%{some}" if len(low) else ""

@@ -1,0 +1,159 @@
+"""Predict a split and say how good the points are, image by image. Never trains, never chooses."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from landmarklib.core import coords, heatmaps, metrics
+from landmarklib.core.types import Annotations
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """points: N x K x 2 in pixels, None from a method that is given them; attributes: N x A, a class or an angle in degrees, None without; others: points by
+    other readings."""
+
+    points: np.ndarray | None
+    attributes: np.ndarray | None
+    others: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Within it, convolutions on a GPU are in float32, too; by default torch lets them round their inputs to 10 bits."""
+    cudnn = torch.backends.cudnn
+    before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = before
+
+
+def sees_images(method: ModuleType) -> bool:
+    """Whether a method predicts from images, as nearly all do, and not from the true points (`method.GIVEN`)."""
+    return getattr(method, "GIVEN", "images") == "images"
+
+
+def given(method: ModuleType, annotations: Annotations) -> np.ndarray:
+    """What a method predicts from: uint8 images N x C x H x W, or the true points N x K x 2 in [-1, 1]."""
+    if sees_images(method):
+        return annotations.images
+    size = annotations.images.shape[-1], annotations.images.shape[-2]
+    return coords.to_norm(torch.from_numpy(annotations.points).float(), size).numpy()
+
+
+@torch.no_grad()
+def predict(
+    module: nn.Module, method: ModuleType, inputs: np.ndarray, options: dict, device: torch.device, batch: int = 128
+) -> Predictions:
+    """Points and attributes of N uint8 images, or of what else the method is `given`, in evaluation mode."""
+    module.eval()
+    size = inputs.shape[-1], inputs.shape[-2]
+    points, attributes, others = [], [], {}
+    for start in range(0, len(inputs), batch):
+        part = torch.from_numpy(np.array(inputs[start : start + batch])).to(device)
+        prediction = method.predict(module, part.float() / 255 if part.dtype == torch.uint8 else part, options)
+        if prediction.points is not None:
+            points.append(coords.to_pixels(prediction.points, size).cpu())
+        if prediction.attributes:
+            attributes.append(torch.stack([read_attribute(head) for head in prediction.attributes], -1).cpu())
+        for name, read in prediction.others.items():
+            others.setdefault(name, []).append(coords.to_pixels(read, size).cpu())
+    others = {name: torch.cat(parts).numpy() for name, parts in others.items()}
+    found = (torch.cat(parts).numpy() if parts else None for parts in (points, attributes))
+    return Predictions(*found, others)
+
+
+def read_attribute(head: Float[Tensor, "B n"]) -> Float[Tensor, " B"]:
+    """The likeliest class of logits; of a single output the angle in degrees."""
+    return head.argmax(-1).float() if head.shape[-1] > 1 else head[:, 0].rad2deg()
+
+
+@torch.no_grad()
+def probability_maps(
+    module: nn.Module,
+    method: ModuleType,
+    images: np.ndarray,
+    options: dict,
+    device: torch.device,
+    assignment: list[int] | None,
+) -> list[list[str]]:
+    """For each image and landmark the softmax of its map as text: uint8 relative to its peak, zlib, base64; [] without maps."""
+    module.eval()
+    prediction = method.predict(module, torch.from_numpy(images).to(device).float() / 255, options)
+    if prediction.maps is None:
+        return []
+    probability = heatmaps.spatial_softmax(prediction.maps, prediction.beta)
+    if assignment is not None:
+        probability = probability[:, assignment]
+    scaled = (255 * probability / probability.amax((2, 3), keepdim=True)).round().byte().cpu().numpy()
+    return [[base64.b64encode(zlib.compress(m.tobytes(), 9)).decode() for m in of_image] for of_image in scaled]
+
+
+def per_image(
+    predictions: Predictions, annotations: Annotations, attributes: Sequence[str], assignment: list[int] | None = None
+) -> dict[str, np.ndarray]:
+    """Values of every image, by metric. attributes: those that were predicted, in order. assignment: output of each landmark, for networks that were never
+    told the landmarks' names.
+    """
+    values = {} if predictions.points is None else of_points(predictions, annotations, assignment)
+    if predictions.attributes is not None:
+        values |= of_attributes(
+            predictions.attributes, [annotations.attributes[name] for name in attributes], attributes
+        )
+    return values
+
+
+def of_points(predictions: Predictions, a: Annotations, assignment: list[int] | None) -> dict[str, np.ndarray]:
+    """How good the points are, in every unit that the data set has."""
+    points = predictions.points if assignment is None else predictions.points[:, assignment]
+    values = {"error_px": metrics.point_error(points, a.points, a.visible)}
+    if a.unit is not None:
+        values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.unit)
+        values["failures_percent"] = metrics.failures(values["nme_percent"])
+        for name, unit in a.units.items():
+            pck = f"pck_percent at {metrics.PCK_SHARE:g} of {name}"
+            values[f"nme_percent by {name}"] = 100 * metrics.point_error(points, a.points, a.visible, unit)
+            values[pck] = 100 * metrics.correct(points, a.points, a.visible, unit)
+        for name, read in predictions.others.items():
+            values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.unit)
+    if assignment is not None:
+        values["own_percent"] = 100.0 * metrics.nearer_to_own(points, a.points).mean(-1)
+    return values
+
+
+def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Accuracy of the classes, without a name the first one's, and the error of the angles in degrees, without a name their mean."""
+    values, angles = {}, {}
+    for value, truth, name in zip(found.T, true, names, strict=True):
+        if metrics.is_angle(truth):
+            angles[f"angle_error_degrees of {name}"] = metrics.angle_error(value, truth)
+        else:
+            values[f"accuracy_percent of {name}" if values else "accuracy_percent"] = 100.0 * (value == truth)
+    if angles:
+        values["angle_error_degrees"] = np.mean(list(angles.values()), 0)
+    return values | angles
+
+
+def scores(
+    module: nn.Module, method: ModuleType, annotations: Annotations, options: dict, device: torch.device
+) -> dict[str, float]:
+    """Mean of every value over a split."""
+    predictions = predict(module, method, given(method, annotations), options, device)
+    values = per_image(predictions, annotations, options.get("attributes", ()))
+    return {name: float(np.nanmean(v)) for name, v in values.items()}
+
+
+def select(values: dict[str, float], name: str) -> float:
+    """The number to minimise when the best checkpoint is chosen."""
+    return values[name] if metrics.lower_is_better(name) else -values[name]

@@ -1,0 +1,96 @@
+"""Errors worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from landmarklib.core import metrics
+
+
+def seen(*shape: int) -> np.ndarray:
+    return np.ones(shape, bool)
+
+
+def test_point_error_by_hand():
+    predicted = np.array([[[3.0, 4.0], [0.0, 1.0]], [[1.0, 1.0], [2.0, 2.0]]])
+    target = np.array([[[0.0, 0.0], [0.0, 0.0]], [[1.0, 1.0], [2.0, 2.0]]])
+    assert metrics.point_error(predicted, target, seen(2, 2)).tolist() == [3, 0]
+    assert metrics.point_error(predicted, target, seen(2, 2), 2.0).tolist() == [1.5, 0]
+    assert metrics.point_error(predicted, target, seen(2, 2), np.array([6.0, 1.0])).tolist() == [0.5, 0]
+
+
+@pytest.mark.parametrize("hidden", [1e9, np.nan])
+def test_invisible_points_change_nothing(hidden):
+    predicted = np.array([[[3.0, 4.0], [0.0, 1.0]]])
+    target = np.array([[[0.0, 0.0], [hidden, hidden]]])
+    assert metrics.point_error(predicted, target, np.array([[True, False]])).tolist() == [5]
+
+
+def test_error_is_nan_where_nothing_is_visible():
+    points = np.zeros((2, 3, 2))
+    error = metrics.point_error(points, points, np.array([[False] * 3, [True] * 3]))
+    assert np.isnan(error).tolist() == [True, False]
+
+
+def test_error_does_not_change_when_points_and_unit_are_scaled_together():
+    rng = np.random.default_rng(0)
+    predicted, target = rng.normal(size=(2, 5, 3, 2))
+    visible, unit = rng.uniform(size=(5, 3)) < 0.7, rng.uniform(1, 2, 5)
+    expected = metrics.point_error(predicted, target, visible, unit)
+    assert np.allclose(metrics.point_error(7 * predicted, 7 * target, visible, 7 * unit), expected, equal_nan=True)
+    assert not np.allclose(metrics.point_error(7 * predicted, 7 * target, visible, unit), expected, equal_nan=True)
+
+
+def test_angles_differ_by_the_short_way_round():
+    found, true = np.array([179.0, -90.0, 10.0, 30.0]), np.array([-179.0, 90.0, 13.0, np.nan])
+    np.testing.assert_array_equal(metrics.angle_error(found, true), [2, 180, 3, np.nan])
+
+
+def test_best_assignment_recovers_a_permutation():
+    rng = np.random.default_rng(0)
+    target = rng.uniform(0, 60, (50, 4, 2))
+    output_of_landmark = [2, 0, 3, 1]
+    predicted = np.empty_like(target)
+    predicted[:, output_of_landmark] = target + rng.normal(scale=2, size=target.shape)
+    assert metrics.best_assignment(predicted, target) == output_of_landmark
+
+
+def test_best_assignment_gives_no_output_twice():
+    target = np.array([[[0.0, 0.0], [3.0, 0.0]]])
+    predicted = np.array([[[1.0, 0.0], [-9.0, 0.0]]])
+    assert metrics.best_assignment(predicted, target) == [1, 0]
+
+
+def test_nearer_to_own_by_hand():
+    target = np.array([[[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]]])
+    predicted = np.array([[[4.0, 0.0], [4.0, 0.0], [9.0, 10.0]]])
+    assert metrics.nearer_to_own(predicted, target).tolist() == [[True, False, True]]
+
+
+def test_interval_by_hand():
+    mean, low, high = metrics.interval(np.array([1.0, 3.0]))
+    assert (mean, low, high) == pytest.approx((2, 0.04, 3.96))
+
+
+def test_interval_against_scipy_leaving_out_nan():
+    values = np.random.default_rng(0).normal(5, 2, 40)
+    mean, low, high = metrics.interval(np.append(values, [np.nan, np.nan]))
+    expected = stats.norm.interval(0.95, values.mean(), stats.sem(values))
+    assert mean == pytest.approx(np.mean(values))
+    assert (low, high) == pytest.approx(expected, abs=1e-4)
+
+
+def test_interval_of_one_value_is_unknown():
+    mean, low, high = metrics.interval(np.array([4.0]))
+    assert mean == 4 and np.isnan(low) and np.isnan(high)
+
+
+def test_area_under_the_error_distribution_is_the_mean_of_what_is_left_of_the_threshold():
+    assert metrics.area([0.0] * 21, 10.0) == pytest.approx(1)
+    assert metrics.area([10.0] * 21, 10.0) == 0
+    assert metrics.area(np.linspace(0, 20, 21).tolist(), 10.0) == pytest.approx(0.25, abs=1e-3)
+    errors = np.random.default_rng(0).gamma(4.0, 2.0, 5000)
+    expected = np.maximum(0, 1 - errors / 10).mean()
+    assert metrics.area(np.quantile(errors, np.linspace(0, 1, 21)).tolist(), 10.0) == pytest.approx(expected, abs=0.01)

@@ -1,0 +1,228 @@
+"""Bundles: exact, complete, and refused in one line when they are not what they say."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from landmarklib import __main__, loading, tables
+from landmarklib.core.types import Annotations, DataMissing, UserError
+from landmarklib.engine import checks
+from landmarklib.formats import archive
+from landmarklib.loading import bundle, bundling, inspection, tiers
+from landmarklib.loading.bundle import Crops
+
+HANDS, CODE = loading.get("hgr1"), tiers.reading_of("hgr1")
+CROPS = Crops("train", 6, 1.5)
+
+
+def annotations(n: int = 3) -> Annotations:
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 5, (n, 25, 2)).astype(np.float32)
+    points[0, 0] = np.nan
+    return Annotations(
+        rng.integers(0, 256, (n, 1, 6, 6), np.uint8),
+        points,
+        rng.random((n, 25)) > 0.3,
+        tuple(f"hand {i} \u00e9" for i in range(n)),
+        {"gesture": np.arange(n)},
+        np.linspace(1, 2, n),
+        np.linspace(3, 4, n),
+        {"box": np.linspace(5, 6, n)},
+    )
+
+
+def faces(n: int) -> Annotations:
+    """Blank, of 68 points."""
+    blank = np.zeros((n, 1, 6, 6), np.uint8), np.zeros((n, 68, 2), np.float32), np.ones((n, 68), bool)
+    return Annotations(*blank, tuple(map(str, range(n))), {}, np.ones(n), np.ones(n))
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A data root that is all there is."""
+    monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
+    loading.split.cache_clear()
+    yield tmp_path
+    loading.split.cache_clear()
+
+
+@pytest.fixture
+def path(root):
+    return bundle.write(HANDS, {CROPS: annotations()}, root / bundle.FOLDER, CODE)
+
+
+def rewritten(path, **changes) -> None:
+    """The file with other arrays in it; None leaves one out."""
+    with np.load(path) as file:
+        arrays = {**file, **changes}
+    np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+
+
+def same(a: Annotations, b: Annotations) -> bool:
+    found = (*bundle.PLAIN, "images")
+    return (
+        a.ids == b.ids
+        and all(np.array_equal(getattr(a, f), getattr(b, f), equal_nan=f == "points") for f in found)
+        and all(getattr(a, f).dtype == getattr(b, f).dtype for f in found)
+        and all(list(getattr(a, f)) == list(getattr(b, f)) for f in bundle.NAMED)
+        and all(
+            np.array_equal(v, getattr(b, f)[n], equal_nan=True) for f in bundle.NAMED for n, v in getattr(a, f).items()
+        )
+    )
+
+
+def test_differences_by_hand():
+    image = np.array([[[[10, 12], [9, 255]]]], np.uint8)
+    assert bundle.differences(image).tolist() == [[[[10, 2], [255, 244]]]]
+
+
+def test_sums_invert_differences_whatever_the_pixels():
+    images = np.random.default_rng(1).integers(0, 256, (4, 3, 5, 7), np.uint8)
+    assert np.array_equal(bundle.sums(bundle.differences(images)), images)
+
+
+def test_what_is_read_is_what_was_written(path):
+    assert same(bundle.load(path, HANDS, CROPS, CODE), annotations())
+    assert bundle.load(path, HANDS, CROPS, CODE).images.dtype == np.uint8
+
+
+def test_a_split_is_taken_from_the_file_in_the_archives_stead(path):
+    assert same(loading.split("hgr1", "train", 6, 1.5 / HANDS.recipe.enlarge), annotations())
+
+
+def test_a_part_of_an_archive_stays_a_part(root):
+    whole = loading.get("w300")
+    part = replace(whole, name="part-of-w300", title="300-W, a part of it (afw)")
+    parts = {Crops(split, 6, 1.5): faces(n) for split, n in (("train", 300), ("val", 40), ("test", 70))}
+    bundle.write(part, parts, root / bundle.FOLDER, tiers.reading_of("part-of-w300"))
+    found = tiers.choose(whole, None)
+    assert (found.name, found.title, found.tier) == ("part-of-w300", part.title, "open")
+    assert found.counts == {"train": 300, "val": 40, "test": 70}
+    assert inspection.overview().set_index("name").here["w300"] == str(root / bundle.FOLDER / "part-of-w300.npz")
+
+
+def test_a_bundle_of_some_splits_is_not_the_whole_data_set(path):
+    """As that of a set on which others are only tested."""
+    assert tiers.choose(HANDS, None).name == "stand-in-hgr1"
+
+
+def test_an_archive_is_taken_before_its_bundle(path, root):
+    assert tiers.bundled(HANDS) == path
+    (root / HANDS.folder).mkdir()
+    assert tiers.bundled(HANDS) is None
+
+
+def test_what_other_versions_made_is_refused(path):
+    with pytest.raises(
+        UserError, match=r"made with other versions \(0123abcd\) than this library's .*`landmarklib bundle TABLE`"
+    ):
+        bundle.load(bundle.write(HANDS, {CROPS: annotations()}, path.parent, "0123abcd"), HANDS, CROPS, CODE)
+
+
+def test_the_versions_of_a_bundle_are_those_of_its_data_set():
+    assert len({tiers.reading_of(name) for name in ("hgr1", "mtfl", "stand-in-hgr1", "stand-in-mtfl")}) == 4
+    assert tiers.reading_of("part-of-mtfl") == tiers.reading_of("mtfl")
+
+
+def test_a_folder_that_cannot_be_written_is_named(root):
+    (root / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write .*hgr1\.npz: .*; choose another folder"):
+        bundle.write(HANDS, {CROPS: annotations()}, root / "file", CODE)
+
+
+def test_nothing_is_left_of_a_file_that_could_not_be_written(root):
+    broken = replace(annotations(), attributes={"gesture": np.array([object()] * 3)})
+    with pytest.raises(ValueError, match="Object arrays"):
+        bundle.write(HANDS, {CROPS: broken}, root / bundle.FOLDER, CODE)
+    assert list((root / bundle.FOLDER).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"about": None}, "not a bundle"),
+        ({"about": np.array("{")}, "not a bundle"),
+        ({"about": np.array(json.dumps({"schema": 2}))}, "schema 2; this library reads 1"),
+        ({"about": np.array(json.dumps({"schema": 1, "name": "mtfl"}))}, "it holds mtfl"),
+        ({"about": np.array(json.dumps({"schema": 1, "name": "hgr1", "counts": {"train": "many"}}))}, "not a bundle"),
+        ({f"{CROPS}/ids": None}, "not a bundle"),
+        ({f"{CROPS}/ids": np.array(["a", "b"])}, "expected"),
+        ({f"{CROPS}/points": np.zeros((2, 25, 2))}, "expected"),
+        ({f"{CROPS}/points": np.zeros((3, 24, 2))}, "expected"),
+        ({f"{CROPS}/images": np.zeros((3, 1, 8, 8), np.uint8)}, "expected"),
+        ({f"{CROPS}/images": np.zeros((3, 1, 6, 6))}, "not those of hgr1"),
+        ({f"{CROPS}/attributes/gesture": None}, "not those of hgr1"),
+        ({f"{CROPS}/attributes/gesture": np.array([None] * 3)}, "not a bundle"),
+    ],
+)
+def test_a_file_that_is_not_what_it_says_is_refused_in_one_line(path, changes, words):
+    rewritten(path, **changes)
+    with pytest.raises(UserError, match=words) as caught:
+        bundle.load(path, HANDS, CROPS, CODE)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [0, 2, 200, 0.5, 0.99])
+def test_a_file_that_is_cut_short_is_refused(path, kept):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content) if kept < 1 else kept)])
+    with pytest.raises(UserError, match=r"hgr1\.npz: not a bundle"):
+        bundle.about(path)
+
+
+def test_a_damaged_array_is_noticed(path):
+    with zipfile.ZipFile(path) as file:
+        start = file.getinfo(f"{CROPS}/images.npy").header_offset
+    content = bytearray(path.read_bytes())
+    content[start + 120] ^= 255
+    path.write_bytes(bytes(content))
+    with pytest.raises(UserError, match="not a bundle"):
+        bundle.load(path, HANDS, CROPS, CODE)
+
+
+def test_crops_of_another_size_are_missing_and_those_that_are_there_are_named(path):
+    with pytest.raises(DataMissing, match=r"it holds other crops .*train 6 1\.5\), not train 12 1\.5"):
+        bundle.load(path, HANDS, CROPS._replace(size=12), CODE)
+
+
+def test_what_runs_ask_for():
+    spec = replace(tables.get("mtfl"), dataset="mtfl")
+    found = bundling.asked_for(spec.experiments([1.0], [0], ["RCN+ (L)"], "cpu"))
+    enlarge = loading.get("mtfl").recipe.enlarge
+    assert found["mtfl"] == [
+        *(Crops(split, 40, enlarge) for split in loading.get("mtfl").counts),
+        Crops("train", 80, pytest.approx(1.6 * enlarge)),
+    ]
+    assert found["afw"] == [Crops("test", 40, loading.get("afw").recipe.enlarge)]
+
+
+def test_a_table_of_generated_images_has_nothing_to_bundle(capsys, tmp_path):
+    assert __main__.main(["bundle", "blocks", "--out", str(tmp_path)]) == 2
+    assert "generated where they are needed" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_budget_is_refused(capsys, tmp_path):
+    assert __main__.main(["bundle", "mtfl", "--budget", "huge", "--data", "stand-in", "--out", str(tmp_path)]) == 2
+    assert "unknown budget 'huge'" in capsys.readouterr().err
+
+
+def test_the_command_writes_what_its_budget_asks_for(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "split", lambda name, split, size, margin=1.0: faces(4))
+    code = __main__.main(["bundle", "w300", "--budget", "smoke", "--data", "stand-in", "--out", str(tmp_path / "out")])
+    path = tmp_path / "out" / "bundles" / "stand-in-w300.npz"
+    shown = capsys.readouterr().out
+    assert code == 0 and f"{path}  0.0 MB" in shown and f"LANDMARKLIB_DATA={tmp_path / 'out'}" in shown
+    assert {c.split()[1] for c in bundle.about(path)["crops"]} == {"32", "64", "16"}
+
+
+def test_runs_whose_crops_a_bundle_lacks_are_refused_before_anything_is_computed(path):
+    runs = [e for e in tables.get("hgr1").experiments([0.2], [0], ["Seq-MT (L)"], "smoke") if e.dataset == "hgr1"]
+    with pytest.raises(DataMissing, match="it holds other crops"):
+        checks.data(runs, [])

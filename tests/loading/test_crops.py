@@ -1,0 +1,213 @@
+"""Crops: points and pixels move together, and the file of crops is whole, current or not there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from landmarklib import loading
+from landmarklib.core import normalizers
+from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.formats import archive
+from landmarklib.loading import crops
+
+SIZE = 20
+PLACES = [
+    [30.0, 22.0],
+    [45.0, 28.0],
+    [3.0, 2.0],
+    [76.0, 57.0],
+]  # of a bright dot in each photo of 80 x 60; the last two near a corner
+
+
+@pytest.fixture
+def faces(tmp_path, monkeypatch):
+    """Four grey photos with a dot at their one landmark and a second landmark 16 px right of it that does not count; returns the data set."""
+    monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    y, x = np.mgrid[:60, :80]
+    for i, (px, py) in enumerate(PLACES):
+        dot = 255 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 8)
+        Image.fromarray(dot.astype(np.uint8)).save(folder / f"{i}.png")
+    points = np.array(PLACES)[:, None] + [[0, 0], [16, 0]]
+    boxes = np.concatenate([np.array(PLACES) - 14.5, np.array(PLACES) + 15.5], 1)
+    visible = np.tile([True, False], (4, 1))
+
+    def read(folder):
+        listing = Listing(
+            tuple(f"{i}.png" for i in range(4)), points, visible, tuple("abcd"), {"x": np.arange(4)}, boxes
+        )
+        return {"train": listing[np.array([1, 0])], "test": listing[np.array([2, 3])]}
+
+    return replace(loading.get("mtfl"), name="faces", folder="faces", read=read, recipe=Recipe("box", 1.2), length=None)
+
+
+def centroid(image: np.ndarray) -> np.ndarray:
+    mass = image.astype(float)
+    y, x = np.mgrid[: len(mass), : len(mass)]
+    return np.array([(mass * x).sum(), (mass * y).sum()]) / mass.sum()
+
+
+def files(tmp_path) -> list[str]:
+    return sorted(p.suffix for p in (tmp_path / "prepared").glob("*"))
+
+
+@pytest.mark.parametrize("size", [20, 36, 55])
+def test_a_dot_stays_under_its_point(faces, size):
+    for split, ids in (("train", ("b", "a")), ("test", ("c", "d"))):
+        a = crops.load(faces, split, size)
+        assert a.images.shape == (2, 1, size, size) and a.ids == ids
+        assert a.attributes["x"].tolist() == ["abcd".index(i) for i in ids]
+        for image, point in zip(a.images[:, 0], a.points[:, 0], strict=True):
+            if split == "train":  # a dot near a corner of its photo is not whole
+                assert np.linalg.norm(centroid(image) - point) < 0.1
+            assert abs(point - (size - 1) / 2).max() < 1e-3  # the box is centred on it
+
+
+def test_the_length_that_errors_are_divided_by_shrinks_with_the_crop(faces):
+    assert crops.load(faces, "train", SIZE).unit is None
+    eyes = replace(faces, length=normalizers.between(0, 1))
+    np.testing.assert_allclose(crops.load(eyes, "train", SIZE).unit, 16 * SIZE / 36)  # 16 px of a square of 1.2 x 30
+    a = crops.load(eyes, "train", 2 * SIZE)
+    np.testing.assert_allclose(a.unit, np.linalg.norm(a.points[:, 0] - a.points[:, 1], axis=-1), rtol=1e-5)
+
+
+def test_lengths_by_hand():
+    points = np.array([[[0, 0], [4, 0], [2, 3], [2, 9.0]]])
+    listing = Listing(
+        ("a",),
+        points,
+        np.array([[True, True, True, False]]),
+        ("a",),
+        {"size": np.array([7])},
+        np.array([[1, 1, 5, 10.0]]),
+    )
+    assert normalizers.between(0, 3)(listing) == pytest.approx(np.hypot(2, 9))
+    assert normalizers.between((0, 1), (2, 3))(listing) == pytest.approx(6)
+    assert normalizers.box_root(listing) == pytest.approx(6)
+    assert normalizers.box_side(listing) == pytest.approx(9)
+    assert normalizers.points_side(listing) == pytest.approx(4)
+    assert np.isnan(normalizers.points_side(replace(listing, visible=np.zeros((1, 4), bool)))).all()
+    assert normalizers.given("size")(listing) == 7
+
+
+def test_beyond_the_photo_is_black_and_a_point_outside_of_its_crop_does_not_count(faces):
+    a = crops.load(faces, "test", SIZE)
+    assert (a.images[0, 0, :8] == 0).all() and (a.images[1, 0, -8:] == 0).all()
+    assert a.visible.tolist() == [[True, False]] * 2
+    near = replace(
+        faces,
+        recipe=Recipe("box", 0.4),
+        read=lambda folder: {"train": replace(faces.read(folder)["train"], visible=np.ones((2, 2), bool))},
+    )
+    assert crops.load(near, "train", SIZE).visible.tolist() == [[True, False]] * 2
+
+
+def test_a_square_around_the_points_that_count():
+    listing = Listing(
+        ("a", "b"),
+        np.array([[[9.5, 19.5], [29.5, 24.5], [0, 0]]] * 2),
+        np.array([[True, True, False], [False] * 3]),
+        ("a", "b"),
+    )
+    (left, top, side), nothing = crops.squares(listing, Recipe("points", 1.5))
+    assert (left, top, side) == (20 - 15, 22.5 - 15, 30) and np.isfinite(nothing).all()
+    with pytest.raises(UserError, match="no box to cut around"):
+        crops.squares(listing, Recipe("box"))
+    with pytest.raises(UserError, match="no points to cut around"):
+        crops.squares(replace(listing, points=np.zeros((2, 0, 2)), visible=np.zeros((2, 0), bool)), Recipe())
+
+
+def test_crops_are_made_once(faces, tmp_path, monkeypatch):
+    first = crops.load(faces, "train", SIZE)
+    assert files(tmp_path) == [".lock", ".npy"] and not first.images.flags.writeable
+    monkeypatch.setattr(archive, "image", None)
+    assert np.array_equal(crops.load(faces, "train", SIZE).images, first.images)
+
+
+def touch(faces, folder):
+    os.utime(folder / "0.png", ns=(1, 1))
+    return faces
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        touch,
+        lambda faces, folder: replace(faces, recipe=Recipe("box", 1.3)),
+        lambda faces, folder: replace(faces, recipe=Recipe("box", 1.2, grey=False)),
+        lambda faces, folder: replace(faces, read=lambda f: {"train": faces.read(f)["train"][np.array([0])]}),
+    ],
+)
+def test_a_changed_source_or_recipe_makes_them_anew(faces, tmp_path, change):
+    crops.load(faces, "train", SIZE)
+    crops.load(change(faces, tmp_path / "faces"), "train", SIZE)
+    assert files(tmp_path).count(".npy") == 2
+
+
+def test_what_is_interrupted_leaves_nothing(faces, tmp_path, monkeypatch):
+    calls = []
+
+    def stop(image, square, size):
+        calls.append(size)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return np.zeros((1, size, size), np.uint8)
+
+    monkeypatch.setattr(crops, "cut", stop)
+    with pytest.raises(KeyboardInterrupt):
+        crops.load(faces, "train", SIZE)
+    assert files(tmp_path) == [".lock"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "2.png: not an image that can be decoded"),
+        (lambda path: path.unlink(), "2.png: missing"),
+    ],
+)
+def test_a_photo_that_is_wrong_is_named_and_nothing_is_left(faces, tmp_path, damage, message):
+    damage(tmp_path / "faces" / "2.png")
+    with pytest.raises(UserError, match=message):
+        crops.load(faces, "train", SIZE)
+    assert ".npy" not in (files(tmp_path) if (tmp_path / "prepared").exists() else [])
+
+
+def test_an_unknown_split_and_a_folder_that_cannot_be_written(faces, tmp_path):
+    with pytest.raises(UserError, match="faces: no split 'dev' here; there are train, test"):
+        crops.load(faces, "dev", SIZE)
+    (tmp_path / "prepared").write_text("a file")
+    with pytest.raises(UserError, match=r"cannot write .*prepared: .*; choose another folder with --data"):
+        crops.load(faces, "train", SIZE)
+
+
+def test_images_of_one_file_are_cut_too(faces):
+    pixels = np.arange(2 * 3 * 8 * 8, dtype=np.uint8).reshape(2, 3, 8, 8)
+    listing = Listing((), np.zeros((2, 0, 2)), np.zeros((2, 0), bool), ("a", "b"), {}, np.array([[0.0, 0, 8, 8]] * 2))
+    packed = replace(
+        faces, read=lambda f: {"train": listing}, images=lambda f, s: pixels, recipe=Recipe("box", 1.0, grey=False)
+    )
+    assert np.array_equal(crops.load(packed, "train", 8).images, pixels)
+    with pytest.raises(UserError, match="its images have colours, and its recipe is grey"):
+        crops.load(replace(packed, recipe=Recipe("box", 1.0)), "train", 8)
+
+
+def test_a_changed_file_of_many_images_makes_them_anew(faces, tmp_path):
+    source = tmp_path / "faces" / "all.npy"
+    np.save(source, np.zeros((2, 1, 8, 8), np.uint8))
+    boxes = np.array([[0.0, 0, 8, 8]] * 2)
+    listing = Listing((), np.zeros((2, 0, 2)), np.zeros((2, 0), bool), ("a", "b"), {}, boxes)
+    packed = replace(
+        faces, read=lambda f: {"train": listing}, images=lambda f, s: np.load(source), recipe=Recipe("box", 1.0)
+    )
+    assert crops.load(packed, "train", 8).images.max() == 0
+    np.save(source, np.full((2, 1, 8, 8), 7, np.uint8))
+    os.utime(source, ns=(1, 1))
+    assert crops.load(packed, "train", 8).images.min() == 7

@@ -1,0 +1,85 @@
+"""The built book: strict, without anything from elsewhere, every page with what it promises."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from landmarklib import tables
+from landmarklib.pages import book, status
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The book, built from a copy of its sources and the committed records."""
+    copy = tmp_path_factory.mktemp("site") / "book"
+    shutil.copytree(
+        ROOT / "book", copy, ignore=shutil.ignore_patterns("_build", "_generated", "data", "tables", "__pycache__")
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(book, "BOOK", copy)
+        first = book.build()
+    return first.parent
+
+
+def pages(site: Path) -> list[Path]:
+    return [p for p in site.rglob("*.html") if "_static" not in p.parts]
+
+
+def test_no_page_loads_anything_from_elsewhere(site):
+    assert book.remote_references(site) == []
+
+
+def test_a_remote_script_would_be_seen(tmp_path):
+    (tmp_path / "x.html").write_text('<script async src="https://cdn.example.org/x.js"></script>')
+    assert book.remote_references(tmp_path) == ["x.html: cdn.example.org/x.js"]
+
+
+def test_every_table_has_its_page_with_its_methods(site):
+    for name in tables.names():
+        text = (site / "tables" / f"{name}.html").read_text()
+        for row in tables.get(name).rows:
+            assert row.name in text
+
+
+def test_the_first_page_lists_all_tables_of_the_four_papers(site):
+    text = (site / "index.html").read_text()
+    assert len(re.findall(r"<tr>", text)) >= 36
+    for paper in ("honari2018", "thewlis2017", "rahaman2021", "moskvyak2021"):
+        assert paper in text
+
+
+def test_no_cell_of_any_table_is_blank(site):
+    for page in pages(site):
+        assert not re.search(r"<td>\s*(nan|NaN|None)?\s*</td>", page.read_text()), page
+
+
+def test_every_picture_has_a_text(site):
+    for page in pages(site):
+        for picture in re.findall(r"<img[^>]*>", page.read_text()):
+            assert re.search(r'alt="[^"]{3,}"', picture), f"{page.name}: {picture[:120]}"
+
+
+def test_formulas_come_from_the_book_itself(site):
+    assert (site / "_static" / "mathjax" / "tex-svg.js").is_file()
+    assert "mathjax/tex-svg.js" in (site / "methods.html").read_text()
+
+
+def test_no_deviation_is_noted_where_the_book_would_miss_it():
+    files = (path for path in Path(book.__file__).parent.rglob("*.py") if path.name != "book.py")
+    noted = sum(path.read_text(encoding="utf-8").count("DEVIATION") for path in files)
+    assert len(status.deviations()) == noted
+
+
+def test_every_deviation_in_the_code_is_on_the_methods_page(site):
+    found = status.deviations()
+    assert found
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", (site / "methods.html").read_text()))
+    for path, sentence in found:
+        assert path in text
+        assert re.sub(r"`", "", sentence)[1:60] in text

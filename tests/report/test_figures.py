@@ -1,0 +1,104 @@
+"""What the pictures show; how they look is for eyes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from landmarklib import tables
+from landmarklib.records import query, record
+from landmarklib.report import claims, figures, galleries
+
+TABLE = tables.get("quickstart")
+RUNS, RECORDS = query.read(TABLE, "live")
+ROWS = [row.name for row in TABLE.rows]
+
+
+@pytest.fixture(autouse=True)
+def close():
+    import matplotlib.pyplot as plt
+
+    yield
+    plt.close("all")
+
+
+def test_runs_are_found_by_row_fraction_and_seed():
+    found = galleries.runs_of(RECORDS, [*ROWS, "no such row"], 0.05)
+    assert [(r.experiment.row, r.experiment.fraction) for r in found] == [(row, 0.05) for row in ROWS]
+    assert galleries.runs_of(RECORDS, ROWS, 0.05, seed=9) == []
+
+
+def test_best_and_worst_are_by_validation():
+    def reached(error: float) -> record.Record:
+        return replace(RECORDS[0], curve=({"step": 1, "validation": {"error_px": error}},))
+
+    records = [reached(2.0), reached(1.0), reached(3.0)]
+    row = records[0].experiment.row
+    assert galleries.best(records, row) is records[1] and galleries.worst(records, row) is records[2]
+    assert galleries.best(records, "no such row") is None and galleries.worst([], row) is None
+
+
+def test_a_gallery_shows_each_image_cut_to_truth_and_prediction():
+    runs = galleries.runs_of(RECORDS, ROWS, 0.05)
+    figure = galleries.gallery(TABLE, runs)
+    assert len(figure.axes) == 2 * 4
+    for axis, entry in zip(figure.axes, [g for r in runs for g in r.gallery if g["kind"] == "fixed"], strict=True):
+        points = np.array(entry["points"])
+        (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
+        assert (points > (left, top)).all() and (points < (right, bottom)).all()
+        assert right - left == pytest.approx(bottom - top) and right - left <= 45
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda: galleries.gallery(TABLE, [None]), lambda: galleries.probability_maps(TABLE, None)]
+)
+def test_a_picture_without_runs_says_so(draw):
+    figure = draw()
+    assert "no" in figure.texts[0].get_text().lower()
+
+
+def test_one_seed_draws_no_spread_and_a_narrow_range_has_ticks():
+    (axis,) = figures.curve(TABLE, RUNS).axes
+    assert not any(container.has_yerr for container in axis.containers)
+    for factor in (1.0, 7.0):
+        (axis,) = figures.curve(TABLE, RUNS.assign(error_px=RUNS.error_px * factor)).axes
+        low, high = axis.get_ylim()
+        assert sum(low <= tick <= high for tick in axis.get_yticks()) >= 3
+
+
+def test_starts_are_drawn_where_every_run_failed():
+    shapes = tables.get("shapes")
+    runs, _ = query.read(shapes, "cpu")
+    assert figures.starts(shapes, runs).axes
+    failed = runs[["row", "seed", "fraction", "budget"]].assign(status="failed")
+    assert figures.starts(shapes, failed).axes
+
+
+def test_the_error_distribution_of_each_method_and_fraction():
+    figure = figures.distribution(TABLE, RECORDS)
+    fractions = sorted({r.experiment.fraction for r in RECORDS})
+    assert [axis.get_title() for axis in figure.axes] == [f"{100 * f:g}% labelled" for f in fractions]
+    lines = figure.axes[0].get_lines()[: len(ROWS)]
+    (first,) = galleries.runs_of(RECORDS, ROWS[:1], fractions[0])
+    assert lines[0].get_xdata().tolist() == list(first.quantiles)
+    assert lines[0].get_ydata()[[0, 10, 20]].tolist() == [0, 50, 100]
+    assert [line.get_label().split(":")[0] for line in lines] == ROWS
+    assert figures.distribution(TABLE, []).texts[0].get_text() == "No run yet."
+
+
+def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():
+    hands = tables.get("hgr1").variants()["stand-in"]
+    runs, _ = query.read(hands, "cpu")
+    only = runs[runs.row.isin(["Seq-MT (L)", "RCN (L)", "RCN+ (L)"])]
+    assert [axis.get_title() for axis in figures.curve(hands, only).axes] == ["Seq-MT", "RCN, RCN+"]
+    panels = [axis.get_title() for axis in figures.curve(hands, record.frame([])).axes]
+    assert panels == ["Seq-MT", "Comm-MT", "Heatmap-MT", "RCN, RCN+", "TCDCN, TCDCN-2"]
+
+
+def test_effects_are_those_of_claims_about_the_points():
+    faces = tables.get("aflw").variants()["stand-in"]
+    verdicts = claims.evaluate(faces, query.read(faces, "cpu")[0])
+    (axis,) = figures.effects(faces, verdicts).axes
+    assert [label.get_text().split(":")[0] for label in axis.get_yticklabels()] == ["H19", "H20"]

@@ -1,0 +1,154 @@
+"""No text of a table, a record or a file reaches a page as HTML, and markup is never escaped twice."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import jinja2
+import pandas as pd
+import pytest
+
+from landmarklib import datasets, loading, tables
+from landmarklib.pages import catalogue, conventions, overlap, overview, speed_page, table_page
+from landmarklib.records import benchmarks, record
+from landmarklib.records.record import Record
+from landmarklib.report import claim_tables, claims, comparison, markup, provenance
+
+RAW, ESCAPED = '<script>&"', "&lt;script&gt;&amp;"
+BLOCKS = tables.get("blocks")
+PACKAGE = Path(markup.__file__).parent
+TEMPLATES = sorted((PACKAGE / "templates").glob("*.html"))
+
+
+@pytest.fixture(scope="module")
+def table() -> tables.Table:
+    """Blocks with such a title, row, published line, claim and budget."""
+    row = replace(next(r for r in BLOCKS.rows if r.name == "Seq-MT (L+A)"), name=RAW)
+    inequality = BLOCKS.claims[0].comparisons[0]._replace(lower=RAW, higher=RAW)
+    return replace(
+        BLOCKS,
+        title=RAW,
+        rows=(row,),
+        references=(tables.Reference(RAW, {0.01: 1.0}, note=RAW),),
+        claims=(tables.Claim("H1", RAW, (inequality,)),),
+        budgets={name: replace(b, note=RAW) for name, b in BLOCKS.budgets.items()},
+    )
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    """Two runs of that row that hardly tell classes apart, the second with a flag, and one that failed.
+
+    Their device, commit and so on are such a text.
+    """
+    done = {"error_px": {"mean": 5.0, "low": 4.0, "high": 6.0, "n": 9}}
+    done["accuracy_percent"] = {"mean": 9.0, "low": 8.0, "high": 10.0, "n": 9}
+    told = dict.fromkeys(("device", "form", "commit", "date", "code"), RAW)
+    experiments = [replace(e, row=RAW) for e in BLOCKS.experiments([0.01], [0, 1, 2], ["Seq-MT (L+A)"])]
+    rest = {"provenance": told, "data": {"tier": RAW, "fingerprint": RAW}, "seconds": 1.0}
+    first, second, third = (Record(e, "done", metrics=done, **rest) for e in experiments)
+    return [first, replace(second, warnings=(RAW,)), replace(third, status="failed", reason=RAW, metrics={})]
+
+
+PARTS = {
+    "beside_paper": lambda p: comparison.beside_paper(p.table, p.runs),
+    "long_table": lambda p: comparison.long_table(p.table, p.runs),
+    "other_metrics": lambda p: comparison.other_metrics(p.table, p.runs),
+    "headline": lambda p: table_page.headline(p.table, p.runs, p.records, p.verdicts),
+    "key": lambda p: table_page.key(replace(p.table, rows=(replace(p.table.rows[0], fractions=(0.01,)),)), p.runs),
+    "details": lambda p: table_page.details(p.table, p.runs, p.records, p.verdicts),
+    "starts": lambda p: table_page.starts(p.table, p.runs.assign(own_percent=99.0)),
+    "measures": lambda p: table_page.measures(p.table, p.runs, p.table.metrics, RAW),
+    "download": lambda p: table_page.download(RAW, p.runs),
+    "origin": lambda p: provenance.origin(p.table, p.records),
+    "flagged": lambda p: provenance.flagged(p.records),
+    "unlearnt": lambda p: provenance.warn_untrained_heads(p.table, p.runs)[0],
+    "per_claim": lambda p: claim_tables.per_claim(p.verdicts),
+    "per_inequality": lambda p: claim_tables.per_inequality(p.verdicts),
+    "claims_list": lambda p: overview.claims_list(
+        [(overview.Measured(p.table, p.runs, p.runs, p.verdicts), p.verdicts[0])]
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def parts(table, records) -> SimpleNamespace:
+    """What the parts of the table's page are made of."""
+    runs = record.frame(records)
+    return SimpleNamespace(table=table, records=records, runs=runs, verdicts=claims.evaluate(table, runs))
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_of_a_tables_page_escapes_what_it_shows(parts, name):
+    shown = PARTS[name](parts)
+    assert "<script" not in shown and ESCAPED in shown
+
+
+def test_the_summary_of_conventions_escapes_the_tables_names(parts):
+    runs = parts.runs.assign(**{metric: 8.0 for metric in ("nme_percent", conventions.CONVENTIONS[1].metric)})
+    shown = conventions.summary(parts.table, runs)
+    assert "<script" not in shown and ESCAPED in shown
+
+
+def without_alt(text: str) -> str:
+    """A page without the texts of its pictures, which are no HTML: Sphinx makes attributes of them and escapes them."""
+    return re.sub(r"^:alt: .*$", "", text, flags=re.M)
+
+
+def test_the_page_of_speeds_escapes_what_a_file_says():
+    timings = tuple(benchmarks.timings(RAW, {RAW: [1.0], f"{RAW} other": [2.0]}))
+    told = {"device": RAW, "commit": RAW, "date": RAW, "versions": {RAW: RAW}}
+    text = {"title": RAW, "text": RAW, "unit": RAW}
+    b = benchmarks.Benchmark(
+        speed_page.INFERENCE, **text, device="cpu", timings=timings, facts={RAW: RAW}, provenance=told
+    )
+    shown = without_alt(speed_page.page([b]))
+    assert "<script" not in shown and shown.count(ESCAPED) > 10
+    assert RAW in speed_page.alt(b)  # so there was something to leave out
+
+
+def test_the_page_of_overlaps_escapes_what_a_file_says(tmp_path, monkeypatch):
+    overlap.save(overlap.Overlap("mtfl", RAW, RAW, 9, {RAW: (0.1, 0.2)}), tmp_path)
+    published = [{"dataset": "mtfl", "attribute": RAW, "mean": 0.1, "max": 0.2, "note": RAW}]
+    monkeypatch.setattr(overlap, "published", lambda: published)
+    shown = overlap.page(tmp_path)
+    assert "<script" not in shown and shown.count(ESCAPED) >= 4
+
+
+def test_the_page_of_a_data_set_escapes_what_its_file_says(monkeypatch):
+    texts = dict.fromkeys(("title", "unit", "licence", "obtain", "citation", "layout"), RAW)
+    d = replace(loading.get("mtfl"), **texts, assumptions=(RAW,), traps=(RAW,), landmarks=(RAW,), mirror=(0,))
+    shown = without_alt(catalogue.page(d, pictured=True))
+    assert "<script" not in shown and shown.count(ESCAPED) > 8
+    monkeypatch.setattr(datasets, "names", lambda: ["mtfl"])
+    monkeypatch.setattr(loading, "get", lambda name: d)
+    shown = catalogue.overview()
+    assert "<script" not in shown and shown.count(ESCAPED) == 1
+
+
+def test_markup_is_taken_as_it_is_and_text_is_not():
+    shown = markup.to_html(pd.DataFrame({RAW: [markup.link("a.html", "<b>"), "<b>"]}, dtype=object))
+    assert re.findall(r"<td>(.*)</td>", shown) == ['<a href="a.html">&lt;b&gt;</a>', "&lt;b&gt;"]
+    assert "<script" not in shown
+    assert markup.Html("<b>") + "<i>" == "<b>&lt;i&gt;" and markup.Html("<b>")._repr_html_() == "<b>"
+
+
+def test_what_stands_in_backticks_is_code():
+    assert markup.code("see `a < b` & c") == "see <code>a &lt; b</code> &amp; c"
+    assert markup.markdown("see `a < b` & <c>") == "see `a < b` &amp; &lt;c&gt;"
+    assert markup.markdown("```<b>` and `<i>") == "```&lt;b&gt;` and `&lt;i&gt;"  # which is no code to Markdown
+
+
+def test_a_template_that_lacks_a_value_is_an_error():
+    with pytest.raises(jinja2.UndefinedError, match="text"):
+        markup.render("paragraph")
+
+
+def test_every_template_is_used():
+    library = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    assert TEMPLATES
+    for path in TEMPLATES:
+        assert re.search(rf'render\(\s*"{path.stem}"', library), path.stem

@@ -1,0 +1,75 @@
+"""Every stand-in that writes itself in a publisher's layout is read back as it was drawn."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+
+import numpy as np
+import pytest
+from tqdm import tqdm
+
+from landmarklib import datasets, drawing, loading, standins
+from landmarklib.loading import inspection
+
+IMITATED = [name for name in datasets.names() if loading.get(name).imitate]
+
+
+def few(dataset, n: int = 3) -> dict[str, int]:
+    """A handful of images for each split that the publisher's archive has."""
+    return {split: min(count, n + i) for i, (split, count) in enumerate(dataset.counts.items())}
+
+
+@pytest.mark.parametrize("name", IMITATED)
+def test_what_is_written_is_read_back(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "FEW", 0)
+    monkeypatch.setattr(standins, "tqdm", partial(tqdm, file=io.StringIO()))
+    dataset = loading.get(name)
+    folder = tmp_path / dataset.folder
+    folder.mkdir(parents=True)
+    counts = few(dataset)
+    with drawing.progress(name, sum(counts.values())) as bar:
+        written = dataset.imitate(folder, counts, seed=1)
+    assert bar.n == bar.total > 0
+    read = dataset.read(folder)
+    assert list(read) == list(written) == list(dataset.counts)
+    for split, expected in written.items():
+        found = read[split]
+        assert found.ids == expected.ids, split
+        assert found.files == expected.files
+        np.testing.assert_array_equal(found.visible, expected.visible)
+        np.testing.assert_allclose(found.points[found.visible], expected.points[expected.visible], atol=1e-3, rtol=0)
+        assert found.attributes.keys() == expected.attributes.keys()
+        for attribute, values in expected.attributes.items():
+            np.testing.assert_array_equal(found.attributes[attribute], values, attribute)
+        assert (found.boxes is None) == (expected.boxes is None)
+        if expected.boxes is not None:
+            np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3, rtol=0)
+        if dataset.length:
+            lengths = dataset.length(found)[found.visible.any(1)]
+            assert lengths.shape == (found.visible.any(1).sum(),)
+            assert (lengths > 0).all()
+    assert "all decode" in inspection.check(name, tmp_path)
+
+
+def test_every_set_that_is_not_generated_has_a_stand_in():
+    assert set(IMITATED) == {name for name in datasets.names() if loading.get(name).load is None}
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_a_unit_that_is_no_pixel_has_a_length(name):
+    dataset = loading.get(name)
+    assert (dataset.length is not None) == dataset.unit.startswith("%")
+
+
+@pytest.mark.parametrize("name", IMITATED)
+def test_the_same_seed_writes_the_same_bytes_and_another_one_others(name, tmp_path):
+    dataset = loading.get(name)
+    contents = []
+    for place, seed in (("a", 1), ("b", 1), ("c", 2)):
+        folder = tmp_path / place / dataset.folder
+        folder.mkdir(parents=True)
+        dataset.imitate(folder, few(dataset, 1), seed=seed)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        contents.append({path.relative_to(folder).as_posix(): path.read_bytes() for path in files})
+    assert contents[0] == contents[1] != contents[2]

@@ -1,0 +1,503 @@
+"""A table is read strictly, and what is asked of it is checked before anything is computed."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from landmarklib import tables
+from landmarklib.core.types import UserError
+from landmarklib.report import claims
+from landmarklib.tables import reading, selection
+
+
+def text_of(name: str) -> str:
+    """The TOML of a table of honari2018."""
+    return (tables.FOLDER / "honari2018" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Reads the text of a table, by default Blocks, after one replacement."""
+
+    def read(old: str, new: str, name: str = "blocks") -> tables.Table:
+        text = text_of(name)
+        assert old in text
+        path = tmp_path / "honari2018" / f"{name}.toml"
+        path.parent.mkdir()
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        return reading.read(path)
+
+    return read
+
+
+@pytest.fixture
+def refused(edited):
+    """The one line in which a table is refused after a replacement."""
+
+    def line(name: str, old: str, new: str) -> str:
+        with pytest.raises(UserError) as caught:
+            edited(old, new, name)
+        message = str(caught.value)
+        assert message.startswith(f"honari2018/{name}.toml") and "\n" not in message
+        return message
+
+    return line
+
+
+@pytest.fixture
+def blocks() -> tables.Table:
+    """honari2018, Table 1."""
+    return tables.get("blocks")
+
+
+def test_the_text_as_it_stands_is_read(edited):
+    assert edited("schema = 1", "schema = 1") == tables.get("blocks")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("n_maps = 0", "n_maps = 0\nn_mpas = 4", ["unknown key 'n_mpas'", "known: budgets, citation"]),
+        ("[budgets.cpu]", "[budgets.cpu]\nepochs = 3", ["budget cpu", "unknown key 'epochs'", "evaluation_images"]),
+        ("[[rows]]", "[[rows]]\nweigths = {}", ["row Seq-MT (L)", "unknown key 'weigths'", "weights"]),
+        ("clip = 1.0, b", "clipp = 1.0, b", ["row Heatmap-MT (L), training", "unknown key 'clipp'", "clip"]),
+        ("[[claims]]", '[[claims]]\nname = "x"', ["claim H1", "unknown key 'name'", "comparisons, id, text"]),
+        (
+            "fractions = [0.01, 0.05] }",
+            "fraction = [0.01, 0.05] }",
+            ["claim H7", "unknown key 'fraction'", "fractions"],
+        ),
+        ("[budgets.smoke]", "[common]\nweights = {}\n[budgets.smoke]", ["common", "unknown key 'weights'", "options"]),
+        ('unit = "px"', "", ["'unit'"]),
+        ("seeds = [0, 1, 2, 3, 4]", "", ["'seeds' is missing"]),
+        ("fractions = [0.01, 0.05, 0.1, 0.2, 0.5, 1.0]", "", ["'fractions' is missing"]),
+        ('method = "seq_mt"', "", ["row Seq-MT (L): 'method' is missing"]),
+        ('id = "H1"', "", ["claim 1: 'id' is missing"]),
+        ("images = 64", "", ["budget smoke: 'images' is missing"]),
+        ('lower = ["Seq-MT (L+A)"]', 'lower = ["Seq-MT (A)"]', ["claim H1", "Seq-MT (A)", "known: Seq-MT (L), "]),
+        ("schema = 1", "schema = 2", ["schema 2", "up to schema 1"]),
+        ("schema = 1", 'schema = "1"', ["schema '1'", "up to schema 1"]),
+        ("schema = 1", "", ["schema None", "up to schema 1"]),
+        ("schema = 1", "schema = = 1", ["not valid TOML", "line 4"]),
+        (
+            "{ landmarks = 900 }",
+            '{ landmarks = "900 px" }',
+            ["row Seq-MT (L), weights, landmarks: '900 px' is not a number"],
+        ),
+        ('"0.01" = 8.33', '"1%" = 8.33', ["row Seq-MT (L), published: '1%' is not a number"]),
+        ("rate = 0.001", 'rate = "fast"', ["budget smoke, rate: 'fast' is not a number"]),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_line_that_names_it(refused, old, new, words):
+    message = refused("blocks", old, new)
+    assert [word for word in words if word not in message] == []
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "honari2018" / "binary.toml"
+    path.parent.mkdir()
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"^honari2018/binary\.toml: not valid TOML"):
+        reading.read(path)
+
+
+def test_an_unknown_table_is_answered_with_the_known_ones():
+    with pytest.raises(UserError, match=f"unknown table 'block'; known: {', '.join(tables.names())}"):
+        tables.get("block")
+
+
+def test_common_options_hold_for_every_row_unless_it_says_otherwise(edited):
+    table = edited("[budgets.smoke]", "[common]\noptions = { kernel = 3, dropout = 0.5 }\n[budgets.smoke]")
+    assert dict(table.row("Comm-MT (L)").options) == {"kernel": 3, "dropout": 0.5}
+    assert dict(table.row("Seq-MT (L+A)").options) == {"kernel": 3, "dropout": 0.0, "centred": True, "out_gain": 0.1}
+
+
+def test_blocks_has_the_46_published_numbers(blocks):
+    assert sum(len(row.published) for row in blocks.rows) == 46
+    assert blocks.row("Seq-MT (L)").published[0.01] == 8.33
+    assert blocks.row("Seq-MT (L)").published[1.0] == 0.44
+    assert blocks.row("Seq-MT (L+ELT+A)").published[0.5] == 0.74
+    assert blocks.row("Heatmap-MT (L+A)").published[1.0] == 2.23
+    assert blocks.row("Comm-MT (L)").published[0.05] == 11.56
+
+
+def test_blocks_makes_one_run_for_each_published_number_and_seed(blocks):
+    made = {(e.row, e.fraction) for e in blocks.experiments(seeds=[7])}
+    assert made == {(row.name, f) for row in blocks.rows for f in row.published}
+    assert len(blocks.experiments()) == 46 * 5
+
+
+def test_rows_that_need_unlabelled_images_have_no_cell_where_all_are_labelled(blocks):
+    rows = {e.row for e in blocks.experiments(fractions=[1.0], seeds=[0])}
+    assert {row.name for row in blocks.rows} - rows == {"Seq-MT (L+ELT)", "Seq-MT (L+ELT+A)"}
+    assert [e.row for e in blocks.experiments([1.0], [0], ["Seq-MT (L)", "Seq-MT (L+ELT)"])] == ["Seq-MT (L)"]
+    with pytest.raises(UserError, match=r"no cell at 1: Seq-MT \(L\+ELT\) has 0.01, 0.05"):
+        blocks.experiments([1.0], [0], ["Seq-MT (L+ELT)"])
+
+
+def test_a_row_may_set_fields_of_the_budget_otherwise(blocks):
+    assert {e.clip for e in blocks.experiments(seeds=[0], rows=["Heatmap-MT (L)"])} == {1.0}
+    assert {e.clip for e in blocks.experiments(seeds=[0], rows=["Comm-MT (L)"])} == {100.0}
+    assert blocks.budgets["cpu"].clip == 0
+
+
+def test_a_method_may_have_fields_of_its_own_at_one_fraction():
+    w300 = tables.get("w300")
+    of_rcn, others = (
+        {(e.fraction, e.images) for e in w300.experiments([0.5, 1.0], [0], rows)}
+        for rows in (["RCN (L)", "RCN+ (L+ELT)"], ["Seq-MT (L)", "Heatmap-MT (L)"])
+    )
+    assert of_rcn == {(0.5, 48_000), (1.0, 96_000)} and others == {(0.5, 48_000), (1.0, 48_000)}
+
+
+def test_size_is_the_tables_unless_the_budget_has_its_own(blocks):
+    assert {e.size for e in blocks.experiments(seeds=[0], budget="smoke")} == {32}
+    assert {e.size for e in blocks.experiments(seeds=[0], budget="paper")} == {60}
+
+
+def test_runs_go_seed_by_seed_in_the_order_of_the_rows(blocks):
+    runs = blocks.experiments([0.2, 0.1], [1, 0], ["Seq-MT (L+A)", "Seq-MT (L)"])
+    assert [(e.seed, e.row, e.fraction) for e in runs] == [
+        (seed, row, fraction) for seed in (1, 0) for row in ("Seq-MT (L+A)", "Seq-MT (L)") for fraction in (0.1, 0.2)
+    ]
+
+
+def test_what_is_asked_for_twice_is_run_once(blocks):
+    runs = blocks.experiments([0.1, 0.1], [0, 0], ["Seq-MT (L)", "Seq-MT (L)"])
+    assert [(e.row, e.fraction, e.seed) for e in runs] == [("Seq-MT (L)", 0.1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "budget", "words"),
+    [
+        (["Seq-MT"], None, "unknown row 'Seq-MT'; known: Seq-MT .L., Seq-MT .L.A., "),
+        (None, "huge", "unknown budget 'huge'; known: smoke, cpu, paper"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_known_ones(blocks, rows, budget, words):
+    with pytest.raises(UserError, match=words):
+        blocks.experiments(rows=rows, budget=budget)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (None, (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)),
+        ([0.2, 0.05], (0.05, 0.2)),
+        ((1,), (1.0,)),
+        ([0.3, 0.3, 0.02], (0.02, 0.3)),
+    ],
+)
+def test_fractions_are_sorted_and_different(blocks, values, expected):
+    checked = selection.check_fractions(blocks, values)
+    assert checked == expected and {type(f) for f in checked} == {float}
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 1.5, -0.1, math.nan, math.inf, 2])
+def test_a_fraction_outside_0_to_1_is_refused(blocks, value):
+    with pytest.raises(UserError, match=rf"^fractions: {value:g} is outside \(0, 1\]$"):
+        selection.check_fractions(blocks, [0.1, value])
+
+
+@pytest.mark.parametrize(
+    "values", ["0.1", [], (), 0.1, {0.1}, {"0.1": 1}, ["0.1"], [True], [None], [[0.1]], [0.1, "all"]]
+)
+def test_fractions_that_are_no_list_of_numbers_are_refused(blocks, values):
+    with pytest.raises(UserError, match=r"^fractions: .* is not .*; write fractions = \[0.05, 0.2\]$"):
+        selection.check_fractions(blocks, values)
+
+
+def test_fractions_do_not_apply_without_landmark_labels():
+    shapes = tables.get("shapes")
+    assert selection.check_fractions(shapes, None) == selection.check_fractions(shapes, [0.0]) == (0.0,)
+    with pytest.raises(UserError, match="table shapes: fractions do not apply"):
+        selection.check_fractions(shapes, [0.1])
+
+
+def test_seeds_keep_their_order_and_are_different():
+    assert selection.check_seeds([2, 0, 2, 1]) == (2, 0, 1)
+    assert selection.check_seeds(range(3)) == (0, 1, 2)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_no_generator_takes_is_refused(seed):
+    with pytest.raises(UserError, match=rf"^seeds: {seed} is outside "):
+        selection.check_seeds([0, seed])
+
+
+@pytest.mark.parametrize("values", ["0", [], 0, [1.5], [0.0], ["0"], [False], [None], [[0]], [math.nan], [math.inf]])
+def test_seeds_that_are_no_list_of_whole_numbers_are_refused(values):
+    with pytest.raises(UserError, match=r"^seeds: .* is not .*; write seeds = \[0, 1, 2\]$"):
+        selection.check_seeds(values)
+
+
+def test_claims_of_blocks_have_their_inequalities_and_hold_in_the_paper(blocks):
+    verdicts = claims.evaluate(blocks, pd.DataFrame())
+    assert {v.claim.id: len(v.comparisons) for v in verdicts} == {
+        "H1": 6,
+        "H2": 5,
+        "H3": 35,
+        "H4": 12,
+        "H5": 12,
+        "H6": 6,
+        "H7": 4,
+    }
+    assert {v.claim.id for v in verdicts if v.paper_holds} == {"H1", "H2", "H3", "H4", "H5", "H6", "H7"}
+
+
+def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
+    (e,) = blocks.experiments([0.1], [3], ["Seq-MT (L+ELT)"], "cpu")
+    assert blocks.makes(e) and blocks.makes(replace(e, fraction=0.37, seed=99))
+    for change in ({"rate": 0.1}, {"row": "another"}, {"budget": "huge"}, {"table": "shapes"}, {"clip": 5.0}):
+        assert not blocks.makes(replace(e, **change)), change
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "methods.rcn.options",
+            "methods.rnc.options",
+            "w300.toml, budget smoke, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, heatmap_mt, rcn",
+        ),
+        ("methods.seq_mt = { size", "methods.seq_mt = { side", "budget smoke, methods.seq_mt: unknown key 'side'"),
+        (
+            "fractions.1.images",
+            "fractions.1.image",
+            "cpu, methods.rcn, fraction 1: unknown key 'image'; did you mean 'images'. known: batch",
+        ),
+        ("fractions.1.images", "fractions.'0.3'.images", "cpu, methods.rcn: fraction 0.3 is not one of the table's"),
+        ("fractions.1.images", "fractions.3.images", "methods.rcn, fractions: '3' is too large; it must be at most 1"),
+        ("fractions.1.images", "fractions.all.images", "budget cpu, methods.rcn, fractions: 'all' is not a number"),
+        ("methods.seq_mt = { size = 16", "methods.seq_mt = { note = ''", "methods.seq_mt: unknown key 'note'"),
+        (
+            "jitter = { rotation_degrees",
+            "jitter = { rotation",
+            "jitter: rotation, scale, shift; expected rotation_degrees, scale",
+        ),
+        ("shift = 0.2 }\nfractions", "shift = 0.0 }\nfractions", "jitter: shift 0; it must be positive"),
+        ('"nme_percent on IBUG" = { "1"', '"nme on IBUG" = { "1"', "published_also: unknown key 'nme on IBUG'"),
+        ('note = "Table 5 alone"', "fractions = [0.9]", "row RCN .L.: fraction 0.9 is not one of the table's"),
+        (
+            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
+            "metrics = ['x'] },\n    { lower = [\"RCN+ (L+ELT)",
+            "claim H16: unknown metric 'x'",
+        ),
+        (
+            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
+            "higher_metrics = ['x'] },\n    { lower = [\"RCN+ (L+ELT)",
+            "claim H16: unknown metric 'x'",
+        ),
+        (
+            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
+            'higher_metrics = [] },\n    { lower = ["RCN+ (L+ELT)',
+            "claim H16: 1 metrics against 0; expected as many",
+        ),
+        (
+            'higher_metrics = ["nme_percent read by soft-argmax"]',
+            "higher_metrics = ['failures_percent']",
+            "claim Reading: 'failures_percent' is not another reading of 'nme_percent'",
+        ),
+        (
+            'higher = ["RCN+ (L)"], fractions = [0.05]',
+            'higher = ["RCN+ (L)"], fractions = []',
+            "claim ELT, RCN.: its rows have no cell at its fractions",
+        ),
+    ],
+)
+def test_a_mistake_in_a_table_is_named(refused, old, new, words):
+    assert re.search(words, refused("w300", old, new))
+
+
+def test_a_cell_that_no_row_has_is_refused_with_those_there_are():
+    with pytest.raises(UserError, match=r"fractions: no cell at 0.3: RCN .L. has 1$"):
+        tables.get("mtfl").experiments([0.3], [0], ["RCN (L)"])
+
+
+def test_a_budget_is_in_full_where_images_and_networks_are_the_tables():
+    assert [name for name in tables.get("mtfl").budgets if tables.get("mtfl").in_full(name)] == ["full", "paper"]
+    assert tables.get("blocks").in_full("cpu") and not tables.get("blocks").in_full("smoke")
+    assert not tables.get("w300").in_full("cpu")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[common.methods.rcn]", "[common.methods.rnc]", "common, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, from_points"),
+        ("[[references]]", "[[references]]\nmethod = 'x'", "reference MT-DCNN .L.A.: unknown key 'method'"),
+        ('select = "accuracy_percent"', 'select = "accuracy"', "row Attributes from .*: select 'accuracy'; known: nme_p"),
+        ("against = [0.1, 0.2, 0.5] }", "against = [0.1] }", "claim H10: 3 fractions against 1; expected as many"),
+        ('higher = ["TCDCN (L+A)"', 'higher = ["TCDCNN (L+A)"', "claim H21: unknown rows .*'TCDCNN"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_table_with_references_is_named(refused, old, new, words):
+    assert re.search(words, refused("hgr1", old, new))
+
+
+def test_a_row_has_the_options_of_all_of_its_method_and_its_own():
+    table = tables.get("hgr1")
+    row, smoother = table.row("Heatmap-MT (L+A)"), table.row("Heatmap-MT (L+A), soft-argmax")
+    assert row.options["attributes"] == ["gesture"] and row.options["standard"] and "decoder" not in row.options
+    assert smoother.options == {**row.options, "decoder": "soft-argmax"}
+
+
+def test_a_claim_may_compare_cells_of_two_fractions_and_lines_of_others():
+    by_id = {claim.id: claim for claim in tables.get("hgr1").claims}
+    assert [(c.fraction, c.against) for c in by_id["H10"].comparisons] == [(0.05, 0.1), (0.1, 0.2), (0.2, 0.5)]
+    assert ("RCN (L)", "MT-Conv (L+A)") in [(c.lower, c.higher) for c in by_id["H21"].comparisons]
+    (best,) = {claim.id: claim for claim in tables.get("aflw").claims}["H19"].comparisons
+    assert (best.higher, best.fraction, best.against) == ("Lv et al.", 0.05, 1.0)
+    assert tables.get("aflw").paper_value("Lv et al.", 1.0, "nme_percent") == 2.17
+
+
+def test_a_row_without_points_has_no_value_of_the_first_metric():
+    table = tables.get("aflw")
+    assert "Pose from true points" not in [row.name for row in table.rows_with("nme_percent")]
+    assert "Pose from true points" in [row.name for row in table.rows_with("angle_error_degrees")]
+    (e,) = table.experiments([1.0], [0], ["Pose from true points"])
+    assert e.select == "angle_error_degrees" and table.experiments([1.0], [0], ["RCN+ (L)"])[0].select == "nme_percent"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", "seeds = 5", "seeds: 5 is not a list; write [5]"),
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", 'seeds = [0, "1"]', "seeds: '1' is not a whole number"),
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", "seeds = [true]", "seeds: true is not a whole number"),
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", "seeds = []", "seeds: [] is empty; at least one value is needed"),
+        ("blocks", "seeds = [0, 1, 2, 3, 4]", "seeds = [3, 1, 3]", "2 seeds are 3; all must differ"),
+        ("blocks", "n_maps = 0", "n_maps = 0.0", "n_maps: 0.0 is not a whole number; write 0"),
+        ("blocks", 'unit = "px"', "unit = 3", "unit: 3 is not a string"),
+        ("blocks", 'title = "Blocks"', 'title = ""', "title: '' is empty; a name is needed"),
+        ("blocks", "protocol = [", "protocol = [{ a = 1 },", "protocol 1: {'a': 1} is not a string"),
+        (
+            "blocks",
+            'lower = ["Seq-MT (L+A)"]',
+            'lower = "Seq-MT (L+A)"',
+            "claim H1, comparison 1, lower: 'Seq-MT (L+A)' is not a list; write ['Seq-MT (L+A)']",
+        ),
+        ("blocks", "batch = 8", "batch = -8", "budget smoke, batch: -8 is too small; it must be at least 0"),
+        ("blocks", "images = 64", "images = 0", "budget smoke, images: 0 is too small; it must be more than 0"),
+        ("blocks", "images = 64", "images = 6.5", "budget smoke, images: 6.5 is not a whole number"),
+        ("blocks", "hold = 0.4", "hold = 1.5", "budget smoke, hold: 1.5 is too large; it must be at most 1"),
+        ("blocks", "rate = 0.001", "rate = inf", "budget smoke, rate: inf is not a finite number"),
+        ("blocks", '"0.01" = 8.33', '"0.01" = nan', "row Seq-MT (L), published, 0.01: nan is not a finite number"),
+        (
+            "blocks",
+            '"0.01" = 8.33',
+            '"0.03" = 8.33',
+            "row Seq-MT (L), published: fraction 0.03 is not one of the table's",
+        ),
+        ("w300", '{ "1" = 5.54 }', '{ "1" = 5, "1.0" = 6 }', "RCN (L), published: 1, 1.0: one fraction is there twice"),
+        ("w300", '{ "1" = 5.54 }', "5.54", "row RCN (L), published: 5.54 is not a table of names and values"),
+        ("w300", "{ beta = 10.0 }", "{ beta = [1, inf] }", "row RCN+ (L), options, beta: inf is not a finite number"),
+        ("w300", "{ size = 64, rate", '{ size = "64", rate', "Seq-MT (L), training, size: '64' is not a whole number"),
+        ("w300", "s = 96_000", "s = 9.5", "budget cpu, methods.rcn, fraction 1, images: 9.5 is not a whole number"),
+        ("w300", 'name = "RCN+ (L)"', "", "row 2: 'name' is missing"),
+        ("w300", 'name = "RCN+ (L)"', 'name = "RCN (L)"', "2 rows or references are 'RCN (L)'; all must differ"),
+        ("w300", 'name = "CDM"', 'name = "RCN (L)"', "2 rows or references are 'RCN (L)'; all must differ"),
+        ("w300", 'id = "H16"', 'id = "H15-IBUG"', "2 claims are 'H15-IBUG'; all must differ"),
+        (
+            "w300",
+            'default_budget = "cpu"',
+            'default_budget = "cp"',
+            "unknown budget 'cp'; did you mean 'cpu'? known: cpu",
+        ),
+        (
+            "w300",
+            'select = "nme_percent"',
+            'select = "nme"',
+            "w300.toml: select 'nme'; known: nme_percent, nme_percent on",
+        ),
+        ("w300", "[common]", "[comon]", "unknown key 'comon'; did you mean 'common'? known: budgets, citation"),
+        (
+            "shapes",
+            "[common]\noptions = { kernel = 7, beta = 1.0, dropout = 0.0 }",
+            "common = 3",
+            "common: 3 is not a table of names and values",
+        ),
+        ("w300", "schema = 1", "schema = true", "schema True; this library reads tables up to schema 1"),
+        ("hgr1", "needs_unlabelled = true", "needs_unlabelled = 1", "needs_unlabelled: 1 is neither true nor false"),
+        (
+            "shapes",
+            "batch_unlabelled = 16",
+            "batch_unlabelled = 0",
+            "budget smoke, row Seq-MT (A) as printed: batch and batch_unlabelled are both 0",
+        ),
+    ],
+)
+def test_a_value_that_no_table_can_have_is_refused_with_what_is_valid(refused, name, old, new, words):
+    assert words in refused(name, old, new)
+
+
+def test_a_name_of_several_lines_is_shown_in_one(refused):
+    message = refused("w300", 'name = "RCN+ (L)"', 'name = "RCN\\nplus"\nweigths = {}')
+    assert "row RCN plus: unknown key 'weigths'; did you mean 'weights'?" in message
+
+
+def test_what_a_table_is_made_of_cannot_be_changed_and_is_checked(blocks):
+    for value in (blocks, blocks.rows[0], blocks.claims[0], blocks.claims[0].comparisons[0], blocks.budgets["cpu"]):
+        with pytest.raises(AttributeError):
+            setattr(value, fields(value)[0].name, "another")
+    with pytest.raises(ValidationError, match="batch"):
+        replace(blocks.budgets["cpu"], batch=-1)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Puts tables, the text of Shapes with another name and paper, into the registry, by PAPER/STEM."""
+
+    def fill(**named: tuple[str, str]) -> None:
+        for paper, (stem, name) in named.items():
+            text = text_of("shapes").replace('name = "shapes"', f'name = "{name}"', 1)
+            path = tmp_path / paper / f"{stem}.toml"
+            path.parent.mkdir()
+            path.write_text(text.replace('paper = "honari2018"', f'paper = "{paper}"', 1), encoding="utf-8")
+        monkeypatch.setattr(tables, "FOLDER", tmp_path)
+
+    return fill
+
+
+def test_two_papers_may_have_a_table_in_a_file_of_one_name(folder):
+    folder(b2020=("aflw", "b2020-aflw"), a2019=("aflw", "aflw"))
+    assert tables.names() == ["aflw", "b2020-aflw"]
+    assert [tables.get(name).paper for name in tables.names()] == ["a2019", "b2020"]
+    assert tables.get("b2020/aflw") is tables.get("b2020-aflw")
+    for name in ("aflw/a2019", "a2019/b2020-aflw", "../b2020/aflw", "b2020", ""):
+        with pytest.raises(UserError, match=f"unknown table '{name}'; known: aflw, b2020-aflw"):
+            tables.get(name)
+
+
+def test_two_tables_of_one_name_are_refused_with_both_files(folder):
+    folder(a2019=("aflw", "aflw"), b2020=("aflw", "aflw"))
+    words = r"^a2019/aflw.toml and b2020/aflw.toml: both tables are called 'aflw'; call one b2020-aflw$"
+    with pytest.raises(UserError, match=words):
+        tables.get("aflw")
+
+
+def test_a_table_is_called_as_its_file(folder):
+    folder(a2019=("aflw", "shapes"))
+    with pytest.raises(UserError, match=r"^a2019/aflw.toml: name 'shapes'; expected 'aflw' or 'a2019-aflw'$"):
+        tables.names()
+
+
+def test_a_table_is_in_the_folder_of_its_paper(folder, tmp_path):
+    folder(a2019=("aflw", "aflw"))
+    (tmp_path / "a2019").rename(tmp_path / "b2020")
+    with pytest.raises(UserError, match=r"^b2020/aflw.toml: paper 'a2019'; expected 'b2020'$"):
+        tables.names()
+
+
+def test_the_command_line_waits_for_no_table_and_tables_for_no_training():
+    text = "import sys; import {}; print([m for m in ('pydantic', 'torch') if m in sys.modules])"
+    for module, expected in (("landmarklib.__main__", "[]\n"), ("landmarklib.tables", "['pydantic']\n")):
+        done = subprocess.run([sys.executable, "-c", text.format(module)], capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == (expected, "")
