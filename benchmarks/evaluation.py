@@ -16,6 +16,7 @@ from contenders import has_bfloat16, printed_layers, synchronize
 
 from landmarklib import loading, methods, tables
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.types import Crop
 from landmarklib.nets import forms
 from landmarklib.pages import speed_page
 from landmarklib.records import benchmarks, environment
@@ -47,7 +48,7 @@ def experiments(budget: str = FULL) -> dict[str, Experiment]:
 def images_of(e: Experiment, n: int) -> np.ndarray:
     """So many test images of generated sets, of others noise."""
     if loading.get(e.dataset).load:
-        return loading.split(e.dataset, "test", e.size).images[:n]
+        return loading.split(e.dataset, "test", Crop(e.size)).images[:n]
     return np.random.default_rng(0).integers(256, size=(n, 1, e.size, e.size), dtype=np.uint8)
 
 

@@ -32,7 +32,7 @@ def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float
     e, where = experiments[0], torch.device(device)
     method, options = methods.get(e.method), methods.complete_options(e)
     form, _ = compute.measured_form(*compute.network(e), device, n)
-    annotations = loading.first(loading.training(e), e.train_images)
+    annotations = loading.first(loading.split(e.dataset, "train", loading.crops_of(e)["train"]), e.train_images)
     images, runs = torch.from_numpy(np.array(annotations.images)).to(where), []
     for one in experiments:
         chosen = subsets.label_subset(annotations.ids, one.fraction, one.seed, annotations.attributes["class"])

@@ -13,7 +13,12 @@ from landmarklib.core.types import Annotations, Listing, Recipe
 
 @dataclass(frozen=True)
 class Source:
-    """A file that anybody may download. to: where it goes below the data root, a file's name, or a folder's for an archive to be unpacked."""
+    """A file that anybody may download.
+
+    url: its address.
+    sha256: its hash, in hex digits.
+    to: where it goes below the data root: a file's name, or a folder's for an archive that is unpacked.
+    """
 
     url: str
     sha256: str
@@ -42,19 +47,21 @@ class Dataset:
     read: Callable[[Path], Mapping[str, Listing]] | None = None  # of a set in its publisher's layout
     # folder, split -> N x C x H x W, where one file holds many images
     images: Callable[[Path, str], np.ndarray] | None = None
-    # (folder, counts, seed): writes stand-ins in that layout and gives what `read` must find
-    imitate: Callable[..., Mapping[str, Listing]] | None = None
-    length: Callable[[Listing], np.ndarray] | None = None  # that unit in pixels of each photo; none where it is a pixel
-    lengths: Mapping[str, Callable[[Listing], np.ndarray]] = field(default_factory=dict)  # others in use, by name
+    # (folder, counts, seed): writes a stand-in in that layout and gives what `read` must find
+    write_standin: Callable[..., Mapping[str, Listing]] | None = None
+    # the length that errors are divided by, in pixels of each photo; None where errors are in pixels
+    normalizer: Callable[[Listing], np.ndarray] | None = None
+    normalizers: Mapping[str, Callable[[Listing], np.ndarray]] = field(default_factory=dict)  # others in use, by name
     # name of a part of the test images -> attribute and its values
     subsets: Mapping[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
-    # split -> hash of its ids in the whole archive (`labels.ids_hash`), so that it cannot move
+    # split -> hash of its ids in the whole archive (`subsets.ids_hash`), so that it cannot move
     ids: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""  # of that layout, below a data root
     recipe: Recipe = field(default_factory=Recipe)  # how its photos are cut
     sources: tuple[Source, ...] = ()  # for `landmarklib data fetch`; none where it may not be had without asking
-    # split -> by how many pixels of the photo, in x and y, its points may stand too far right and down: reported beside the points as given
-    displaced: Mapping[str, float] = field(default_factory=dict)
+    # split -> by how many pixels of the photo, in x and y, its points may stand too far right and down: errors are
+    # reported against points shifted by that, too
+    shifted_labels: Mapping[str, float] = field(default_factory=dict)
     layout: str = ""
-    traps: tuple[str, ...] = ()  # what a reader of these files gets wrong
+    known_issues: tuple[str, ...] = ()  # what a reader of these files gets wrong
     beyond: float = 0.0  # how far counted points may lie outside their image, as a share of its longer side

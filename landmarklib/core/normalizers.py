@@ -1,4 +1,7 @@
-"""The lengths that errors are divided by, in pixels of the photo: one per image, from its points, its box or what its publisher says of it."""
+"""Normalizers: the lengths that errors are divided by, one per image, in pixels of the photo.
+
+They are made of the points of an image, of its box, or of what its publisher says of it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from jaxtyping import Float
 
 from landmarklib.core.types import Listing
 
-Length = Callable[[Listing], Float[np.ndarray, " N"]]
+Normalizer = Callable[[Listing], Float[np.ndarray, " N"]]
 
 
-def between(first: int | tuple[int, ...], second: int | tuple[int, ...]) -> Length:
+def between(first: int | tuple[int, ...], second: int | tuple[int, ...]) -> Normalizer:
     """The distance of two landmarks, or of the centres of two groups of them."""
 
     def length(listing: Listing) -> Float[np.ndarray, " N"]:
@@ -46,7 +49,7 @@ def points_root(listing: Listing) -> Float[np.ndarray, " N"]:
     return np.sqrt(np.prod(np.ptp(listing.points, axis=1), -1))
 
 
-def given(attribute: str) -> Length:
+def given(attribute: str) -> Normalizer:
     """What an attribute of that name holds."""
     return lambda listing: np.asarray(listing.attributes[attribute], float)
 

@@ -14,8 +14,11 @@ from landmarklib.core.types import Annotations
 def label_order(ids: tuple[str, ...], classes: Int[np.ndarray, " N"] | None, seed: int) -> Int[np.ndarray, " N"]:
     """All images in the order in which they get their landmarks: prefixes are the labelled subsets, so they nest.
 
-    The order hashes (seed, id): it does not depend on the process, the machine or the order of the files. With classes, every
-    round takes one image of each class, so any prefix is balanced as far as its length and the class counts allow.
+    ids: N different strings. The order hashes (seed, id), so it does not depend on the process, the machine or the
+        order of the files.
+    classes: of each image; every round takes one image of each class, so any prefix is as balanced as its length and
+        the class counts allow. None takes no account of classes.
+    seed: another one gives another order.
     """
     digest = np.array([hashlib.sha256(f"{seed}:{i}".encode()).hexdigest() for i in ids])
     order = np.argsort(digest)
@@ -31,7 +34,7 @@ def label_order(ids: tuple[str, ...], classes: Int[np.ndarray, " N"] | None, see
 def label_subset(
     ids: tuple[str, ...], fraction: float, seed: int, classes: Int[np.ndarray, " N"] | None = None
 ) -> Int[np.ndarray, " n"]:
-    """Indices of the labelled images, sorted: round(fraction * N) of them, the first of `label_order`."""
+    """Indices of the labelled images, sorted: the first round(fraction * N) of `label_order`."""
     return np.sort(label_order(ids, classes, seed)[: round(fraction * len(ids))])
 
 
@@ -41,14 +44,19 @@ def ids_hash(ids: list[str]) -> str:
 
 
 def fingerprint(annotations: Annotations) -> str:
-    """16 hex digits over images, points and ids: two runs with the same print saw the same images and landmarks."""
+    """16 hex digits over images, points and ids: the same for two runs that saw the same images and landmarks."""
     points: Float[np.ndarray, "N K 2"] = np.round(annotations.points.astype(np.float64), 3)
     digest = hashlib.sha256(annotations.images.tobytes() + points.tobytes() + "\n".join(annotations.ids).encode())
     return digest.hexdigest()[:16]
 
 
 def held_out(groups: Sequence[str], n: int, seed: int) -> Bool[np.ndarray, " N"]:
-    """n images or a few less for validation: whole groups (photo, person), in the hashed order of their names."""
+    """Which images are held out for validation: n or a few less, in whole groups.
+
+    groups: the group of each image, such as its photo or its person; taken in the hashed order of their names.
+    n: number of images.
+    seed: another one gives another order.
+    """
     names, place, size = np.unique(np.array(groups, str), return_inverse=True, return_counts=True)
     chosen: list[int] = []
     for i in label_order(tuple(names.tolist()), None, seed):

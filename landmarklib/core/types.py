@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 STAND_IN, PART = "stand-in-", "part-of-"  # before a data set's name: generated in its place; what is here of it
-MARGIN = 1.6  # how many times as wide as the frame the images are that jittered ones are cut from; beyond is black
+MARGIN = 1.6  # of the crops that jittered images are taken from (`Crop.margin`); beyond the photo is black
 
 
 def whole(dataset: str) -> str:
@@ -33,14 +33,31 @@ class DataMissing(UserError):
     """A data set is not on this machine: the message says how to get it."""
 
 
+class Crop(NamedTuple):
+    """How large the square images of a split are, in pixels and in the photo.
+
+    size: side of the image in pixels.
+    margin: side of the square in the photo, as a multiple of the side of the data set's own square (`Recipe`).
+    """
+
+    size: int
+    margin: float = 1.0
+
+
 @dataclass(frozen=True)
 class Annotations:
     """One split of a data set, in memory.
 
-    images: uint8, N x C x H x W. points: N x K x 2, xy in pixels of that image, pixel centres at integers;
-    NaN where unknown. visible: N x K. ids: N different strings. attributes: name -> N values. unit: the length that an image's errors are
-    divided by, in pixels of that image; none where errors are in pixels. units: other such lengths in use, by name. pixel: the
-    side of a pixel of the photo that it was cut from, in its own.
+    images: uint8, N x C x H x W.
+    points: N x K x 2, xy in pixels of that image, pixel centres at integers; NaN where unknown.
+    visible: N x K, the points that count.
+    ids: N different strings.
+    attributes: name -> N values.
+    normalizer: the length that an image's errors are divided by, in pixels of that image; None where errors are in
+        pixels.
+    pixel: the side of a pixel of the photo that the image was cut from, in pixels of the image; None where it was not
+        cut from one.
+    normalizers: other such lengths in use, by name.
     """
 
     images: UInt8[np.ndarray, "N C H W"]
@@ -48,9 +65,9 @@ class Annotations:
     visible: Bool[np.ndarray, "N K"]
     ids: tuple[str, ...]
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
-    unit: Float[np.ndarray, " N"] | None = None
+    normalizer: Float[np.ndarray, " N"] | None = None
     pixel: Float[np.ndarray, " N"] | None = None
-    units: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
+    normalizers: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -60,10 +77,15 @@ class Annotations:
 class Listing:
     """One split of a data set as its publisher ships it: everything but the pixels.
 
-    files: path of each image below the data set's folder, with "/"; none where one file holds many images (`Dataset.images`). points: N x K x 2, xy in pixels of that file, pixel centres at integers from
-    0, wherever the publisher counts from; NaN where there is none. visible: N x K, the points that count. ids: N different strings.
-    attributes: name -> N values, classes from 0. boxes: N x 4, left, top, right, bottom, where the publisher gives them; measured in
-    pixels from the image's own edge, so that 0, 0, width, height is all of it.
+    files: path of each image below the data set's folder, with "/"; none where one file holds many images
+        (`Dataset.images`).
+    points: N x K x 2, xy in pixels of that file, pixel centres at integers from 0, wherever the publisher counts from;
+        NaN where there is none.
+    visible: N x K, the points that count.
+    ids: N different strings.
+    attributes: name -> N values, classes from 0.
+    boxes: N x 4, left, top, right, bottom, where the publisher gives them; in pixels from the image's own edge, so that
+        0, 0, width, height is all of it.
     """
 
     files: tuple[str, ...]
@@ -87,11 +109,16 @@ class Listing:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a square is cut from a photo. around: points or box; enlarge: its side, as a multiple of the longer side of those; grey: one channel. groups: of
-    landmarks, whose centres are the points that count here; none for all points that are visible."""
+    """The square that is cut from a photo.
+
+    around: `points` or `box`, what it is centred on.
+    margin: its side, as a multiple of the longer side of those.
+    grey: one channel, else three.
+    groups: of landmarks, whose centres are the points that count here; none for all points that are visible.
+    """
 
     around: str = "points"
-    enlarge: float = 1.5
+    margin: float = 1.5
     grey: bool = True
     groups: tuple[tuple[int, ...], ...] = ()
 
@@ -100,10 +127,14 @@ class Recipe:
 class Batch:
     """What a method sees: B images, the labelled ones first.
 
-    images: float32 in [0, 1], B x C x H x W. points: B x K x 2 in [-1, 1] (edges of the image at +-1), NaN for
-    unlabelled images, so that a leak of labels is loud. visible: B x K. attributes: B x A float32, a class from 0 or an angle in
-    radians, NaN where it is unknown. Where images are jittered,
-    source: what they are taken from, and jitter: B x 2 x 3, how (`warps.look`).
+    images: float32 in [0, 1], B x C x H x W.
+    points: B x K x 2 in [-1, 1] (edges of the image at +-1), NaN for unlabelled images, so that a leak of labels is
+        loud.
+    visible: B x K, the points that count.
+    attributes: B x A float32, a class from 0 or an angle in radians, NaN where it is unknown.
+    n_labelled: number of labelled images.
+    source: where images are jittered, what they are taken from.
+    jitter: where images are jittered, how: B x 2 x 3 (`warps.look`).
     """
 
     images: torch.Tensor

@@ -90,7 +90,7 @@ def _poses(path: Path, names: list[str], boxes: Float[np.ndarray, "N 4"]) -> Flo
     return found
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Faces on photos of one or two, every second photo's name also in another folder, in the order of a random `ra`."""
     from landmarklib.drawing import generator, publish
     from landmarklib.standins import faces
@@ -168,7 +168,7 @@ DATASET = Dataset(
     counts={"train": 18000, "val": 2000, "test": 4386},
     size=80,
     unit="% of the face's size, the square root of the area of its box",
-    length=normalizers.box_root,
+    normalizer=normalizers.box_root,
     tier="paper",
     licence="research, on request, not to be passed on; photos of Flickr",
     obtain=(
@@ -187,10 +187,10 @@ DATASET = Dataset(
     ),
     folder="aflw",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"yaw": 0, "pitch": 0, "roll": 0, "frontal": 2},
     layout="AFLWinfo_release.mat (nameList, bbox, data, mask_new, ra), data/aflw.sqlite, and the photos data/flickr/{0,2,3}/*.jpg",
-    traps=(
+    known_issues=(
         "Left and right are the image's. A row of `data` holds all x, then all y; one of `bbox` left, right, top, bottom.",
         "`ra`, the order in which 20,000 faces are for training, counts from 1.",
         "The .mat file has no pose: it is that of the face with the same photo and box in the database, and NaN where there is no such face.",

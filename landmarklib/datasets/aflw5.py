@@ -62,7 +62,7 @@ def _crops(place: str, ids: tuple[str, ...], points: np.ndarray, photos: list[st
     return Listing(files, points - 1, np.ones((n, 5), bool), ids, {"photo": np.array(photos, str)}, boxes)
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Crops of photos with one face or two, rows of faces that are in neither list, and a test list with MTFL's line endings."""
     from landmarklib.drawing import publish
     from landmarklib.standins import faces
@@ -113,11 +113,11 @@ DATASET = replace(
     ),
     folder="aflw5",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={},
     recipe=Recipe("box", 1.0),
     layout="aflw_cropped/facedata_cropped.csv, aflw_cropped/cropped/*.jpg, MTFL/testing.txt, MTFL/AFLW/*.jpg; the rest of MTFL is not read",
-    traps=(
+    known_issues=(
         "Left and right are the image's. The table has x and y in turn, MTFL's list all x, then all y.",
         "Only rows with set 1 are for training; the others are faces without all five points or of the test photos, and may have no numbers.",
         "Crops are 150 x 150 pixels and cut differently in the two parts; several are of one photo.",

@@ -45,7 +45,7 @@ def _crops(names: list[str], points: Float[np.ndarray, "N 5 2"], sizes: Float[np
     return Listing(files, np.ascontiguousarray(points), visible, tuple(ids), {"photo": photos}, boxes)
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Crops of several heights and widths, of photos with one face or two; some test faces are listed twice."""
     from landmarklib.drawing import expect, publish
     from landmarklib.standins import faces
@@ -90,9 +90,9 @@ DATASET = replace(
     ),
     folder="aflw5_r",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     layout="aflw_train_images.txt, aflw_train_keypoints.mat (gt, hw), aflw_test_images.txt, aflw_test_keypoints.mat, output/{0,2,3}/*.jpg",
-    traps=(
+    known_issues=(
         "Left and right are the image's. A point of `gt` is y, x, and a row of `hw` height, width.",
         "Crops have different sizes and are not quite square; others resize them to squares.",
         "132 of the 2,991 test faces are listed twice; the second has #2 in its id.",

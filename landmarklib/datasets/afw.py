@@ -28,7 +28,7 @@ def five(listing: Listing) -> Listing:
     return Listing(listing.files, points, np.ones(points.shape[:2], bool), listing.ids, {})
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the layout of that part of 300-W."""
     return {"test": five(w300.publish_parts(folder, [FOLDER], counts["test"], seed))}
 
@@ -39,7 +39,7 @@ DATASET = replace(
     title="AFW, 5 points",
     counts={"test": 337},
     ids={},
-    displaced={},
+    shifted_labels={},
     citation="Zhu and Ramanan, CVPR 2012; Sagonas et al., ICCV Workshops 2013",
     licence=w300.DATASET.licence,
     obtain="Download AFW from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and unpack it as `afw` into a folder `w300` below the data root.",
@@ -49,8 +49,8 @@ DATASET = replace(
     ),
     folder="w300",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={},
     layout="afw/ with *.jpg or *.png and a .pts beside every image",
-    traps=("Several faces of one photo are separate images.",),
+    known_issues=("Several faces of one photo are separate images.",),
 )

@@ -22,7 +22,7 @@ def read(folder: Path) -> dict[str, Listing]:
     return {split: listing(folder / name, f"images/{split}") for split, name in {**LISTS, "test": test}.items()}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: crops of tigers, whole pixels, three of eight without any point, annotations in another order than images."""
     from landmarklib.drawing import publish
     from landmarklib.standins import quadrupeds
@@ -158,7 +158,7 @@ DATASET = Dataset(
     ids={"train": "ba90c8fa5ad1", "val": "908e72d9163c", "test": "8fefdcaf13e4"},
     size=256,
     unit="% of the longer side of the image",
-    length=normalizers.box_side,
+    normalizer=normalizers.box_side,
     tier="paper",
     licence="CC BY-NC-SA 4.0",
     obtain="Download the pose part of ATRW (cvwc2019.github.io) and put its lists into a folder `atrw` below the data root, its images into atrw/images/train, val and test. "
@@ -172,9 +172,9 @@ DATASET = Dataset(
     folder="atrw",
     read=read,
     recipe=Recipe("box", 1.0),
-    imitate=imitate,
+    write_standin=write_standin,
     layout="keypoint_train.json, keypoint_val.json, image_info_test.json or pose_tiger02_test.json, and images/train/, images/val/, images/test/",
-    traps=(
+    known_issues=(
         "1,416 of 3,609, 172 of 515 and 391 of 1,032 images have no visible point at all, so 5% of the training images are about 110 with any label.",
         "moskvyak2021 prints 3,610, 516 and 1,033 images; there is one less of each.",
         "image_info_test.json marks every point as missing; with it alone the test split has no points.",

@@ -74,7 +74,7 @@ def _listing(path: Path, parts: list[tuple[int, np.ndarray, np.ndarray]]) -> Lis
     )
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: every video is one signer in one place, its frames are 12 apart."""
     from landmarklib.drawing import publish
     from landmarklib.standins import bodies
@@ -127,10 +127,10 @@ DATASET = Dataset(
     ),
     folder="bbcpose",
     read=read,
-    imitate=imitate,
-    recipe=Recipe(around="points", enlarge=1.75, grey=False),
+    write_standin=write_standin,
+    recipe=Recipe(around="points", margin=1.75, grey=False),
     layout="code/bbcpose.mat with `bbcpose` 1 x 92, and 1/ to 20/ with <frame>.jpg",
-    traps=(
+    known_issues=(
         "The joints of the training frames are a tracker's, not a person's.",
         "The first 20 of 92 structs are BBC Pose; the others are Extended BBC Pose.",
         "Left and right are the signer's.",

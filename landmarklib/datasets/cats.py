@@ -39,7 +39,7 @@ def _divide(whole: Listing) -> dict[str, Listing]:
     return {split: whole[np.sort(place)] for split, place in places.items()}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout, whole pixels: seven folders, one line without an ending, and the annotation that has gone astray."""
     from landmarklib.drawing import publish
     from landmarklib.standins import cats
@@ -94,7 +94,7 @@ DATASET = Dataset(
     counts={"train": 7747, "val": 996, "test": 1257},
     size=80,
     unit="% of the distance of the eyes",
-    length=normalizers.between(0, 1),
+    normalizer=normalizers.between(0, 1),
     tier="paper",
     licence="none stated; photos of Flickr: research",
     obtain="Download CAT_DATASET_01.zip and CAT_DATASET_02.zip (archive.org, CAT_DATASET) and unpack the folders CAT_00 to CAT_06 into a folder "
@@ -110,9 +110,9 @@ DATASET = Dataset(
     ),
     folder="cats",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     layout="CAT_00/ to CAT_06/, each with *.jpg and a .jpg.cat beside every image",
-    traps=(
+    known_issues=(
         "Papers drop the tips of the ears, points 5 and 8 of nine (counted from 1), and report seven.",
         "Left and right are the image's. The ears go from left to right: outer, tip, inner, then inner, tip, outer, so that 4 and 9 are a pair, not 4 and 7.",
         "Annotation 00000003_019 has no image, image 00000003_015 no annotation.",

@@ -97,7 +97,7 @@ def place(folder: Path, either: tuple[str, str]) -> Path:
     return next((folder / name for name in either if (folder / name).exists()), folder / either[0])
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout; MAFL's test images, which are in all splits, come on top of those for training."""
     from landmarklib.drawing import expect, generator
 
@@ -163,7 +163,7 @@ DATASET = Dataset(
     ids={"train": "d782e598c4f4", "val": "6aef4696b3f8", "test": "ef5746525fa4"},
     size=80,
     unit="% of the distance of the eyes",
-    length=normalizers.between(0, 1),
+    normalizer=normalizers.between(0, 1),
     tier="paper",
     licence="non-commercial research; not to be passed on",
     obtain=(
@@ -177,9 +177,9 @@ DATASET = Dataset(
     ),
     folder="celeba",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     layout="Anno/list_landmarks_align_celeba.txt, Eval/list_eval_partition.txt, Img/img_align_celeba/*.jpg, MAFL/training.txt, MAFL/testing.txt; Anno, Eval and Img may be left out",
-    traps=(
+    known_issues=(
         "Left and right are the image's.",
         "The list of landmarks begins with the number of rows and with names of ten columns for eleven; a copy with commas is another file.",
         "MAFL is drawn at random from all splits: most of its training images are trained on here as well.",

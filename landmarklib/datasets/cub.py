@@ -58,7 +58,7 @@ def read(folder: Path) -> dict[str, Listing]:
     return _divide(found)
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: whole pixels, zeros for a hidden part, boxes as x, y, width, height."""
     from landmarklib.drawing import publish
     from landmarklib.standins import birds
@@ -153,7 +153,7 @@ DATASET = Dataset(
     counts={"train": 5864, "val": 2958, "test": 2966},
     size=256,
     unit="% of the longer side of the bird's box",
-    length=normalizers.box_side,
+    normalizer=normalizers.box_side,
     tier="paper",
     licence="none stated; photos of Flickr: non-commercial research",
     obtain="`landmarklib data fetch cub` (1.1 GB); or download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 (Caltech Vision) and unpack it into a folder `cub` below the data root.",
@@ -171,10 +171,10 @@ DATASET = Dataset(
         ),
     ),
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"species": 200},
     layout="images.txt, image_class_labels.txt, bounding_boxes.txt, parts/parts.txt, parts/part_locs.txt, and images/SPECIES/*.jpg",
-    traps=(
+    known_issues=(
         "A part that cannot be seen is 0.0 0.0 0 in the list, not a point in the corner.",
         "Left and right are the bird's. Both eyes can be seen in 483 images only, one of them in 10,970.",
         "train_test_split.txt divides each species and is not what moskvyak2021 uses; no species is in two splits here.",

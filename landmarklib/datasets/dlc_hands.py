@@ -55,7 +55,7 @@ def _points(path: Path, line: int, cells: tuple[str, ...]) -> list[float]:
     return [np.nan if none else next(given) for none in empty]
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in this layout: backs of open hands that reach down into the picture, a left and a right one of every frame."""
     from landmarklib.drawing import publish
     from landmarklib.standins import hands
@@ -92,7 +92,7 @@ DATASET = Dataset(
     ids={"train": "532c5d085564", "val": "5d17a1039548", "test": "3940b0a3d596"},
     size=64,
     unit="% of the distance of wrist and middle finger's start",
-    length=normalizers.between(0, LANDMARKS.index("middle start")),
+    normalizer=normalizers.between(0, LANDMARKS.index("middle start")),
     tier="open",
     licence="none stated now; an earlier README of the source says MIT",
     obtain=(
@@ -106,12 +106,12 @@ DATASET = Dataset(
         "Each of the six videos is taken for another person, as it looks; four are for training, one for validation and one for test.",
     ),
     folder="hands/dlc_hands",
-    recipe=Recipe(enlarge=1.35),
+    recipe=Recipe(margin=1.35),
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"hand": 2},
     layout="landmarks.csv (file, split, video, hand, n_visible, crop_x0, crop_y0, crop_side, x_wristCenter, y_wristCenter, ...), images/",
-    traps=(
+    known_issues=(
         "Left and right hands are the person's; hands reach into the picture from above, so a left hand's thumb points left.",
         "Crops are cut around the labelled points: predicting the mean looks too good unless position and scale are jittered.",
         "Both hands of a frame are there, as two images; frames of a video look alike.",

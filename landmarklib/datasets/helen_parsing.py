@@ -61,7 +61,7 @@ def _listing(ids: tuple[str, ...], sizes: list[tuple[int, int]]) -> Listing:
     return Listing(files, np.zeros((n, 0, 2)), np.zeros((n, 0), bool), ids, photos, boxes)
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Faces with their classes as eleven soft masks each."""
     from landmarklib.drawing import expect, publish
     from landmarklib.standins import faces
@@ -112,10 +112,10 @@ DATASET = Dataset(
     ),
     folder="SmithCVPR2013_dataset_resized",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     recipe=Recipe("box", 1.0),
     layout="exemplars.txt, tuning.txt, testing.txt, images/ID.jpg, labels/ID/ID_lbl00.png to ID_lbl10.png",
-    traps=(
+    known_issues=(
         "There are no landmarks: `labels` of this file gives the class of each pixel.",
         "The masks are soft, one grey image for each class from 00, the background, to 10, the hair.",
         "Left and right are the image's. Ears and neck are not skin.",

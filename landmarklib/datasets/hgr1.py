@@ -96,7 +96,7 @@ def _splits(files: Mapping[str, str], points: Mapping[str, Float[np.ndarray, "25
     return {split: whole[np.flatnonzero(np.isin(subject, who))] for split, who in people.items()}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout, without skin masks. Gestures and people take turns; points are whole pixels."""
     from landmarklib.drawing import publish
     from landmarklib.standins import hands
@@ -128,7 +128,7 @@ DATASET = Dataset(
     counts={"train": 573, "val": 163, "test": 162},
     size=64,
     unit="% of the wrist's width",
-    length=normalizers.between(0, 24),
+    normalizer=normalizers.between(0, 24),
     tier="paper",
     licence="academic, non-commercial research, with citation",
     obtain="Download the images and the feature points of HGR1 from the authors' page (sun.aei.polsl.pl/~mkawulok/gestures) and unpack them as `original_images` "
@@ -143,10 +143,10 @@ DATASET = Dataset(
     ),
     folder="hgr1",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"gesture": len(GESTURES)},
     layout="original_images/GESTURE_hgr1_idNN_K.jpg and feature_points/GESTURE_hgr1_idNN_K.xml; skin_masks/ is not read",
-    traps=(
+    known_issues=(
         "The wrist is the first and the last point of a file.",
         "The same sign of two alphabets, 1_A and 1_P, is two gestures.",
         "The people are the two digits after `id`; the number at the end counts pictures of one gesture by one person.",

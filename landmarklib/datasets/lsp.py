@@ -29,7 +29,7 @@ def _halves(found: Listing) -> dict[str, Listing]:
     return {"val": found[val], "test": found[test]}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: axes value, joint, image; all joints are there, hidden ones flagged as occluded."""
     from landmarklib.drawing import publish
     from landmarklib.standins import bodies
@@ -52,7 +52,7 @@ DATASET = Dataset(
     ids={"val": "824f30b0a9ce", "test": "f89a90d60a26"},
     size=256,
     unit=UNIT,
-    length=normalizers.points_side,
+    normalizer=normalizers.points_side,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
     obtain="Download lsp_dataset.zip of Leeds Sports Pose (Sam Johnson) and unpack it into a folder `lsp` below the data root.",
@@ -64,9 +64,9 @@ DATASET = Dataset(
     ),
     folder="lsp",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     layout="joints.mat with `joints` 3 x 14 x 2000, and images/im0001.jpg to im2000.jpg",
-    traps=(
+    known_issues=(
         "The third row is 1 where a joint is occluded; in LSPET the third value is 1 where it is visible.",
         "Axes are value, joint, image; in LSPET they are joint, value, image.",
         "A file of 400 people called LSP circulates: it is the beginning of LSPET.",

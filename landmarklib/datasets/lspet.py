@@ -42,7 +42,7 @@ def read(folder: Path) -> dict[str, Listing]:
     return {"train": listing(path, values, values[..., 2] == 1, N_DIGITS)}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: axes joint, value, image; hidden joints are missing, with garbage for coordinates."""
     from landmarklib.drawing import publish
     from landmarklib.standins import bodies
@@ -86,7 +86,7 @@ DATASET = Dataset(
     ids={"train": "a542bdffffa9"},
     size=256,
     unit=UNIT,
-    length=normalizers.points_side,
+    normalizer=normalizers.points_side,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
     obtain="Download lspet_dataset.zip of Leeds Sports Pose Extended (Sam Johnson) and unpack it into a folder `lspet` below the data root.",
@@ -98,9 +98,9 @@ DATASET = Dataset(
     ),
     folder="lspet",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     layout="joints.mat with `joints` 14 x 3 x 10000, and images/im00001.jpg to im10000.jpg",
-    traps=(
+    known_issues=(
         "The third value is 1 where a joint is visible; in LSP the third row is 1 where it is occluded.",
         "Axes are joint, value, image; in LSP they are value, joint, image.",
         "Of 140,000 joints 16,787 are missing, with garbage coordinates of 0 or less.",

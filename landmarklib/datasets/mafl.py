@@ -34,7 +34,7 @@ def protocol(folder: Path) -> dict[str, list[str]]:
     }
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in CelebA's layout, a tenth of them in its test. Training images of CelebA's val are just those for validation; test images are in all splits."""
     from landmarklib.drawing import generator
 
@@ -59,9 +59,9 @@ DATASET = replace(
         "Validation images are 1,000 of the 1,810 training images that lie in CelebA's val, chosen by hashing their names; the papers name none.",
     ),
     read=read,
-    imitate=imitate,
-    traps=(
-        *celeba.DATASET.traps[:2],
+    write_standin=write_standin,
+    known_issues=(
+        *celeba.DATASET.known_issues[:2],
         "Test and training share people: 856 of the 959 people of the test images are also in the training list.",
         "15,461 of the 19,000 training images are in CelebA's train, 1,810 in its val and 1,729 in its test.",
         "Other code fits on 17,100 images (its last tenth is for validation) or drops three that it could not find.",

@@ -92,7 +92,7 @@ def _idx(path: Path, shape: tuple[int, ...], or_fewer: bool = False) -> UInt8[np
     return np.frombuffer(data, np.uint8, offset=header).reshape(axes)
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's four files, fewer of them; all of them have as many of each digit as the publisher's."""
     from landmarklib.standins import digits as pen
 
@@ -140,11 +140,11 @@ DATASET = Dataset(
     sources=tuple(Source(f"{ADDRESS}/{file}", sha256, f"mnist/{file}") for file, sha256 in SHA256.items()),
     read=read,
     images=images,
-    imitate=imitate,
+    write_standin=write_standin,
     recipe=Recipe("box", 1.0),
     attributes={"digit": 10},
     layout="train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz",
-    traps=(
+    known_issues=(
         "There are no landmarks; a method can only be looked at, or judged by what its points say about the digit.",
         "thewlis2017 uses the digits 3, 5 and 6 only, one network each.",
         "Lengths in the header are big-endian. Copies differ in their packed bytes; compare the unpacked ones.",

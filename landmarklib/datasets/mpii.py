@@ -97,7 +97,7 @@ def _divide(people: Listing) -> dict[str, Listing]:
     return {split: splits[split] for split in DATASET.counts}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: two people in every fourth photo, joints out of sight marked or missing, a photo without people's joints."""
     from landmarklib.drawing import publish
     from landmarklib.standins import bodies
@@ -166,7 +166,7 @@ DATASET = Dataset(
     counts={split: SIZES[split] for split in ("train", "val", "test")},
     size=256,
     unit="% of the size of the head, 0.6 x the diagonal of its box",
-    length=normalizers.given("head_size"),
+    normalizer=normalizers.given("head_size"),
     tier="paper",
     licence="simplified BSD for the labels; frames of videos of YouTube: research",
     obtain="Download mpii_human_pose_v1.tar.gz and mpii_human_pose_v1_u12_2.zip of MPII Human Pose (human-pose.mpi-inf.mpg.de) and put the folder `images` and "
@@ -182,11 +182,11 @@ DATASET = Dataset(
     ),
     folder="mpii",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"head_size": 0, "scale": 0},
-    recipe=Recipe(around="box", enlarge=1.25, grey=False),
+    recipe=Recipe(around="box", margin=1.25, grey=False),
     layout=f"{LIST} with the struct RELEASE, and images/*.jpg",
-    traps=(
+    known_issues=(
         "annorect has other fields from photo to photo, and is empty in some; annopoints may be empty.",
         "A struct array of one entry is a plain struct; is_visible is text, a number or empty, and empty for head and neck.",
         "Left and right are the person's. Pelvis and thorax are left out of the publisher's score.",

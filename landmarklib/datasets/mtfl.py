@@ -47,7 +47,7 @@ def faces_of(path: Path) -> Listing:
     return Listing(tuple(files), points, np.ones(points.shape[:2], bool), archive.check_unique(path, files), attributes)
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout. Which images are for validation follows from the length of the training list."""
     from landmarklib.drawing import generator, publish
 
@@ -97,7 +97,7 @@ DATASET = Dataset(
     ids={"train": "24d3a5199b9e", "val": "021f3efb9dc0", "test": "6c491225aab5"},
     size=80,
     unit="% of the distance of the eyes",
-    length=normalizers.between(0, 1),
+    normalizer=normalizers.between(0, 1),
     tier="paper",
     licence="research; the images are of LFW, the web and AFLW: non-commercial, AFLW's not to be passed on",
     obtain="Download MTFL.zip from the authors' page (mmlab.ie.cuhk.edu.hk, TCDCN) and unpack it into a folder `mtfl` below the data root.",
@@ -110,12 +110,12 @@ DATASET = Dataset(
     ),
     folder="mtfl",
     read=read,
-    imitate=imitate,
-    recipe=Recipe(enlarge=2.8),
-    displaced={"test": 1.0},
+    write_standin=write_standin,
+    recipe=Recipe(margin=2.8),
+    shifted_labels={"test": 1.0},
     attributes={"gender": 2, "smile": 2, "glasses": 2, "pose": 5},
     layout="training.txt, testing.txt, and the images in lfw_5590/, net_7876/ and AFLW/",
-    traps=(
+    known_issues=(
         "Left and right are the image's. A line holds all five x, then all five y. Paths of the training list have backslashes.",
         "The test images are 150 x 150 crops of 2,863 photos of AFLW; several show faces of one photo.",
         "honari2018 prints 29,995 test images; there are 2,995.",

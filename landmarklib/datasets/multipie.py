@@ -98,7 +98,7 @@ def _digits(camera: str) -> str:
     return camera.replace("_", "")
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Shots of people in turn, under three flashes each, and a label with fewer points."""
     from landmarklib.drawing import expect, generator, publish
     from landmarklib.standins import faces
@@ -144,7 +144,7 @@ DATASET = Dataset(
     counts={"train": 1875, "val": 579, "test": 1054},
     size=64,
     unit="% of the distance of the eye centres",
-    length=normalizers.between((36, 39), (42, 45)),
+    normalizer=normalizers.between((36, 39), (42, 45)),
     tier="paper",
     licence="by agreement with Carnegie Mellon University; not to be passed on",
     obtain=(
@@ -161,10 +161,10 @@ DATASET = Dataset(
     ),
     folder="multipie",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"expression": len(EXPRESSIONS), "camera": len(CAMERAS)},
     layout="Multi-PIE/data/session0S/multiview/PERSON/RECORDING/CAMERA/*.png, MPie_Labels/labels/CAMERA/*_lm.mat (key pts)",
-    traps=(
+    known_issues=(
         "Labels of side views have 39 or 66 points instead of 68, also some in the folders of these cameras; they are skipped.",
         "One flash of a shot is labelled, and the points hold for all its flashes: only one image of a shot is taken.",
         "The expression is told by session and recording; session 4 has two neutral ones.",

@@ -82,7 +82,7 @@ def _splits(person: np.ndarray) -> dict[str, list[str]]:
     return {"train": order[n_test + n_val :], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in this layout: one person after the other shows about ten signs. The parts are those of the reader's rule."""
     from landmarklib.drawing import publish
     from landmarklib.standins import hands
@@ -127,12 +127,12 @@ DATASET = Dataset(
         "The whole image is the hand's box.",
     ),
     folder="hands/sign_digits",
-    recipe=Recipe(around="box", enlarge=1.0),
+    recipe=Recipe(around="box", margin=1.0),
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"gesture": 10},
     layout="labels.csv (file, label), images/ with the digit before each name",
-    traps=(
+    known_issues=(
         "There are no landmarks.",
         "Neighbours in the camera's numbering are one person before one background; a split by image leaks.",
         "Some labels are wrong: 3_IMG_5108 shows a 7 and 2_IMG_5176 a 3.",

@@ -21,7 +21,7 @@ def read(folder: Path) -> dict[str, Listing]:
     return {split: _split(folder, split) for split in ("train", "val")}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout: frames of one tiger, those for validation spread between the others."""
     from landmarklib.drawing import publish
     from landmarklib.standins import quadrupeds
@@ -115,7 +115,7 @@ DATASET = Dataset(
     ids={"train": "aa69de641b89", "val": "029cdbb161f0"},
     size=128,
     unit="% of the longer side of the tiger's box",
-    length=normalizers.box_side,
+    normalizer=normalizers.box_side,
     tier="open",
     licence="AGPL-3.0; frames of one video of YouTube",
     obtain="Download tiger-pose.zip of Ultralytics (docs.ultralytics.com, Tiger-Pose) and unpack it into a folder `tiger_pose` below the data root.",
@@ -126,9 +126,9 @@ DATASET = Dataset(
     ),
     folder="tiger_pose",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     layout="train/images/, train/labels/, val/images/, val/labels/; one .txt for each image",
-    traps=(
+    known_issues=(
         "All frames are of one video, and 50 of the 53 for validation have a neighbour that is for training: a low error says little about other tigers.",
         "There is no visibility: a hidden point is guessed by the annotator and counts.",
         "The publisher's flip_idx leaves every point as it is: the points of a pair are not left and right, and front paws change places between frames (Frame_1, Frame_74).",

@@ -82,7 +82,7 @@ def _photo(part: str, stem: str) -> str:
     return photo if part.startswith(("afw", "helen")) else f"{part}/{photo}"
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout, all parts in their proportions. Which are for validation follows from the photos' names."""
     training = publish_parts(folder, TRAINING, counts["train"] + counts["val"], seed)
     return _splits(training, publish_parts(folder, TEST, counts["test"], seed, 1))
@@ -154,14 +154,14 @@ DATASET = Dataset(
     counts={"train": 2834, "val": 314, "test": 689},
     size=80,
     unit="% of the distance of the eye centres",
-    length=normalizers.between((36, 39), (42, 45)),
-    lengths={
+    normalizer=normalizers.between((36, 39), (42, 45)),
+    normalizers={
         "the outer eye corners": normalizers.between(36, 45),
         "the root of the points' box": normalizers.points_root,
         "the longer side of the points' box": normalizers.points_side,
     },
     subsets={"Common": ("part", (3, 4)), "IBUG": ("part", (5,))},
-    recipe=Recipe(enlarge=3.6, groups=(tuple(range(36, 42)), tuple(range(42, 48)), (48,), (54,))),
+    recipe=Recipe(margin=3.6, groups=(tuple(range(36, 42)), tuple(range(42, 48)), (48,), (54,))),
     tier="paper",
     licence="research only, no commercial products; the photos belong to their sources",
     obtain="Download AFW, HELEN, LFPW and iBUG from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and unpack them as `afw`, `helen`, "
@@ -177,10 +177,10 @@ DATASET = Dataset(
     ),
     folder="w300",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"part": len(PARTS)},
     layout="afw/, helen/trainset/, helen/testset/, lfpw/trainset/, lfpw/testset/ and ibug/, each with *.jpg or *.png and a .pts beside every image",
-    traps=(
+    known_issues=(
         "The points of a .pts file count from 1; copies without header and braces circulate.",
         "Left and right are the image's.",
         "Several faces of one photo are separate images of AFW and HELEN: a split by face has one photo on both sides.",

@@ -65,7 +65,7 @@ def _codes(path: Path, name: str, words: list[str]) -> np.ndarray:
     return np.array([VALUES[name].index(word) for word in words], np.int64)
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the layout: people of London neutral and smiling, the latter without points, and as many of Canada and of 3D.sk."""
     from landmarklib.drawing import publish
     from landmarklib.standins import dense
@@ -149,7 +149,7 @@ DATASET = Dataset(
     ids={"train": "d4aa3257c928", "val": "ef25a1e76b75", "test": "12dc19cddea8"},
     size=128,
     unit="% of the distance of the pupils",
-    length=normalizers.between(0, 1),
+    normalizer=normalizers.between(0, 1),
     tier="open",
     licence="CC BY 4.0 (README); its loader says of the 3D.sk photos: for educational use only",
     obtain="Nobody publishes these crops. The photos and points are those of debruine/webmorphR.stim on GitHub; cut the faces into a folder "
@@ -164,10 +164,10 @@ DATASET = Dataset(
     ),
     folder="webmorph_faces",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={**{name: len(values) for name, values in VALUES.items()}, "age": 0},
     layout="images/, landmarks.csv: file, set, split, person, gender, age, ethnicity, expression, has_landmarks, x0, y0 to x188, y188",
-    traps=(
+    known_issues=(
         "The 102 smiling images, all of London, have no points.",
         "The 102 persons of London are there twice, neutral and smiling.",
         "Left and right are the image's.",

@@ -66,7 +66,7 @@ def _pixels(folder: Path, n: int) -> UInt8[np.ndarray, "N H W"]:
     return pixels
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the layout: 38 people without number 14, 28, 4 and 6 to a split, each under the same lights."""
     from landmarklib.drawing import publish
     from landmarklib.standins import faces
@@ -116,12 +116,12 @@ DATASET = Dataset(
     ),
     folder="yaleB",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     recipe=Recipe("box", 1.0),
     images=images,
     attributes={"azimuth": 0, "elevation": 0},
     layout="images_64x56.npz (key images, 2414 x 64 x 56), index.csv (file, subject, azimuth, elevation, split)",
-    traps=(
+    known_issues=(
         "There are no landmarks; thewlis2017 shows pictures only.",
         "There is no person 14; 18 images that the publisher marks as bad and the ones in ambient light are left out, so seven people have fewer than 64.",
         "Images are higher than wide, and many are almost black.",

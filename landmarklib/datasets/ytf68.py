@@ -44,7 +44,7 @@ def _clip(path: Path, line: int, file: str, person: str) -> str:
     return found[1]
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the layout: sixteen images of a person, in four clips of three frames, the last of which is there under two names."""
     from landmarklib.drawing import generator, publish
     from landmarklib.standins import faces
@@ -83,7 +83,7 @@ DATASET = Dataset(
     ids={"train": "55aeba7c749c", "val": "c08f1fc7c570", "test": "1d55424eaae1"},
     size=80,
     unit="% of the distance of the eye centres",
-    length=normalizers.between((36, 39), (42, 45)),
+    normalizer=normalizers.between((36, 39), (42, 45)),
     tier="open",
     licence="MIT (the repository); frames of YouTube Faces: research",
     obtain="Nobody publishes these crops. The frames and points are those of udacity/P1_Facial_Keypoints on GitHub; cut every second person's faces "
@@ -96,9 +96,9 @@ DATASET = Dataset(
     ),
     folder="ytf68",
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     layout="landmarks.csv and images/",
-    traps=(
+    known_issues=(
         "The points were made by a machine, not by a person.",
         "The source's own training and test share all persons: use `split`.",
         "The 2,097 images are of 174 persons in 571 clips: draw few labels by person or clip, not by image.",

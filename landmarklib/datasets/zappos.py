@@ -60,7 +60,7 @@ def _listings(names: Sequence[str]) -> dict[str, Listing]:
     return {"train": whole[np.flatnonzero(~val)], "val": whole[np.flatnonzero(val)]}
 
 
-def imitate(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
+def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
     """Stand-ins in the publisher's layout; every other product has two colours. The parts are those of the reader's rule."""
     from landmarklib.drawing import publish
     from landmarklib.standins import shoes
@@ -100,10 +100,10 @@ DATASET = Dataset(
     folder="zappos",
     recipe=Recipe("box", 1.0, grey=False),
     read=read,
-    imitate=imitate,
+    write_standin=write_standin,
     attributes={"category": len(CATEGORIES)},
     layout=f"{IMAGES}/CATEGORY/SUBCATEGORY/BRAND/PRODUCT.COLOUR.jpg",
-    traps=(
+    known_issues=(
         "There are no landmarks, and no list: the folders say what an image shows.",
         "Names of folders have blanks, apostrophes, percent signs and letters that are not English.",
         "Colours of one product are separate images that look alike: a split by image leaks.",

@@ -56,7 +56,8 @@ def data(missing: list[Experiment], there: list[Record]) -> None:
     made_on = {(r.experiment.dataset, r.experiment.size): r for r in there if r.data.get("fingerprint")}
     for name, size in dict.fromkeys((e.dataset, e.size) for e in missing):
         if loading.get(name).read and (name, size) in made_on:
-            found, known = loading.split_fingerprint(name, size), made_on[name, size]
+            known = made_on[name, size]
+            found = loading.fingerprint(name, loading.covered(known.data, name, size))
             if found != known.data["fingerprint"]:
                 raise UserError(
                     f"results: {known.key} was made on other data of {name} (fingerprint {known.data['fingerprint']}, here {found}); "

@@ -23,7 +23,7 @@ from landmarklib import datasets, loading, methods
 from landmarklib.core import files, versions
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.types import Crop, Listing, UserError
 from landmarklib.formats import archive
 from landmarklib.records import record
 from landmarklib.records.record import Record
@@ -111,25 +111,20 @@ def archives(names: Sequence[str], counts: Mapping[str, int]) -> Iterator[None]:
         for name in names:
             dataset = loading.get(name)
             (Path(root) / dataset.folder).mkdir(parents=True)
-            dataset.imitate(Path(root) / dataset.folder, {split: counts[split] for split in dataset.counts}, 0)
+            dataset.write_standin(Path(root) / dataset.folder, {split: counts[split] for split in dataset.counts}, 0)
         os.environ["LANDMARKLIB_DATA"], archive.BESIDE = root, Path(root) / "nowhere"
-        _forget()
+        loading.forget()
         try:
             yield
         finally:
             archive.BESIDE = beside
             os.environ.pop("LANDMARKLIB_DATA") if before is None else os.environ.update(LANDMARKLIB_DATA=before)
-            _forget()
-
-
-def _forget() -> None:
-    for cached in (loading.split_fingerprint, loading.split):
-        cached.cache_clear()
+            loading.forget()
 
 
 def compute_all() -> tuple[list[Record], dict[str, dict]]:
     """Every golden run, and the reading of every data set."""
-    known = [name for name in datasets.names() if loading.get(name).load or loading.get(name).imitate]
+    known = [name for name in datasets.names() if loading.get(name).load or loading.get(name).write_standin]
     readings = {name: reading(name) for name in tqdm(known, desc="readings", unit="set")}
     return compute_runs(experiments()), readings
 
@@ -165,7 +160,7 @@ def reading(name: str) -> dict[str, dict[str, float]]:
 def _facts(dataset: Dataset, split: str, listing: Listing | None) -> dict[str, float]:
     if listing is not None and dataset.recipe.around == "points" and not listing.points.shape[1]:
         return {"images": float(len(listing))}  # nothing to cut around
-    a = loading.first(loading.split(dataset.name, split, SIZE), COUNTS["train"])
+    a = loading.first(loading.split(dataset.name, split, Crop(SIZE)), COUNTS["train"])
     if not len(a):
         return {"images": 0.0}
     known = np.isfinite(a.points).all(-1)
@@ -178,7 +173,7 @@ def _facts(dataset: Dataset, split: str, listing: Listing | None) -> dict[str, f
     numbers |= {axis: a.points[..., i][known].mean() for i, axis in enumerate("xy") if known.any()}
     values = {n: v for n, v in a.attributes.items() if np.issubdtype(v.dtype, np.number) and np.isfinite(v).any()}
     numbers |= {f"attribute {n}": np.nanmean(v) for n, v in values.items()}
-    lengths = {"unit": a.unit, "pixel": a.pixel, **{f"unit by {n}": v for n, v in a.units.items()}}
+    lengths = {"unit": a.normalizer, "pixel": a.pixel, **{f"unit by {n}": v for n, v in a.normalizers.items()}}
     numbers |= {n: np.nanmean(v) for n, v in lengths.items() if v is not None}
     return {n: round(float(v), 5) for n, v in numbers.items()}
 

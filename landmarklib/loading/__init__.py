@@ -2,31 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
+from typing import Any
 
 from landmarklib import datasets
 from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import MARGIN, Annotations, UserError
+from landmarklib.core.types import MARGIN, Annotations, Crop, UserError
 
 
-def training(experiment: Experiment) -> Annotations:
-    """The training split; where its images are jittered, larger ones to cut from, a quarter finer than those that the network sees."""
+def crops_of(experiment: Experiment) -> dict[str, Crop]:
+    """The crops that a run is trained and judged on, of each split of its data set.
+
+    Jittered images are taken from larger crops, a quarter finer than what the network sees. Raises UserError for jitter
+    on a generated set.
+    """
     e = experiment
-    if not e.jitter:
-        return split(e.dataset, "train", e.size)
-    if get(e.dataset).load:
+    dataset = get(e.dataset)
+    if e.jitter and dataset.load:
         raise UserError(f"jitter: {e.dataset} is generated and varies enough; jitter is for photos")
-    return split(e.dataset, "train", 2 * e.size, MARGIN)
+    train = Crop(2 * e.size, MARGIN) if e.jitter else Crop(e.size)
+    return {name: train if name == "train" else Crop(e.size) for name in dataset.counts}
+
+
+def fingerprint(name: str, crops: Mapping[str, Crop]) -> str:
+    """One fingerprint of a data set, over the images, points and ids of these crops.
+
+    name: of the data set.
+    crops: split -> its crop.
+    """
+    return subsets.ids_hash([_fingerprint(name, which, crop) for which, crop in crops.items()])
 
 
 @cache
-def split_fingerprint(dataset: str, size: int) -> str:
-    """One fingerprint over all splits."""
-    prints = [subsets.fingerprint(split(dataset, split, size)) for split in sorted(get(dataset).counts)]
-    return subsets.ids_hash(prints)
+def _fingerprint(name: str, which: str, crop: Crop) -> str:
+    return subsets.fingerprint(split(name, which, crop))
+
+
+def described(experiment: Experiment) -> dict[str, Any]:
+    """What a record keeps of its data: `fingerprint`, over the crops of the run.
+
+    Where one of them has a margin, also `crops`, split -> [size, margin].
+    """
+    crops = crops_of(experiment)
+    found: dict[str, Any] = {"fingerprint": fingerprint(experiment.dataset, crops)}
+    if any(crop.margin != 1 for crop in crops.values()):
+        found["crops"] = {name: list(crop) for name, crop in crops.items()}
+    return found
+
+
+def covered(record_data: Mapping[str, Any], dataset: str, size: int) -> dict[str, Crop]:
+    """The crops that a record's fingerprint covers.
+
+    record_data: what the record keeps of its data (`described`). Without `crops`, its fingerprint covers every split at
+        the size of the run.
+    dataset: its name.
+    size: side of the images that the run's network sees, in pixels.
+    """
+    if "crops" not in record_data:
+        return dict.fromkeys(get(dataset).counts, Crop(size))
+    return {name: Crop(*crop) for name, crop in record_data["crops"].items()}
 
 
 def tier(dataset: Dataset, size: int) -> str:
@@ -38,16 +76,18 @@ def first(annotations: Annotations, n: int) -> Annotations:
     """The first n images; 0 keeps all."""
     if not n:
         return annotations
-    attributes = {name: value[:n] for name, value in annotations.attributes.items()}
     a = annotations
-    unit, pixel = (None if v is None else v[:n] for v in (a.unit, a.pixel))
     parts = {"images": a.images[:n], "points": a.points[:n], "visible": a.visible[:n], "ids": a.ids[:n]}
-    units = {name: value[:n] for name, value in a.units.items()}
-    return replace(a, **parts, attributes=attributes, unit=unit, pixel=pixel, units=units)
+    attributes, normalizers = ({name: v[:n] for name, v in named.items()} for named in (a.attributes, a.normalizers))
+    normalizer, pixel = (None if v is None else v[:n] for v in (a.normalizer, a.pixel))
+    return replace(a, **parts, attributes=attributes, normalizer=normalizer, pixel=pixel, normalizers=normalizers)
 
 
 def get(name: str) -> Dataset:
-    """The data set of that name, its stand-in (`stand-in-NAME`) or the part of it that is here (`part-of-NAME`). Raises UserError that lists the known ones."""
+    """The data set of that name, its stand-in (`stand-in-NAME`) or the part of it that is here (`part-of-NAME`).
+
+    Raises UserError that lists the known ones.
+    """
     from landmarklib.loading import tiers
 
     for prefix, made in ((tiers.STAND_IN, tiers.stand_in), (tiers.PART, tiers.part)):
@@ -57,15 +97,27 @@ def get(name: str) -> Dataset:
 
 
 @lru_cache(maxsize=8)
-def split(name: str, which: str, size: int, margin: float = 1.0) -> Annotations:
-    """One split of a data set, kept in memory for the next run or figure of this process; photos as crops, which stay on the disk unless they come from a bundle.
+def split(name: str, which: str, crop: Crop) -> Annotations:
+    """One split of a data set, kept in memory for the next run or figure of this process.
 
-    margin: a photo's crop is so many times as wide as the data set's recipe says.
+    Crops of photos stay on the disk unless they come from a bundle.
+
+    name: of the data set.
+    which: the split.
+    crop: size of the images, and of what is cut from a photo. A generated set has no photos, so its margin is 1; else
+        raises UserError.
     """
     from landmarklib.loading import crops
 
     dataset = get(name)
-    if dataset.load:
-        return dataset.load(None, which, size)
-    recipe = replace(dataset.recipe, enlarge=margin * dataset.recipe.enlarge)
-    return crops.load(replace(dataset, recipe=recipe), which, size)
+    if not dataset.load:
+        return crops.load(dataset, which, crop)
+    if crop.margin != 1:
+        raise UserError(f"{name} is generated; its images have no margin")
+    return dataset.load(None, which, crop.size)
+
+
+def forget() -> None:
+    """Drop the splits and fingerprints that are kept in memory, as before another data root is read."""
+    split.cache_clear()
+    _fingerprint.cache_clear()

@@ -1,7 +1,7 @@
-"""Square crops of a data set's photos, made once: one file of pixels for each (data set, size, recipe), opened as a memory map from then on.
+"""Square crops of a data set's photos, cut once: a file of pixels for each split and crop, opened as a memory map.
 
-The file is named by a fingerprint over the recipe and over name, size and time of every photo, so a changed source or recipe makes a new one. It is written aside
-and put in place when it is whole.
+The file is named by data set, split, size and a fingerprint over the recipe, the squares, and name, size and time of
+every photo, so a changed source or recipe makes a new one. It is written aside and put in place when it is whole.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from filelock import FileLock
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from landmarklib.core.types import Annotations, Listing, Recipe, UserError
+from landmarklib.core.types import Annotations, Crop, Listing, Recipe, UserError
 from landmarklib.core.versions import raised
 from landmarklib.formats import archive
 from landmarklib.loading import bundle, tiers
@@ -31,41 +30,45 @@ if TYPE_CHECKING:
 FOLDER = "prepared"  # below the first data root
 
 
-def load(dataset: Dataset, split: str, size: int, root: str | Path | None = None) -> Annotations:
-    """One split as crops of size x size pixels; points in pixels of the crop. Prepares all splits where that has not been done yet.
+def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = None) -> Annotations:
+    """One split as crops, points in pixels of the crop. They are cut where that has not been done yet.
 
-    Points that fall outside of their crop do not count. Where there is a bundle instead of the archive they are those. Raises DataMissing, and UserError
-    that names the first photo that is wrong.
+    Points that fall outside of their crop do not count. Where there is a bundle instead of the archive they are those.
+    Raises DataMissing, and UserError that names the first photo that is wrong.
+
+    dataset: one with photos.
+    split: its name.
+    crop: size x size pixels, and how far around the data set's own square.
+    root: the data root that was given, or None for the usual ones.
     """
     if path := tiers.bundled(dataset, root):
-        return bundle.load(
-            path, dataset, bundle.Crops(split, size, dataset.recipe.enlarge), tiers.reading_of(dataset.name)
-        )
+        return bundle.load(path, dataset, bundle.Part(split, crop), tiers.reading_of(dataset.name))
     folder = tiers.folder(dataset, root)
     splits = dataset.read(folder)
     if split not in splits:
         raise UserError(f"{dataset.name}: no split {split!r} here; there are {', '.join(splits)}")
-    cuts = {name: squares(listing, dataset.recipe) for name, listing in splits.items()}
-    pixels = prepare(dataset, folder, splits, cuts, size, archive.roots(root)[0] / FOLDER)
-    start = sum(len(splits[s]) for s in list(splits)[: list(splits).index(split)])
     listing = splits[split]
-    points = to_crop(listing.points, cuts[split], size)
-    scale = size / cuts[split][:, 2]
-    inside = ((points >= -0.5) & (points <= size - 0.5)).all(-1)
+    cut_out = squares(listing, dataset.recipe, crop.margin)
+    points = to_crop(listing.points, cut_out, crop.size)
+    scale = crop.size / cut_out[:, 2]
+    inside = ((points >= -0.5) & (points <= crop.size - 0.5)).all(-1)
     return Annotations(
-        pixels[start : start + len(listing)],
+        prepare(dataset, folder, split, listing, crop, archive.roots(root)[0] / FOLDER),
         points.astype(np.float32),
         listing.visible & inside,
         listing.ids,
         listing.attributes,
-        None if dataset.length is None else dataset.length(listing) * scale,
+        None if dataset.normalizer is None else dataset.normalizer(listing) * scale,
         scale,
-        {name: length(listing) * scale for name, length in dataset.lengths.items()},
+        {name: normalizer(listing) * scale for name, normalizer in dataset.normalizers.items()},
     )
 
 
-def squares(listing: Listing, recipe: Recipe) -> Float[np.ndarray, "N 3"]:
-    """Left, top and side of what is cut from each photo, in its pixels measured from the edge of the first one."""
+def squares(listing: Listing, recipe: Recipe, margin: float = 1.0) -> Float[np.ndarray, "N 3"]:
+    """Left, top and side of what is cut from each photo, in its pixels, from the edge of its first one.
+
+    margin: of a crop, by which the recipe's is multiplied.
+    """
     if recipe.around == "box":
         if listing.boxes is None:
             raise UserError("recipe: there is no box to cut around")
@@ -80,7 +83,7 @@ def squares(listing: Listing, recipe: Recipe) -> Float[np.ndarray, "N 3"]:
         none = ~listing.visible.any(1)
         points[none] = 0  # an image without a point is cut at its corner, and counts nowhere
         low, high = np.nanmin(points, 1), np.nanmax(points, 1)
-    side = recipe.enlarge * np.maximum((high - low).max(-1), 1)
+    side = (margin * recipe.margin) * np.maximum((high - low).max(-1), 1)
     return np.concatenate([(low + high) / 2 - side[:, None] / 2, side[:, None]], 1)
 
 
@@ -110,21 +113,21 @@ def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size
 
 
 def prepare(
-    dataset: Dataset,
-    folder: Path,
-    splits: Mapping[str, Listing],
-    cuts: Mapping[str, Float[np.ndarray, "_ 3"]],
-    size: int,
-    cache: Path,
+    dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop, cache: Path
 ) -> UInt8[np.ndarray, "N C S S"]:
-    """The crops of all splits, one after the other, as a memory map; made in parallel if they are not there yet. cuts: the `squares` of each split."""
-    path = cache / f"{dataset.name}-{size}-{_fingerprint(dataset, folder, splits, cuts, size)}.npy"
+    """The crops of a split as a memory map. They are cut in parallel if they are not there yet.
+
+    folder: of the data set's photos.
+    listing: of the split.
+    cache: the folder of the files of crops.
+    """
+    path = cache / f"{dataset.name}-{split}-{crop.size}-{_fingerprint(dataset, folder, split, listing, crop)}.npy"
     if not path.is_file():
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not path.is_file():  # else another process has just made it
-                    _make(dataset, folder, splits, cuts, size, path)
+                    _make(dataset, folder, split, listing, crop, path)
         except OSError as error:
             raise UserError(
                 f"cannot write {cache}: {error.strerror}; choose another folder with --data or LANDMARKLIB_DATA"
@@ -132,30 +135,25 @@ def prepare(
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def _make(dataset: Dataset, folder: Path, splits: Mapping, cuts: Mapping, size: int, path: Path) -> None:
-    recipe, part = dataset.recipe, path.with_suffix(".part")
-    jobs = [
-        (split, i, listing.files[i] if listing.files else "", square)
-        for split, listing in splits.items()
-        for i, square in enumerate(cuts[split])
-    ]
-    packed = {split: dataset.images(folder, split) for split in splits} if dataset.images else {}
+def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop, path: Path) -> None:
+    recipe, size, part = dataset.recipe, crop.size, path.with_suffix(".part")
+    packed = dataset.images(folder, split) if dataset.images else None
 
-    def crop(job: tuple[str, int, str, np.ndarray]) -> np.ndarray:
-        split, i, file, square = job
-        if not packed:
-            return cut(archive.image(archive.safe_join(folder, file), recipe.grey), square, size)
-        image = packed[split][i]
+    def one(job: tuple[int, np.ndarray]) -> np.ndarray:
+        i, square = job
+        if packed is None:
+            return cut(archive.image(archive.safe_join(folder, listing.files[i]), recipe.grey), square, size)
+        image = packed[i]
         if recipe.grey and len(image) == 3:
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
         return cut(image if recipe.grey or len(image) == 3 else np.repeat(image, 3, 0), square, size)
 
-    channels = 1 if recipe.grey else 3
+    jobs = enumerate(squares(listing, recipe, crop.margin))
+    label = f"{dataset.name}: {split} in crops of {size} px"
     try:
-        pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(jobs), channels, size, size))
+        pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(listing), 1 if recipe.grey else 3, size, size))
         with ThreadPoolExecutor() as pool:
-            label = f"{dataset.name}: crops of {size} px"
-            for i, image in enumerate(tqdm(pool.map(crop, jobs), total=len(jobs), desc=label, unit="image", delay=1)):
+            for i, image in enumerate(tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1)):
                 pixels[i] = image
         pixels.flush()
         part.replace(path)
@@ -163,17 +161,20 @@ def _make(dataset: Dataset, folder: Path, splits: Mapping, cuts: Mapping, size: 
         part.unlink(missing_ok=True)
 
 
-def _fingerprint(dataset: Dataset, folder: Path, splits: Mapping, cuts: Mapping, size: int) -> str:
-    """16 hex digits over recipe, squares and name, size and time of every photo, or of every file where some hold many images."""
-    digest = hashlib.sha256(json.dumps([raised()["crops"][0], size, asdict(dataset.recipe)]).encode())
-    for split, listing in splits.items():
-        digest.update(f"{split} {len(listing)}".encode())
-        digest.update(np.ascontiguousarray(cuts[split].round(3)).tobytes())
-        whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
-        for file in whole if dataset.images else listing.files:
-            try:
-                state = os.stat(folder / file)
-            except OSError:
-                raise UserError(f"{folder / file}: missing; the archive is not there or half unpacked") from None
-            digest.update(f"{file} {state.st_size} {state.st_mtime_ns}".encode())
+def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop) -> str:
+    """16 hex digits over the recipe, the squares, and name, size and time of every photo.
+
+    Where a file holds many images, over the names, sizes and times of all files.
+    """
+    recipe = dataset.recipe
+    digest = hashlib.sha256(json.dumps([raised()["crops"][0], *crop, asdict(recipe)]).encode())
+    digest.update(f"{split} {len(listing)}".encode())
+    digest.update(np.ascontiguousarray(squares(listing, recipe, crop.margin).round(3)).tobytes())
+    whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
+    for file in whole if dataset.images else listing.files:
+        try:
+            state = os.stat(folder / file)
+        except OSError:
+            raise UserError(f"{folder / file}: missing; the archive is not there or half unpacked") from None
+        digest.update(f"{file} {state.st_size} {state.st_mtime_ns}".encode())
     return digest.hexdigest()[:16]

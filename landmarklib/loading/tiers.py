@@ -50,7 +50,7 @@ def choose(
         return dataset
     here = _here(dataset, root)
     offered = [found for found in (here, alternative and _here(alternative, root)) if found]
-    offered += [stand_in(dataset)] if dataset.imitate else []
+    offered += [stand_in(dataset)] if dataset.write_standin else []
     for found in offered:
         if data in ("auto", found.tier):
             return found
@@ -63,7 +63,7 @@ def choose(
 
 def stand_in(dataset: Dataset) -> Dataset:
     """The stand-in of a data set. Raises UserError where it has none."""
-    if dataset.imitate is None:
+    if dataset.write_standin is None:
         raise UserError(f"{dataset.name} has no stand-in")
     share = min(1.0, MOST / sum(dataset.counts.values()))
     return replace(
@@ -177,7 +177,7 @@ def _write(dataset: Dataset, place: Path) -> None:
     aside.mkdir()
     try:
         with drawing.progress(dataset.name, sum(dataset.counts.values())):
-            dataset.imitate(aside, dataset.counts, SEED)
+            dataset.write_standin(aside, dataset.counts, SEED)
         aside.replace(place)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -43,10 +43,10 @@ def samples(d: Dataset) -> list[inspection.Sample]:
     """Pictures that may be shown: of the generator, or of stand-ins read from a small archive in the publisher's layout; none where there is neither."""
     if d.load:
         return inspection.samples(d.name, SHOWN, "test")
-    if d.imitate is None:
+    if d.write_standin is None:
         return []
     with tempfile.TemporaryDirectory() as folder:
-        d.imitate(Path(folder), dict.fromkeys(d.counts, -(-SHOWN // len(d.counts))), SEED)
+        d.write_standin(Path(folder), dict.fromkeys(d.counts, -(-SHOWN // len(d.counts))), SEED)
         found = [
             sample
             for split, listing in d.read(Path(folder)).items()
@@ -61,7 +61,7 @@ def overview() -> str:
     for name in datasets.names():
         d = loading.get(name)
         link = markup.link(f"data/{name}.html", d.title)
-        drawn = "yes" if d.imitate else "not needed" if d.load else "no"
+        drawn = "yes" if d.write_standin else "not needed" if d.load else "no"
         lines.append(
             {"data set": link, "tier": d.tier, "images": f"{sum(d.counts.values()):,}", "landmarks": len(d.landmarks)}
             | {"attributes": ", ".join(d.attributes) or "none", "stand-in": drawn}
@@ -97,7 +97,7 @@ def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
         )
         parts += [f"```{{figure}} ../{pictures}/{d.name}.png", f":alt: {alt}", "", f"{what}{_caption(d)}.", "```", ""]
     parts += [markup.to_html(frame, sortable=False, kind="facts"), ""]
-    for title, texts in (("Assumed here", d.assumptions), ("Traps", d.traps)):
+    for title, texts in (("Assumed here", d.assumptions), ("Traps", d.known_issues)):
         parts += [f"## {title}", "", *(f"- {markup.markdown(text)}" for text in texts), ""] if texts else []
     if d.read:
         commands = [

@@ -12,7 +12,7 @@ import pandas as pd
 from landmarklib import loading, tables
 from landmarklib.core import metrics
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import UserError
+from landmarklib.core.types import Crop, UserError
 from landmarklib.loading import tiers
 from landmarklib.records import record
 from landmarklib.records.record import Record
@@ -52,7 +52,7 @@ def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float 
     """
     worst, number = 0.0, 0
     for r in records:
-        test = loading.split(r.experiment.dataset, "test", r.experiment.size)
+        test = loading.split(r.experiment.dataset, "test", Crop(r.experiment.size))
         for g in r.gallery:
             i = g["index"]
             error = metrics.point_error(

@@ -13,6 +13,7 @@ import numpy as np
 
 from landmarklib import loading
 from landmarklib.core import metrics
+from landmarklib.core.types import Crop
 from landmarklib.records.record import Record
 from landmarklib.report import style
 from landmarklib.tables import Table
@@ -36,7 +37,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
         len(runs), columns, figsize=(style.WIDTH, side * len(runs)), squeeze=False, layout="constrained"
     )
     for line, r, chosen in zip(axes, runs, entries, strict=True):
-        test = loading.split(table.dataset, "test", r.experiment.size)
+        test = loading.split(table.dataset, "test", Crop(r.experiment.size))
         for axis, g in zip(line, chosen, strict=True):
             _draw(axis, test, g)
         line[0].set_ylabel(r.experiment.row.replace(" (", "\n("), fontsize=9)
@@ -82,7 +83,7 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     if not entries:
         return style.message("There is no run here that keeps its probability maps.")
     dataset = loading.get(table.dataset)
-    test, size = loading.split(table.dataset, "test", r.experiment.size), r.experiment.size
+    test, size = loading.split(table.dataset, "test", Crop(r.experiment.size)), r.experiment.size
     names = [name.split(" (")[0] for name in dataset.landmarks]
     figure, axes = plt.subplots(
         len(names) + 1,

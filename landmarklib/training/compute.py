@@ -17,7 +17,7 @@ import numpy as np
 from landmarklib import loading, methods
 from landmarklib.core import metrics, subsets
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import MARGIN, Annotations, UserError, whole
+from landmarklib.core.types import MARGIN, Annotations, Crop, UserError, whole
 from landmarklib.records import environment, staleness
 from landmarklib.records.record import Record
 
@@ -52,8 +52,8 @@ def run(
 
     where, one = torch.device(device), experiments[0]
     method, dataset, options = methods.get(one.method), loading.get(one.dataset), methods.complete_options(one)
-    splits = {name: loading.split(one.dataset, name, one.size) for name in dataset.counts if name != "train"}
-    splits["train"] = loading.first(loading.training(one), one.train_images)
+    splits = {name: loading.split(one.dataset, name, crop) for name, crop in loading.crops_of(one).items()}
+    splits["train"] = loading.first(splits["train"], one.train_images)
     images = torch.from_numpy(np.array(splits["train"].images)).to(where)
     margin = MARGIN if one.jitter else 1.0
     form = form or measured_form(*network(one), device, len(experiments))[0]
@@ -103,7 +103,7 @@ def evaluate_test(
         "seconds": round(r.seconds, 2),
         "data": {
             "tier": loading.tier(dataset, e.size),
-            "fingerprint": loading.split_fingerprint(e.dataset, e.size),
+            **loading.described(e),
             "n_labelled": len(chosen),
             "labelled": subsets.ids_hash([splits["train"].ids[i] for i in chosen]),
         },
@@ -127,7 +127,7 @@ def evaluate_test(
     if predictions.points is None:
         return Record(metrics={name: summary(v) for name, v in values.items()}, **done)
     values |= extra_test_metrics(r, method, options, predictions.points, values, test)
-    main = "nme_percent" if test.unit is not None else "error_px"
+    main = "nme_percent" if test.normalizer is not None else "error_px"
     points = predictions.points if assignment is None else predictions.points[:, assignment]
     classes = predictions.attributes[:, 0] if seen and dataset.attributes[seen[0]] else None
     maps = []
@@ -150,21 +150,21 @@ def extra_test_metrics(
     values: dict[str, np.ndarray],
     test: Annotations,
 ) -> dict[str, np.ndarray]:
-    """The NME against displaced points, on parts of the test images and on other data sets. points, values: those of the test images."""
+    """The NME against shifted points, on parts of the test images and on other data sets. points, values: those of the test images."""
     from landmarklib.training import prediction
 
     e, found = r.experiment, {}
     dataset = loading.get(e.dataset)
-    if shift := dataset.displaced.get("test", 0.0):
+    if shift := dataset.shifted_labels.get("test", 0.0):
         found[f"nme_percent of points less {shift:g} px"] = shifted_labels(points, test, shift)
     for name, (attribute, of_part) in dataset.subsets.items():
         inside = np.isin(test.attributes[attribute], of_part)
         if inside.any():
             found[f"nme_percent on {name}"] = np.where(inside, values["nme_percent"], np.nan)
     for name in e.tests:
-        other = loading.split(name, "test", e.size)
+        other = loading.split(name, "test", Crop(e.size))
         there = prediction.predict(r.module, method, other.images, options, r.data.images.device)
-        error = metrics.point_error(there.points, other.points, other.visible, other.unit)
+        error = metrics.point_error(there.points, other.points, other.visible, other.normalizer)
         found[f"nme_percent on {whole(name)}"] = 100 * error
     return found
 
@@ -173,7 +173,7 @@ def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) 
     """The NME in percent if the annotated points stood so many pixels of their photo further left and up."""
     a = annotations
     moved = a.points - pixels * a.pixel[:, None, None]
-    return 100 * metrics.point_error(points, moved, a.visible, a.unit)
+    return 100 * metrics.point_error(points, moved, a.visible, a.normalizer)
 
 
 def pack_key(experiment: Experiment) -> tuple:

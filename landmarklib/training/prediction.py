@@ -118,15 +118,15 @@ def of_points(predictions: Predictions, a: Annotations, assignment: list[int] | 
     """How good the points are, in every unit that the data set has."""
     points = predictions.points if assignment is None else predictions.points[:, assignment]
     values = {"error_px": metrics.point_error(points, a.points, a.visible)}
-    if a.unit is not None:
-        values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.unit)
+    if a.normalizer is not None:
+        values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.normalizer)
         values["failures_percent"] = metrics.failures(values["nme_percent"])
-        for name, unit in a.units.items():
+        for name, unit in a.normalizers.items():
             pck = f"pck_percent at {metrics.PCK_SHARE:g} of {name}"
             values[f"nme_percent by {name}"] = 100 * metrics.point_error(points, a.points, a.visible, unit)
             values[pck] = 100 * metrics.correct(points, a.points, a.visible, unit)
         for name, read in predictions.others.items():
-            values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.unit)
+            values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.normalizer)
     if assignment is not None:
         values["own_percent"] = 100.0 * metrics.nearer_to_own(points, a.points).mean(-1)
     return values

@@ -73,7 +73,7 @@ def test_missing_and_broken_files_are_named(archive):
 
 
 def test_stand_ins_have_a_face_that_is_listed_twice(tmp_path):
-    test = loading.get("aflw5_r").imitate(tmp_path, {"train": 2, "val": 1, "test": 3}, seed=1)["test"]
+    test = loading.get("aflw5_r").write_standin(tmp_path, {"train": 2, "val": 1, "test": 3}, seed=1)["test"]
     assert test.files[2] == test.files[0] and test.ids[2] == f"{test.ids[0]}#2"
     assert len({tuple(box) for box in test.boxes}) > 1
 

@@ -52,7 +52,7 @@ def test_a_pixel_is_of_the_brightest_mask(archive):
 
 
 def test_stand_ins_have_the_classes_that_were_painted(tmp_path):
-    splits = loading.get("helen_parsing").imitate(tmp_path, {"train": 1, "val": 1, "test": 1}, seed=5)
+    splits = loading.get("helen_parsing").write_standin(tmp_path, {"train": 1, "val": 1, "test": 1}, seed=5)
     painted = faces.regions(3, 128, 5, helen_parsing.FACES)
     for i, found in enumerate(splits.values()):
         assert np.array_equal(helen_parsing.labels(tmp_path, found.ids[0]), painted[i])

@@ -127,7 +127,7 @@ def test_missing_labels_are_named(tmp_path):
 
 def test_stand_ins_differ_in_light_alone(tmp_path):
     """The images of a shot show the same head: their edges agree far better than those of two shots."""
-    splits = loading.get("multipie").imitate(tmp_path, {"train": 2, "val": 0, "test": 0}, seed=3)
+    splits = loading.get("multipie").write_standin(tmp_path, {"train": 2, "val": 0, "test": 0}, seed=3)
     from landmarklib.formats import archive as files
 
     first, second = (

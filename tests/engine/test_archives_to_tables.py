@@ -40,18 +40,16 @@ def archive_of(tmp_path, monkeypatch):
         module = importlib.import_module(f"landmarklib.datasets.{name}")
         root = tmp_path / "data"
         (root / module.DATASET.folder).mkdir(parents=True)
-        module.imitate(root / module.DATASET.folder, COUNTS)
+        module.write_standin(root / module.DATASET.folder, COUNTS)
         here = {split: len(listing) for split, listing in module.read(root / module.DATASET.folder).items()}
         monkeypatch.setattr(module, "DATASET", replace(module.DATASET, counts=here, ids={}))
         monkeypatch.setenv("LANDMARKLIB_DATA", str(root))
         return here
 
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
-    for cached in (loading.split_fingerprint, loading.split):
-        cached.cache_clear()
+    loading.forget()
     yield write
-    for cached in (loading.split_fingerprint, loading.split):
-        cached.cache_clear()
+    loading.forget()
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -85,8 +83,7 @@ def test_a_table_runs_on_a_bundle_alone_and_measures_the_same(archive_of, tmp_pa
     assert path == tmp_path / "root" / "bundles" / "hgr1.npz"
 
     shutil.rmtree(tmp_path / "data")
-    for cached in (loading.split_fingerprint, loading.split):
-        cached.cache_clear()
+    loading.forget()
     with pytest.raises(DataMissing):
         compute.run([e])
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "root"))

@@ -29,7 +29,7 @@ def whole(name: str, place: Path) -> Path:
     """The root of a small whole archive; made once."""
     dataset = loading.get(name)
     (place / name / dataset.folder).mkdir(parents=True)
-    dataset.imitate(place / name / dataset.folder, dict.fromkeys(dataset.counts, N), seed=3)
+    dataset.write_standin(place / name / dataset.folder, dict.fromkeys(dataset.counts, N), seed=3)
     return place / name
 
 

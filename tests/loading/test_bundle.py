@@ -93,7 +93,7 @@ def test_what_is_read_is_what_was_written(path):
 
 
 def test_a_split_is_taken_from_the_file_in_the_archives_stead(path):
-    assert same(loading.split("hgr1", "train", 6, 1.5 / HANDS.recipe.enlarge), annotations())
+    assert same(loading.split("hgr1", "train", 6, 1.5 / HANDS.recipe.margin), annotations())
 
 
 def test_a_part_of_an_archive_stays_a_part(root):
@@ -194,12 +194,12 @@ def test_crops_of_another_size_are_missing_and_those_that_are_there_are_named(pa
 def test_what_runs_ask_for():
     spec = replace(tables.get("mtfl"), dataset="mtfl")
     found = bundling.asked_for(spec.experiments([1.0], [0], ["RCN+ (L)"], "cpu"))
-    enlarge = loading.get("mtfl").recipe.enlarge
+    margin = loading.get("mtfl").recipe.margin
     assert found["mtfl"] == [
-        *(Crops(split, 40, enlarge) for split in loading.get("mtfl").counts),
-        Crops("train", 80, pytest.approx(1.6 * enlarge)),
+        *(Crops(split, 40, margin) for split in loading.get("mtfl").counts),
+        Crops("train", 80, pytest.approx(1.6 * margin)),
     ]
-    assert found["afw"] == [Crops("test", 40, loading.get("afw").recipe.enlarge)]
+    assert found["afw"] == [Crops("test", 40, loading.get("afw").recipe.margin)]
 
 
 def test_a_table_of_generated_images_has_nothing_to_bundle(capsys, tmp_path):

@@ -33,8 +33,8 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     (root / "mtfl").mkdir()
     (root / "w300").mkdir()
-    mtfl.imitate(root / "mtfl", COUNTS)
-    afw.imitate(root / "w300", {"test": 10})
+    mtfl.write_standin(root / "mtfl", COUNTS)
+    afw.write_standin(root / "w300", {"test": 10})
     return root
 
 
@@ -45,11 +45,9 @@ def archives(root, monkeypatch):
     monkeypatch.setattr(afw, "DATASET", replace(afw.DATASET, counts={"test": 10}))
     monkeypatch.setattr(archive, "BESIDE", root / "nowhere")
     monkeypatch.setenv("LANDMARKLIB_DATA", str(root))
-    loading.split_fingerprint.cache_clear()
-    loading.split.cache_clear()
+    loading.forget()
     yield root
-    loading.split.cache_clear()
-    loading.split_fingerprint.cache_clear()
+    loading.forget()
 
 
 def experiment(row: str = "RCN+ (L)", fraction: float = 0.5, **changes):
@@ -203,7 +201,7 @@ def test_a_square_around_the_centres_of_groups_by_hand():
     xy = np.zeros((1, 4, 2))
     xy[0] = [[8, 20], [12, 20], [30, 20], [20, 40]]  # the first two are one group, with its centre at 10
     listing = archive_of(xy)
-    square = crops.squares(listing, Recipe(enlarge=2.0, groups=((0, 1), (2,), (3,))))
+    square = crops.squares(listing, Recipe(margin=2.0, groups=((0, 1), (2,), (3,))))
     assert square.tolist() == [[20.5 - 20, 30.5 - 20, 40]]  # 20 wide and high, from 10.5 to 30.5 and from 20.5 to 40.5
 
 
@@ -232,7 +230,7 @@ def test_300w_runs_on_a_part_of_it_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
     monkeypatch.setattr(w300, "DATASET", replace(w300.DATASET, counts={**counts, "train": 90}, ids={}))
     (tmp_path / "w300").mkdir()
-    w300.imitate(tmp_path / "w300", counts)
+    w300.write_standin(tmp_path / "w300", counts)
     runs = ensure.ensure("w300", [1.0], [0], budget="smoke", workers=1, results=tmp_path / "r")
     assert (runs.status == "done").all() and (runs.tier == "open").all()
     values = runs.set_index("row")

@@ -19,9 +19,9 @@ from landmarklib.records import query
 COUNTS = {"train": 3, "test": 2}
 
 
-def imitate(folder, counts, seed):
+def write_standin(folder, counts, seed):
     """Writes noise, and notes how often it was asked."""
-    imitate.asked += 1
+    write_standin.asked += 1
     for split, n in counts.items():
         for i in range(n):
             draw(folder / split / f"{i}.png", seed=seed + i)
@@ -40,7 +40,7 @@ def read(folder):
 @pytest.fixture
 def little(monkeypatch, tmp_path):
     """A photo data set that is not here and has a stand-in."""
-    imitate.asked = 0
+    write_standin.asked = 0
     dataset = replace(
         loading.get("mtfl"),
         landmarks=("a", "b"),
@@ -48,7 +48,7 @@ def little(monkeypatch, tmp_path):
         skeleton=(),
         counts=COUNTS,
         read=read,
-        imitate=imitate,
+        write_standin=write_standin,
     )
     dataset = replace(dataset, folder="little", ids={}, length=None)
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
@@ -74,21 +74,21 @@ def test_a_stand_in_is_a_data_set_like_any_other(little, tmp_path):
     assert train.images.shape == (3, 1, 16, 16)
     assert inspection.check("stand-in-mtfl").startswith("stand-in-mtfl: train 3, test 2 images; all decode")
     assert len(inspection.samples("stand-in-mtfl", 2)) == 2
-    assert imitate.asked == 1
+    assert write_standin.asked == 1
 
 
 def test_it_is_written_once_and_whole_or_not_at_all(little, tmp_path, monkeypatch):
     stand_in = tiers.stand_in(little)
 
     def broken(folder, counts, seed):
-        imitate(folder, counts, seed)
+        write_standin(folder, counts, seed)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tiers.folder(replace(stand_in, imitate=broken))
+        tiers.folder(replace(stand_in, write_standin=broken))
     assert not [path for path in (tmp_path / "stand-ins").iterdir() if path.suffix != ".lock"]
     assert tiers.folder(stand_in) == tiers.folder(stand_in) == tmp_path / stand_in.folder
-    assert imitate.asked == 2
+    assert write_standin.asked == 2
 
 
 def test_a_large_set_is_drawn_with_fewer_images(little):
@@ -104,7 +104,7 @@ def test_other_code_draws_other_pictures(little, monkeypatch):
 
 def fill(folder, counts=COUNTS):
     """A real archive of that many images."""
-    imitate(folder, counts, 5)
+    write_standin(folder, counts, 5)
 
 
 def test_auto_takes_the_best_that_is_here(little, tmp_path):
@@ -173,7 +173,7 @@ def test_nothing_is_taken_silently_for_something_else(little):
     with pytest.raises(UserError, match=r"there is no open data for mtfl here; there is stand-in \(stand-in-mtfl\)"):
         tiers.choose(little, None, "open")
     with pytest.raises(DataMissing, match="mtfl: not on this machine"):
-        tiers.choose(replace(little, imitate=None), None)
+        tiers.choose(replace(little, write_standin=None), None)
     with pytest.raises(UserError, match="data: 'real'; valid: auto, paper, open, stand-in"):
         tiers.choose(little, None, "real")
     with pytest.raises(UserError, match="blocks has no stand-in"):

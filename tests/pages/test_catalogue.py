@@ -15,7 +15,7 @@ def test_a_page_says_what_a_reader_needs(name):
     d = loading.get(name)
     page = catalogue.page(d, pictured=True)
     assert page.startswith(f"# {d.title}\n")
-    for fact in (d.licence, d.citation, *d.assumptions, *d.traps):
+    for fact in (d.licence, d.citation, *d.assumptions, *d.known_issues):
         assert fact in unescape(page.replace("<code>", "`").replace("</code>", "`")), fact
     assert f"landmarklib data check {name}" in page or d.load
     assert ("none of its own images" in page) == (d.load is None)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from landmarklib import datasets, drawing, loading, standins
 from landmarklib.loading import inspection
 
-IMITATED = [name for name in datasets.names() if loading.get(name).imitate]
+IMITATED = [name for name in datasets.names() if loading.get(name).write_standin]
 
 
 def few(dataset, n: int = 3) -> dict[str, int]:
@@ -29,7 +29,7 @@ def test_what_is_written_is_read_back(name, tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     counts = few(dataset)
     with drawing.progress(name, sum(counts.values())) as bar:
-        written = dataset.imitate(folder, counts, seed=1)
+        written = dataset.write_standin(folder, counts, seed=1)
     assert bar.n == bar.total > 0
     read = dataset.read(folder)
     assert list(read) == list(written) == list(dataset.counts)
@@ -45,8 +45,8 @@ def test_what_is_written_is_read_back(name, tmp_path, monkeypatch):
         assert (found.boxes is None) == (expected.boxes is None)
         if expected.boxes is not None:
             np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3, rtol=0)
-        if dataset.length:
-            lengths = dataset.length(found)[found.visible.any(1)]
+        if dataset.normalizer:
+            lengths = dataset.normalizer(found)[found.visible.any(1)]
             assert lengths.shape == (found.visible.any(1).sum(),)
             assert (lengths > 0).all()
     assert "all decode" in inspection.check(name, tmp_path)
@@ -59,7 +59,7 @@ def test_every_set_that_is_not_generated_has_a_stand_in():
 @pytest.mark.parametrize("name", datasets.names())
 def test_a_unit_that_is_no_pixel_has_a_length(name):
     dataset = loading.get(name)
-    assert (dataset.length is not None) == dataset.unit.startswith("%")
+    assert (dataset.normalizer is not None) == dataset.unit.startswith("%")
 
 
 @pytest.mark.parametrize("name", IMITATED)
@@ -69,7 +69,7 @@ def test_the_same_seed_writes_the_same_bytes_and_another_one_others(name, tmp_pa
     for place, seed in (("a", 1), ("b", 1), ("c", 2)):
         folder = tmp_path / place / dataset.folder
         folder.mkdir(parents=True)
-        dataset.imitate(folder, few(dataset, 1), seed=seed)
+        dataset.write_standin(folder, few(dataset, 1), seed=seed)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         contents.append({path.relative_to(folder).as_posix(): path.read_bytes() for path in files})
     assert contents[0] == contents[1] != contents[2]
