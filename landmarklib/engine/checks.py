@@ -57,7 +57,13 @@ def data(missing: list[Experiment], there: list[Record]) -> None:
     for name, size in dict.fromkeys((e.dataset, e.size) for e in missing):
         if loading.get(name).read and (name, size) in made_on:
             known = made_on[name, size]
-            found = loading.fingerprint(name, loading.covered(known.data, name, size))
+            try:
+                found = loading.fingerprint(name, loading.covered(known.data, name, size))
+            except DataMissing:
+                raise DataMissing(
+                    f"results: {known.key} was made on crops of {name} that its bundle lacks; "
+                    "give a results folder of its own"
+                ) from None
             if found != known.data["fingerprint"]:
                 raise UserError(
                     f"results: {known.key} was made on other data of {name} (fingerprint {known.data['fingerprint']}, here {found}); "

@@ -17,7 +17,7 @@ from readers import draw
 
 from landmarklib import loading
 from landmarklib.__main__ import main
-from landmarklib.core.types import UserError
+from landmarklib.core.types import Crop, UserError
 from landmarklib.formats import archive
 from landmarklib.loading import crops
 
@@ -268,7 +268,7 @@ def test_crops_of_a_damaged_image_are_not_half_written(fault, place, tmp_path, m
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
     damage(root / loading.get(name).folder)
     with pytest.raises(UserError):
-        crops.load(loading.get(name), "train", 16, root)
+        crops.load(loading.get(name), "train", Crop(16), root)
     assert not [path for path in root.rglob("*") if path.suffix in (".npy", ".part")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 
@@ -10,14 +11,17 @@ import numpy as np
 import pytest
 
 from landmarklib import __main__, loading, tables
-from landmarklib.core.types import Annotations, DataMissing, UserError
+from landmarklib.core.types import Annotations, Crop, DataMissing, UserError
+from landmarklib.datasets import mtfl
 from landmarklib.engine import checks
 from landmarklib.formats import archive
 from landmarklib.loading import bundle, bundling, inspection, tiers
-from landmarklib.loading.bundle import Crops
+from landmarklib.loading.bundle import Part
+from landmarklib.records.record import Record
 
+COUNTS = {"train": 18, "val": 2, "test": 3}
 HANDS, CODE = loading.get("hgr1"), tiers.reading_of("hgr1")
-CROPS = Crops("train", 6, 1.5)
+PART = Part("train", Crop(6))
 
 
 def annotations(n: int = 3) -> Annotations:
@@ -47,14 +51,14 @@ def root(tmp_path, monkeypatch):
     """A data root that is all there is."""
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
-    loading.split.cache_clear()
+    loading.forget()
     yield tmp_path
-    loading.split.cache_clear()
+    loading.forget()
 
 
 @pytest.fixture
 def path(root):
-    return bundle.write(HANDS, {CROPS: annotations()}, root / bundle.FOLDER, CODE)
+    return bundle.write(HANDS, {PART: annotations()}, root / bundle.FOLDER, CODE)
 
 
 def rewritten(path, **changes) -> None:
@@ -88,18 +92,18 @@ def test_sums_invert_differences_whatever_the_pixels():
 
 
 def test_what_is_read_is_what_was_written(path):
-    assert same(bundle.load(path, HANDS, CROPS, CODE), annotations())
-    assert bundle.load(path, HANDS, CROPS, CODE).images.dtype == np.uint8
+    assert same(bundle.load(path, HANDS, PART, CODE), annotations())
+    assert bundle.load(path, HANDS, PART, CODE).images.dtype == np.uint8
 
 
 def test_a_split_is_taken_from_the_file_in_the_archives_stead(path):
-    assert same(loading.split("hgr1", "train", 6, 1.5 / HANDS.recipe.margin), annotations())
+    assert same(loading.split("hgr1", *PART), annotations())
 
 
 def test_a_part_of_an_archive_stays_a_part(root):
     whole = loading.get("w300")
     part = replace(whole, name="part-of-w300", title="300-W, a part of it (afw)")
-    parts = {Crops(split, 6, 1.5): faces(n) for split, n in (("train", 300), ("val", 40), ("test", 70))}
+    parts = {Part(split, Crop(6)): faces(n) for split, n in (("train", 300), ("val", 40), ("test", 70))}
     bundle.write(part, parts, root / bundle.FOLDER, tiers.reading_of("part-of-w300"))
     found = tiers.choose(whole, None)
     assert (found.name, found.title, found.tier) == ("part-of-w300", part.title, "open")
@@ -122,7 +126,7 @@ def test_what_other_versions_made_is_refused(path):
     with pytest.raises(
         UserError, match=r"made with other versions \(0123abcd\) than this library's .*`landmarklib bundle TABLE`"
     ):
-        bundle.load(bundle.write(HANDS, {CROPS: annotations()}, path.parent, "0123abcd"), HANDS, CROPS, CODE)
+        bundle.load(bundle.write(HANDS, {PART: annotations()}, path.parent, "0123abcd"), HANDS, PART, CODE)
 
 
 def test_the_versions_of_a_bundle_are_those_of_its_data_set():
@@ -133,13 +137,13 @@ def test_the_versions_of_a_bundle_are_those_of_its_data_set():
 def test_a_folder_that_cannot_be_written_is_named(root):
     (root / "file").touch()
     with pytest.raises(UserError, match=r"cannot write .*hgr1\.npz: .*; choose another folder"):
-        bundle.write(HANDS, {CROPS: annotations()}, root / "file", CODE)
+        bundle.write(HANDS, {PART: annotations()}, root / "file", CODE)
 
 
 def test_nothing_is_left_of_a_file_that_could_not_be_written(root):
     broken = replace(annotations(), attributes={"gesture": np.array([object()] * 3)})
     with pytest.raises(ValueError, match="Object arrays"):
-        bundle.write(HANDS, {CROPS: broken}, root / bundle.FOLDER, CODE)
+        bundle.write(HANDS, {PART: broken}, root / bundle.FOLDER, CODE)
     assert list((root / bundle.FOLDER).iterdir()) == []
 
 
@@ -148,23 +152,23 @@ def test_nothing_is_left_of_a_file_that_could_not_be_written(root):
     [
         ({"about": None}, "not a bundle"),
         ({"about": np.array("{")}, "not a bundle"),
-        ({"about": np.array(json.dumps({"schema": 2}))}, "schema 2; this library reads 1"),
-        ({"about": np.array(json.dumps({"schema": 1, "name": "mtfl"}))}, "it holds mtfl"),
-        ({"about": np.array(json.dumps({"schema": 1, "name": "hgr1", "counts": {"train": "many"}}))}, "not a bundle"),
-        ({f"{CROPS}/ids": None}, "not a bundle"),
-        ({f"{CROPS}/ids": np.array(["a", "b"])}, "expected"),
-        ({f"{CROPS}/points": np.zeros((2, 25, 2))}, "expected"),
-        ({f"{CROPS}/points": np.zeros((3, 24, 2))}, "expected"),
-        ({f"{CROPS}/images": np.zeros((3, 1, 8, 8), np.uint8)}, "expected"),
-        ({f"{CROPS}/images": np.zeros((3, 1, 6, 6))}, "not those of hgr1"),
-        ({f"{CROPS}/attributes/gesture": None}, "not those of hgr1"),
-        ({f"{CROPS}/attributes/gesture": np.array([None] * 3)}, "not a bundle"),
+        ({"about": np.array(json.dumps({"schema": 1}))}, "schema 1; this library reads 2"),
+        ({"about": np.array(json.dumps({"schema": 2, "name": "mtfl"}))}, "it holds mtfl"),
+        ({"about": np.array(json.dumps({"schema": 2, "name": "hgr1", "counts": {"train": "many"}}))}, "not a bundle"),
+        ({f"{PART}/ids": None}, "not a bundle"),
+        ({f"{PART}/ids": np.array(["a", "b"])}, "expected"),
+        ({f"{PART}/points": np.zeros((2, 25, 2))}, "expected"),
+        ({f"{PART}/points": np.zeros((3, 24, 2))}, "expected"),
+        ({f"{PART}/images": np.zeros((3, 1, 8, 8), np.uint8)}, "expected"),
+        ({f"{PART}/images": np.zeros((3, 1, 6, 6))}, "not those of hgr1"),
+        ({f"{PART}/attributes/gesture": None}, "not those of hgr1"),
+        ({f"{PART}/attributes/gesture": np.array([None] * 3)}, "not a bundle"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused_in_one_line(path, changes, words):
     rewritten(path, **changes)
     with pytest.raises(UserError, match=words) as caught:
-        bundle.load(path, HANDS, CROPS, CODE)
+        bundle.load(path, HANDS, PART, CODE)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -178,28 +182,26 @@ def test_a_file_that_is_cut_short_is_refused(path, kept):
 
 def test_a_damaged_array_is_noticed(path):
     with zipfile.ZipFile(path) as file:
-        start = file.getinfo(f"{CROPS}/images.npy").header_offset
+        start = file.getinfo(f"{PART}/images.npy").header_offset
     content = bytearray(path.read_bytes())
     content[start + 120] ^= 255
     path.write_bytes(bytes(content))
     with pytest.raises(UserError, match="not a bundle"):
-        bundle.load(path, HANDS, CROPS, CODE)
+        bundle.load(path, HANDS, PART, CODE)
 
 
 def test_crops_of_another_size_are_missing_and_those_that_are_there_are_named(path):
-    with pytest.raises(DataMissing, match=r"it holds other crops .*train 6 1\.5\), not train 12 1\.5"):
-        bundle.load(path, HANDS, CROPS._replace(size=12), CODE)
+    with pytest.raises(DataMissing, match=r"it holds other crops .*train 6 1\), not train 12 1;"):
+        bundle.load(path, HANDS, PART._replace(crop=Crop(12)), CODE)
 
 
 def test_what_runs_ask_for():
     spec = replace(tables.get("mtfl"), dataset="mtfl")
     found = bundling.asked_for(spec.experiments([1.0], [0], ["RCN+ (L)"], "cpu"))
-    margin = loading.get("mtfl").recipe.margin
-    assert found["mtfl"] == [
-        *(Crops(split, 40, margin) for split in loading.get("mtfl").counts),
-        Crops("train", 80, pytest.approx(1.6 * margin)),
-    ]
-    assert found["afw"] == [Crops("test", 40, loading.get("afw").recipe.margin)]
+    assert found == {
+        "mtfl": [Part("train", Crop(80, 1.6)), Part("val", Crop(40)), Part("test", Crop(40))],
+        "afw": [Part("test", Crop(40))],
+    }
 
 
 def test_a_table_of_generated_images_has_nothing_to_bundle(capsys, tmp_path):
@@ -214,12 +216,33 @@ def test_an_unknown_budget_is_refused(capsys, tmp_path):
 
 
 def test_the_command_writes_what_its_budget_asks_for(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "split", lambda name, split, size, margin=1.0: faces(4))
+    monkeypatch.setattr(loading, "split", lambda name, split, crop: faces(4))
     code = __main__.main(["bundle", "w300", "--budget", "smoke", "--data", "stand-in", "--out", str(tmp_path / "out")])
     path = tmp_path / "out" / "bundles" / "stand-in-w300.npz"
     shown = capsys.readouterr().out
     assert code == 0 and f"{path}  0.0 MB" in shown and f"LANDMARKLIB_DATA={tmp_path / 'out'}" in shown
     assert {c.split()[1] for c in bundle.about(path)["crops"]} == {"32", "64", "16"}
+
+
+def test_a_bundle_of_a_jittered_run_holds_its_larger_training_crops_alone(root, monkeypatch):
+    monkeypatch.setattr(mtfl, "DATASET", replace(mtfl.DATASET, counts=COUNTS, ids={}))
+    (root / "mtfl").mkdir()
+    mtfl.write_standin(root / "mtfl", COUNTS)
+    (e,) = tables.get("mtfl").experiments([0.5], [0], ["RCN+ (L)"], "smoke")
+    e = replace(e, tests=[])
+    (path,) = bundling.write([e], root / "elsewhere")
+    assert bundle.about(path)["crops"] == [f"test {e.size} 1", f"train {2 * e.size} 1.6", f"val {e.size} 1"]
+    made = sorted(path.name.rpartition("-")[0] for path in (root / "prepared").glob("*.npy"))
+    assert made == [f"mtfl-test-{e.size}", f"mtfl-train-{2 * e.size}", f"mtfl-val-{e.size}"]
+    described = loading.described(e)
+    shutil.rmtree(root / "mtfl")
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(root / "elsewhere"))
+    loading.forget()
+    assert loading.described(e) == described
+    checks.data([e], [Record(experiment=e, status="done", data=described)])
+    before = {"fingerprint": "0123456789ab"}  # as records had it: over every split at the size of the run
+    with pytest.raises(DataMissing, match="was made on crops of mtfl that its bundle lacks; give a results folder of"):
+        checks.data([e], [Record(experiment=e, status="done", data=before)])
 
 
 def test_runs_whose_crops_a_bundle_lacks_are_refused_before_anything_is_computed(path):

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from landmarklib import loading
-from landmarklib.core import normalizers
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core import normalizers, subsets
+from landmarklib.core.types import Crop, Listing, Recipe, UserError
 from landmarklib.formats import archive
 from landmarklib.loading import crops
 
@@ -45,7 +45,9 @@ def faces(tmp_path, monkeypatch):
         )
         return {"train": listing[np.array([1, 0])], "test": listing[np.array([2, 3])]}
 
-    return replace(loading.get("mtfl"), name="faces", folder="faces", read=read, recipe=Recipe("box", 1.2), length=None)
+    return replace(
+        loading.get("mtfl"), name="faces", folder="faces", read=read, recipe=Recipe("box", 1.2), normalizer=None
+    )
 
 
 def centroid(image: np.ndarray) -> np.ndarray:
@@ -61,7 +63,7 @@ def files(tmp_path) -> list[str]:
 @pytest.mark.parametrize("size", [20, 36, 55])
 def test_a_dot_stays_under_its_point(faces, size):
     for split, ids in (("train", ("b", "a")), ("test", ("c", "d"))):
-        a = crops.load(faces, split, size)
+        a = crops.load(faces, split, Crop(size))
         assert a.images.shape == (2, 1, size, size) and a.ids == ids
         assert a.attributes["x"].tolist() == ["abcd".index(i) for i in ids]
         for image, point in zip(a.images[:, 0], a.points[:, 0], strict=True):
@@ -70,15 +72,17 @@ def test_a_dot_stays_under_its_point(faces, size):
             assert abs(point - (size - 1) / 2).max() < 1e-3  # the box is centred on it
 
 
-def test_the_length_that_errors_are_divided_by_shrinks_with_the_crop(faces):
-    assert crops.load(faces, "train", SIZE).unit is None
-    eyes = replace(faces, length=normalizers.between(0, 1))
-    np.testing.assert_allclose(crops.load(eyes, "train", SIZE).unit, 16 * SIZE / 36)  # 16 px of a square of 1.2 x 30
-    a = crops.load(eyes, "train", 2 * SIZE)
-    np.testing.assert_allclose(a.unit, np.linalg.norm(a.points[:, 0] - a.points[:, 1], axis=-1), rtol=1e-5)
+def test_the_normalizer_shrinks_with_the_crop(faces):
+    assert crops.load(faces, "train", Crop(SIZE)).normalizer is None
+    eyes = replace(faces, normalizer=normalizers.between(0, 1))
+    np.testing.assert_allclose(
+        crops.load(eyes, "train", Crop(SIZE)).normalizer, 16 * SIZE / 36
+    )  # 16 px of a square of 1.2 x 30
+    a = crops.load(eyes, "train", Crop(2 * SIZE))
+    np.testing.assert_allclose(a.normalizer, np.linalg.norm(a.points[:, 0] - a.points[:, 1], axis=-1), rtol=1e-5)
 
 
-def test_lengths_by_hand():
+def test_normalizers_by_hand():
     points = np.array([[[0, 0], [4, 0], [2, 3], [2, 9.0]]])
     listing = Listing(
         ("a",),
@@ -98,7 +102,7 @@ def test_lengths_by_hand():
 
 
 def test_beyond_the_photo_is_black_and_a_point_outside_of_its_crop_does_not_count(faces):
-    a = crops.load(faces, "test", SIZE)
+    a = crops.load(faces, "test", Crop(SIZE))
     assert (a.images[0, 0, :8] == 0).all() and (a.images[1, 0, -8:] == 0).all()
     assert a.visible.tolist() == [[True, False]] * 2
     near = replace(
@@ -106,7 +110,7 @@ def test_beyond_the_photo_is_black_and_a_point_outside_of_its_crop_does_not_coun
         recipe=Recipe("box", 0.4),
         read=lambda folder: {"train": replace(faces.read(folder)["train"], visible=np.ones((2, 2), bool))},
     )
-    assert crops.load(near, "train", SIZE).visible.tolist() == [[True, False]] * 2
+    assert crops.load(near, "train", Crop(SIZE)).visible.tolist() == [[True, False]] * 2
 
 
 def test_a_square_around_the_points_that_count():
@@ -125,10 +129,10 @@ def test_a_square_around_the_points_that_count():
 
 
 def test_crops_are_made_once(faces, tmp_path, monkeypatch):
-    first = crops.load(faces, "train", SIZE)
+    first = crops.load(faces, "train", Crop(SIZE))
     assert files(tmp_path) == [".lock", ".npy"] and not first.images.flags.writeable
     monkeypatch.setattr(archive, "image", None)
-    assert np.array_equal(crops.load(faces, "train", SIZE).images, first.images)
+    assert np.array_equal(crops.load(faces, "train", Crop(SIZE)).images, first.images)
 
 
 def touch(faces, folder):
@@ -146,8 +150,8 @@ def touch(faces, folder):
     ],
 )
 def test_a_changed_source_or_recipe_makes_them_anew(faces, tmp_path, change):
-    crops.load(faces, "train", SIZE)
-    crops.load(change(faces, tmp_path / "faces"), "train", SIZE)
+    crops.load(faces, "train", Crop(SIZE))
+    crops.load(change(faces, tmp_path / "faces"), "train", Crop(SIZE))
     assert files(tmp_path).count(".npy") == 2
 
 
@@ -156,13 +160,13 @@ def test_what_is_interrupted_leaves_nothing(faces, tmp_path, monkeypatch):
 
     def stop(image, square, size):
         calls.append(size)
-        if len(calls) == 3:
+        if len(calls) == 2:
             raise KeyboardInterrupt
         return np.zeros((1, size, size), np.uint8)
 
     monkeypatch.setattr(crops, "cut", stop)
     with pytest.raises(KeyboardInterrupt):
-        crops.load(faces, "train", SIZE)
+        crops.load(faces, "train", Crop(SIZE))
     assert files(tmp_path) == [".lock"]
 
 
@@ -176,16 +180,49 @@ def test_what_is_interrupted_leaves_nothing(faces, tmp_path, monkeypatch):
 def test_a_photo_that_is_wrong_is_named_and_nothing_is_left(faces, tmp_path, damage, message):
     damage(tmp_path / "faces" / "2.png")
     with pytest.raises(UserError, match=message):
-        crops.load(faces, "train", SIZE)
+        crops.load(faces, "test", Crop(SIZE))
     assert ".npy" not in (files(tmp_path) if (tmp_path / "prepared").exists() else [])
+    assert len(crops.load(faces, "train", Crop(SIZE))) == 2  # which that photo is not of
+
+
+@pytest.mark.parametrize(
+    ("split", "crop", "fingerprint"),
+    [
+        ("train", Crop(20), "4ff16562f9658477"),
+        ("train", Crop(40, 1.6), "35fe72d38634ad08"),
+        ("test", Crop(20), "0a35cd4203c71dc6"),
+        ("test", Crop(40, 1.6), "7d138de45859a519"),
+    ],
+)
+def test_pixels_and_points_are_those_of_the_records(faces, tmp_path, split, crop, fingerprint):
+    """Fingerprints of crops of noise, from when the committed records were made: another one makes those records stale."""
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        Image.fromarray(rng.integers(0, 256, (60, 80), np.uint8)).save(tmp_path / "faces" / f"{i}.png")
+    assert subsets.fingerprint(crops.load(faces, split, crop)) == fingerprint
+
+
+def test_only_what_is_read_is_cut(faces, tmp_path):
+    for split, crop in (("train", Crop(40, 1.6)), ("test", Crop(20))):
+        crops.load(faces, split, crop)
+    made = sorted(path.name.rpartition("-")[0] for path in (tmp_path / "prepared").glob("*.npy"))
+    assert made == ["faces-test-20", "faces-train-40"]
+
+
+def test_a_margin_widens_the_square_around_its_middle(faces):
+    listing = faces.read(None)["train"]
+    narrow, wide = (crops.squares(listing, faces.recipe, margin) for margin in (1.0, 1.6))
+    assert narrow[:, 2] == pytest.approx(36) and wide[:, 2] == pytest.approx(1.6 * 36)
+    assert wide[:, :2] + wide[:, 2:] / 2 == pytest.approx(narrow[:, :2] + narrow[:, 2:] / 2)
+    assert len({crops.load(faces, "train", Crop(SIZE, m)).images.tobytes() for m in (1.0, 1.6)}) == 2
 
 
 def test_an_unknown_split_and_a_folder_that_cannot_be_written(faces, tmp_path):
     with pytest.raises(UserError, match="faces: no split 'dev' here; there are train, test"):
-        crops.load(faces, "dev", SIZE)
+        crops.load(faces, "dev", Crop(SIZE))
     (tmp_path / "prepared").write_text("a file")
     with pytest.raises(UserError, match=r"cannot write .*prepared: .*; choose another folder with --data"):
-        crops.load(faces, "train", SIZE)
+        crops.load(faces, "train", Crop(SIZE))
 
 
 def test_images_of_one_file_are_cut_too(faces):
@@ -194,9 +231,9 @@ def test_images_of_one_file_are_cut_too(faces):
     packed = replace(
         faces, read=lambda f: {"train": listing}, images=lambda f, s: pixels, recipe=Recipe("box", 1.0, grey=False)
     )
-    assert np.array_equal(crops.load(packed, "train", 8).images, pixels)
+    assert np.array_equal(crops.load(packed, "train", Crop(8)).images, pixels)
     with pytest.raises(UserError, match="its images have colours, and its recipe is grey"):
-        crops.load(replace(packed, recipe=Recipe("box", 1.0)), "train", 8)
+        crops.load(replace(packed, recipe=Recipe("box", 1.0)), "train", Crop(8))
 
 
 def test_a_changed_file_of_many_images_makes_them_anew(faces, tmp_path):
@@ -207,7 +244,7 @@ def test_a_changed_file_of_many_images_makes_them_anew(faces, tmp_path):
     packed = replace(
         faces, read=lambda f: {"train": listing}, images=lambda f, s: np.load(source), recipe=Recipe("box", 1.0)
     )
-    assert crops.load(packed, "train", 8).images.max() == 0
+    assert crops.load(packed, "train", Crop(8)).images.max() == 0
     np.save(source, np.full((2, 1, 8, 8), 7, np.uint8))
     os.utime(source, ns=(1, 1))
-    assert crops.load(packed, "train", 8).images.min() == 7
+    assert crops.load(packed, "train", Crop(8)).images.min() == 7

@@ -12,7 +12,7 @@ import torch
 
 from landmarklib import loading, methods, tables
 from landmarklib.core import coords, metrics, normalizers, warps
-from landmarklib.core.types import Annotations, DataMissing, Listing, Recipe, UserError
+from landmarklib.core.types import Annotations, Crop, DataMissing, Listing, Recipe, UserError
 from landmarklib.datasets import afw, mtfl, w300
 from landmarklib.engine import ensure
 from landmarklib.formats import archive
@@ -86,7 +86,7 @@ def test_records_are_read_where_the_data_are_not(archives, tmp_path, monkeypatch
 
 def test_training_sees_more_of_the_photo_than_the_network_does(archives):
     e = experiment()
-    wide, narrow = loading.training(e), loading.split("mtfl", "train", e.size)
+    wide, narrow = (loading.split("mtfl", "train", crop) for crop in (loading.crops_of(e)["train"], Crop(e.size)))
     assert wide.images.shape[-1] == 2 * e.size and wide.ids == narrow.ids
     frame = warps.MARGIN * coords.to_norm(torch.from_numpy(wide.points), (2 * e.size,) * 2)
     assert torch.allclose(frame, coords.to_norm(torch.from_numpy(narrow.points), (e.size,) * 2), atol=1e-4)
@@ -102,7 +102,7 @@ def test_training_sees_more_of_the_photo_than_the_network_does(archives):
 def test_generated_images_are_not_jittered():
     (e,) = tables.get("blocks").experiments([0.5], [0], ["Seq-MT (L)"], "smoke")
     with pytest.raises(UserError, match="jitter: blocks is generated"):
-        loading.training(replace(e, jitter={"scale": 0.1, "shift": 0.1, "rotation_degrees": 5.0}))
+        loading.crops_of(replace(e, jitter={"scale": 0.1, "shift": 0.1, "rotation_degrees": 5.0}))
 
 
 def test_a_run_on_photos_is_decided_by_its_seed_and_its_jitter(archives):
@@ -125,10 +125,10 @@ def test_elt_may_take_all_images_and_then_needs_no_unlabelled_one(archives):
 def some_faces() -> Annotations:
     """Two faces of two points, 10 and 20 px apart, in crops whose pixels are half and twice a photo's."""
     points = np.array([[[0, 0], [10, 0]], [[0, 0], [0, 20]]], np.float32)
-    images, unit = np.zeros((2, 1, 4, 4), np.uint8), np.array([10.0, 20.0])
+    images, normalizer = np.zeros((2, 1, 4, 4), np.uint8), np.array([10.0, 20.0])
     attributes = {"pose": np.array([1, 0]), "smile": np.array([0, 0])}
     return Annotations(
-        images, points, np.ones((2, 2), bool), ("a", "b"), attributes, unit=unit, pixel=np.array([2.0, 0.5])
+        images, points, np.ones((2, 2), bool), ("a", "b"), attributes, normalizer=normalizer, pixel=np.array([2.0, 0.5])
     )
 
 
@@ -183,7 +183,7 @@ def test_predictions_of_a_wide_network_are_those_of_its_method(archives):
     e = experiment()
     options = methods.complete_options(e)
     module = rcn.build(loading.get("mtfl"), e.size, options, torch.Generator().manual_seed(0)).eval()
-    test = loading.split("mtfl", "test", e.size)
+    test = loading.split("mtfl", "test", Crop(e.size))
     found = prediction.predict(module, rcn, test.images, options, torch.device("cpu"), batch=7)
     expected = rcn.predict(module, torch.from_numpy(np.array(test.images)).float() / 255, options)
     assert np.allclose(found.points, coords.to_pixels(expected.points, (e.size,) * 2).detach(), atol=1e-3)
@@ -217,8 +217,8 @@ def test_correct_points_by_hand():
     assert np.isnan(metrics.correct(predicted[:1], target[:1], visible[:1] & False, np.ones(1)))
 
 
-def test_other_units_and_readings_stand_beside_the_main_one():
-    a = replace(some_faces(), units={"the box": np.array([20.0, 50.0])})
+def test_other_normalizers_and_readings_stand_beside_the_main_one():
+    a = replace(some_faces(), normalizers={"the box": np.array([20.0, 50.0])})
     values = prediction.per_image(Predictions(a.points + np.array([3, 4]), None), a, [])
     assert values["nme_percent by the box"].tolist() == [25, 10]
     assert values["pck_percent at 0.1 of the box"].tolist() == [0, 100]

@@ -10,7 +10,7 @@ from readers import draw
 
 from landmarklib import loading, tables
 from landmarklib.core import imports
-from landmarklib.core.types import DataMissing, Listing, UserError
+from landmarklib.core.types import Crop, DataMissing, Listing, UserError
 from landmarklib.engine import ensure
 from landmarklib.formats import archive
 from landmarklib.loading import crops, inspection, tiers
@@ -50,7 +50,7 @@ def little(monkeypatch, tmp_path):
         read=read,
         write_standin=write_standin,
     )
-    dataset = replace(dataset, folder="little", ids={}, length=None)
+    dataset = replace(dataset, folder="little", ids={}, normalizer=None)
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
     known = loading.get
@@ -70,7 +70,7 @@ def test_a_stand_in_is_a_data_set_like_any_other(little, tmp_path):
     stand_in = loading.get("stand-in-mtfl")
     assert stand_in.tier == "stand-in"
     assert stand_in.counts == COUNTS
-    train = loading.split("stand-in-mtfl", "train", 16)
+    train = loading.split("stand-in-mtfl", "train", Crop(16))
     assert train.images.shape == (3, 1, 16, 16)
     assert inspection.check("stand-in-mtfl").startswith("stand-in-mtfl: train 3, test 2 images; all decode")
     assert len(inspection.samples("stand-in-mtfl", 2)) == 2
@@ -200,5 +200,5 @@ def test_a_table_on_its_stand_in_makes_other_runs(little):
 
 
 def test_crops_of_a_stand_in_are_prepared_below_the_same_root(little, tmp_path):
-    crops.load(tiers.stand_in(little), "test", 8)
-    assert [path.name.split("-8-")[0] for path in (tmp_path / "prepared").glob("*.npy")] == ["stand-in-mtfl"]
+    crops.load(tiers.stand_in(little), "test", Crop(8))
+    assert [path.name.split("-8-")[0] for path in (tmp_path / "prepared").glob("*.npy")] == ["stand-in-mtfl-test"]
