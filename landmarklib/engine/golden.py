@@ -22,7 +22,7 @@ from tqdm import tqdm
 from landmarklib import datasets, loading, methods
 from landmarklib.core import files, versions
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import Experiment, Flat
 from landmarklib.core.types import Listing, UserError
 from landmarklib.formats import archive
 from landmarklib.records import record
@@ -41,7 +41,7 @@ JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}
 # between the literal form of the convolutions and products of spectra.
 TOLERANCE = 0.02
 # What counts images or points moves in steps: so many of a hundred may change sides.
-COUNTED = {"accuracy_percent": 8.0, "failures_percent": 8.0, "pck_percent": 4.0, "own_percent": 4.0}
+COUNTED = {"accuracy_percent": 8.0, "failures_percent": 8.0, "pck_percent": 4.0, "matched_percent": 4.0}
 READ = 0.002  # share by which a mean over pixels or points may differ between two decoders of JPEG
 CHANGELOG = files.PACKAGE.parent / "CHANGELOG.md"
 
@@ -61,7 +61,8 @@ def experiments() -> list[Experiment]:
 
 
 def _experiment(method: str, dataset: str, attributes: list[str], **options: Any) -> Experiment:
-    known, terms = methods.get(method).OPTIONS, methods.get(method).TERMS
+    spec = methods.get(method)
+    known, terms = spec.options, spec.terms
     unlabelled = dataset == "shapes"  # where networks see no landmark labels
     angles = not loading.get(dataset).attributes[attributes[0]]
     left_out = {"classes" if angles else "angles"} | ({"landmarks"} if unlabelled else set())
@@ -70,9 +71,9 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
     decoder = options.get("decoder", known.get("decoder"))  # a cross-entropy over pixels is a hundred times as large
     weights = {term: 1.0 if decoder == "softmax" else WEIGHTS[term] for term in terms if term not in left_out}
     small = {name: value for name, value in SMALL.items() if name in known}
-    points = getattr(methods.get(method), "GIVEN", "images") == "images"
+    points = spec.input == "images"
     photos = bool(loading.get(dataset).read)
-    return Experiment(
+    return Flat(
         table=TABLE,
         row=" ".join([method, dataset, *map(str, options.values())]),
         dataset=dataset,
@@ -87,7 +88,7 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
         batch=0 if unlabelled else 8,
         batch_unlabelled=8,
         rate=0.0005,
-        head_rate=0.5,
+        head_rate=0.5 if "head" in spec.groups else 1.0,
         warmup=4,
         hold=0.5,
         size=SIZE,
@@ -100,7 +101,7 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
         beta2=0.98,
         jitter=JITTER if photos and points else {},
         tests=["afw"] if dataset == "mtfl" and points else [],
-    )
+    ).experiment
 
 
 @contextmanager
@@ -140,7 +141,7 @@ def compute_runs(wanted: Sequence[Experiment]) -> list[Record]:
 
     from landmarklib.nets.forms import LITERAL
 
-    photos = {name for e in wanted for name in (e.dataset, *e.tests) if loading.get(name).read}
+    photos = {name for e in wanted for name in (e.dataset, *e.evaluation.tests) if loading.get(name).read}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -148,7 +149,7 @@ def compute_runs(wanted: Sequence[Experiment]) -> list[Record]:
             return [
                 made
                 for e in tqdm(wanted, desc="golden runs", unit="run")
-                for made in compute.run([e], form=LITERAL, exact=LITERAL)
+                for made in compute.run([e], form=LITERAL, inference_form=LITERAL)
             ]
     finally:
         torch.set_num_threads(threads)
@@ -206,7 +207,7 @@ def moved(runs: Sequence[Record], readings: Mapping[str, dict], folder: Path) ->
         training = _differences(run.experiment.row, _losses(before), _losses(run), TOLERANCE)
         tested = _differences(run.experiment.row, _means(before), _means(run), TOLERANCE)
         lines += training + tested
-        read = {f"datasets.{name}" for name in (run.experiment.dataset, *run.experiment.tests)}
+        read = {f"datasets.{name}" for name in (run.experiment.dataset, *run.experiment.evaluation.tests)}
         if "crops" not in parts and not read & parts:
             shifted[run.key] = (
                 run.experiment.method,

@@ -45,7 +45,7 @@ def asked_for(experiments: Sequence[Experiment]) -> dict[str, list[Crops]]:
             ask(e.dataset, split, e.size)
         if e.jitter:
             ask(e.dataset, "train", 2 * e.size, MARGIN)
-        for other in e.tests:
+        for other in e.evaluation.tests:
             ask(other, "test", e.size)
     return {name: list(parts) for name, parts in found.items()}
 

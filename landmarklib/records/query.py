@@ -11,7 +11,7 @@ import pandas as pd
 
 from landmarklib import loading, tables
 from landmarklib.core import metrics
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import Experiment, from_json
 from landmarklib.core.types import UserError
 from landmarklib.loading import tiers
 from landmarklib.records import record
@@ -71,8 +71,8 @@ def experiments(folder: Path, table: str) -> Iterator[Experiment]:
     """What the records of a table are of; files that are no records are passed over."""
     for path in sorted((folder / table).glob("*.json")):
         try:
-            found = Experiment(**json.loads(path.read_text(encoding="utf-8"))["experiment"])
-        except (OSError, ValueError, TypeError, KeyError):
+            found = from_json(json.loads(path.read_text(encoding="utf-8"))["experiment"], path.name)
+        except (OSError, ValueError, TypeError, KeyError, UserError):
             continue
         yield found
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, replace
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import ONLY, Evaluation, Experiment, Optimizer, Schedule, Stage
 from landmarklib.core.kinds import (
     CHECKED,
     AtLeast0,
@@ -41,7 +41,7 @@ class Training:
     batch_unlabelled: Count
     rate: Positive
     warmup: Count
-    hold: Share
+    plateau: Share
     n_evaluations: Some
     evaluation_images: Count
     train_images: Count = 0
@@ -73,6 +73,20 @@ class Budget(Training):
 
 
 @dataclass(frozen=True, config=CHECKED)
+class RowStage:
+    """One of several stages of a row. See `Stage` for the fields; training: fields of the budget that it sets otherwise."""
+
+    name: Text
+    weights: Mapping[str, AtLeast0]
+    onset: Mapping[str, Share] = field(default_factory=dict)
+    rates: Mapping[str, Positive] = field(default_factory=dict)
+    trains: str = ""
+    ema: Decay = 0.0
+    measured: Flag = True  # on validation images, by which the best weights are kept
+    training: Changes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Row:
     """One line of a table: a method with its options and loss weights, and what the paper measured (fraction -> value)."""
 
@@ -80,9 +94,11 @@ class Row:
     method: Text
     options: Options = field(default_factory=dict)
     weights: Mapping[str, AtLeast0] = field(default_factory=dict)
-    starts: Mapping[str, Share] = field(default_factory=dict)
+    onset: Mapping[str, Share] = field(default_factory=dict)
     training: Changes = field(default_factory=dict)  # fields of the budget that this row sets otherwise
-    head_rate: Positive = 1.0
+    rates: Mapping[str, Positive] = field(default_factory=dict)  # factors on the rate, by group of parameters
+    stages: tuple[RowStage, ...] = ()  # of training, where there are several; each has weights of its own
+    readout: Literal["named", "matched", "regressed", ""] = ""  # empty: named, or matched without landmark labels
     needs_unlabelled: Flag = False
     fractions: tuple[Share, ...] = ()  # those of the table that the row is run at; all without
     published: ByFraction[Number] = field(default_factory=dict)  # of the table's first metric
@@ -214,7 +230,7 @@ class Table:
         cells = selection.cells(self, fractions, rows)
         seeds = selection.check_seeds(self.seeds if seeds is None else seeds)
         budget = selection.check_budget(self, budget)
-        return [self._experiment(row, fraction, seed, budget) for seed in seeds for row, fraction in cells]
+        return [self.experiment(row, fraction, seed, budget) for seed in seeds for row, fraction in cells]
 
     def in_full(self, budget: str) -> bool:
         """Whether images and networks are of the table's size at that budget."""
@@ -237,7 +253,7 @@ class Table:
         """Whether this is a run of the table with today's settings, whatever its fraction and seed."""
         e = experiment
         rows = [row for row in self.rows if row.name == e.row and e.budget in self.budgets]
-        return any(self._experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
+        return any(self.experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
 
     def settings(self, row: Row, fraction: float, budget: str) -> dict[str, Any]:
         """The fields of `Training` and the options of one cell: the budget's, then the row's, the method's, and those at the fraction."""
@@ -250,23 +266,40 @@ class Table:
         values["jitter"] = values["jitter"] or self.jitter
         return {**values, "options": options}
 
-    def _experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
+    def experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
+        """The run of one cell with one seed."""
         values = self.settings(row, fraction, budget)
-        # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
-        steps = values["images"] // (values["batch"] or values["batch_unlabelled"])
-        values["warmup"] = min(values["warmup"], max(1, steps // 4))
+        alone = RowStage(ONLY, row.weights, row.onset, row.rates)
+        numbers = values["evaluation_images"], values["test_images"]
+        readout = row.readout or ("named" if fraction else "matched")
         return Experiment(
             table=self.name,
             row=row.name,
             dataset=self.dataset,
             method=row.method,
-            weights=row.weights,
-            starts=row.starts,
-            head_rate=row.head_rate,
+            options=values["options"],
             fraction=fraction,
             seed=seed,
             budget=budget,
-            select=row.select or self.select,
-            tests=list(self.tests),
-            **values,
+            size=values["size"],
+            train_images=values["train_images"],
+            stages=tuple(_stage(stage, {**values, **stage.training}) for stage in row.stages or (alone,)),
+            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
         )
+
+
+def _stage(stage: RowStage, values: Mapping[str, Any]) -> Stage:
+    """A stage of a row with the values of `Training` that it has."""
+    # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
+    steps = values["images"] // (values["batch"] or values["batch_unlabelled"] or 1)
+    return Stage(
+        name=stage.name,
+        weights=stage.weights,
+        onset=stage.onset,
+        trains=stage.trains,
+        ema=stage.ema,
+        optimizer=Optimizer(values["rate"], stage.rates, values["clip"], values["beta2"]),
+        schedule=Schedule(min(values["warmup"], max(1, steps // 4)), values["plateau"]),
+        n_evaluations=values["n_evaluations"] if stage.measured else 0,
+        **{name: values[name] for name in ("images", "batch", "batch_unlabelled", "jitter")},
+    )
