@@ -83,7 +83,7 @@ class Crop(NamedTuple):
 _split = split
 
 
-def split(name, which, crop, margin=1.0):  # noqa: F811
+def split(name, which, crop, margin=1.0):
     return _split(name, which, *crop) if isinstance(crop, Crop) else _split(name, which, crop, margin)
 
 

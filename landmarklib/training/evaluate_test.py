@@ -10,6 +10,7 @@ import numpy as np
 
 from landmarklib import loading
 from landmarklib.core import metrics, subsets
+from landmarklib.core.readouts import Readout
 from landmarklib.core.types import Annotations, whole
 from landmarklib.methods import Method
 from landmarklib.nets import forms
@@ -56,7 +57,7 @@ def evaluate_test(t: Trained) -> Record:
     if found.points is None:
         return stamped(Record(status="done", metrics={name: summary(v) for name, v in values.items()}, **common))
     points = fitted.landmarks(found.points, e.size)
-    values |= extra_test_metrics(t, points, values, test)
+    values |= extra_test_metrics(t, fitted, points, values, test)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
     shown = test.images[: t.n_maps]
     maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []
@@ -76,7 +77,7 @@ def evaluate_test(t: Trained) -> Record:
 def _common(t: Trained) -> dict[str, Any]:
     """What every record has, of a run that failed, too."""
     r, e = t.run, t.run.experiment
-    chosen = r.data.labelled.nonzero()[:, 0].tolist()
+    chosen = r.given.nonzero()[:, 0].tolist()
     computed = f"{t.form}" if t.form == t.inference_form else f"{t.form}; test images in {t.inference_form}"
     return {
         "experiment": e,
@@ -102,7 +103,7 @@ def stamped(made: Record) -> Record:
 
 
 def extra_test_metrics(
-    t: Trained, points: np.ndarray, values: dict[str, np.ndarray], test: Annotations
+    t: Trained, fitted: Readout, points: np.ndarray, values: dict[str, np.ndarray], test: Annotations
 ) -> dict[str, np.ndarray]:
     """The NME against shifted labels, on parts of the test images and on other data sets. points, values: those of the test images."""
     e, found = t.run.experiment, {}
@@ -116,7 +117,8 @@ def extra_test_metrics(
     for name in e.evaluation.tests:
         other = loading.split(name, "test", loading.Crop(e.size))
         there = prediction.predict(t.run.predictor, t.method, other.images, t.options, t.run.data.images.device)
-        error = metrics.point_error(there.points, other.points, other.visible, other.unit)
+        landmarks = fitted.landmarks(there.points, e.size)
+        error = metrics.point_error(landmarks, other.points, other.visible, other.unit)
         found[f"nme_percent on {whole(name)}"] = 100 * error
     return found
 

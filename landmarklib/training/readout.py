@@ -27,7 +27,7 @@ def while_training(run: TrainState, method: Method, options: dict) -> Readout:
     if run.experiment.evaluation.readout != "regressed":
         return NAMED
     data, side = run.data, run.experiment.size
-    index = data.labelled.nonzero()[:, 0]
+    index = run.given.nonzero()[:, 0]
     images = data.images[index]
     if run.experiment.jitter:
         from landmarklib.core import warps

@@ -76,6 +76,7 @@ class TrainState:
     best, best_step, best_weights: of the present stage.
     state: what `snapshot` gave of the same run, to go on from.
     stage_start: state of the generator when the present stage began: what the stage draws, it can draw again.
+    given: the images whose landmarks are true ones, where later stages have pseudo-labels as well.
     """
 
     experiment: Experiment
@@ -93,6 +94,10 @@ class TrainState:
     images_processed: int = 0
     state: dict[str, Any] = field(default_factory=dict)
     stage_start: Tensor | None = None
+    given: Tensor = field(init=False)
+
+    def __post_init__(self):
+        self.given = self.data.labelled
 
     @property
     def models(self) -> Models:
