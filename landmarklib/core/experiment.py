@@ -1,4 +1,7 @@
-"""What to compute, as a value: a frozen `Experiment` of stages and an evaluation, its key, and how it is written. Imports no torch."""
+"""What to compute, as a value: a frozen `Experiment` of stages and an evaluation, its key, and how it is written.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +58,12 @@ class Schedule:
 
 @dataclass(frozen=True, config=CHECKED)
 class Stage:
-    """A part of training, with its own losses and optimizer. Several are trained one after the other, on the same networks.
+    """A part of training, with its own losses and optimizer.
 
-    images: labelled images seen (unlabelled ones where a step takes no labelled one), so that a budget means the same on every machine.
+    Several are trained one after the other, on the same networks.
+
+    images: labelled images seen (unlabelled ones where a step takes no labelled one), so that a budget means the same
+        on every machine.
     batch, batch_unlabelled: images a step.
     weights: of the loss terms, for points in [-1, 1].
     onset: share of the stage after which a term joins.
@@ -94,8 +100,9 @@ class Evaluation:
     images: of the validation split, per evaluation; 0 for all.
     test_images: of the test split; 0 for all.
     tests: other data sets whose test images are judged, too.
-    readout: how outputs become landmarks: `named`, the network was told their names; `matched`, each landmark takes the output that is
-        closest on validation images (Hungarian method); `regressed`, a linear map from all outputs, fitted on the labelled training images.
+    readout: how outputs become landmarks: `named`, the network was told their names; `matched`, each landmark takes the
+        output that is closest on validation images (Hungarian method); `regressed`, a linear map from all outputs,
+        fitted on the labelled training images.
     """
 
     select: Text
@@ -155,7 +162,9 @@ class Experiment:
 
 @dataclass(frozen=True, config=CHECKED)
 class Flat:
-    """An experiment of one stage as its record has it: all fields side by side, under the names that its key was made of."""
+    """An experiment of one stage as its record has it: all fields side by side, under the names that its key was made
+    of.
+    """
 
     table: Text
     row: Text
@@ -237,7 +246,10 @@ def to_json(experiment: Experiment) -> dict[str, Any]:
 
 
 def from_json(raw: Any, where: str) -> Experiment:
-    """What `to_json` gave. where: file and place, for the message. Raises UserError for anything else: what is wrong in which field."""
+    """What `to_json` gave. where: file and place, for the message.
+
+    Raises UserError for anything else: what is wrong in which field.
+    """
     if isinstance(raw, dict) and "stages" in raw:
         return checked(Experiment, raw, where)
     return checked(Flat, raw, where).experiment
@@ -246,8 +258,8 @@ def from_json(raw: Any, where: str) -> Experiment:
 def canonical(experiment: Experiment) -> str:
     """JSON with sorted keys and numbers in one form (1 and 1.0 are the same number).
 
-    A field that has a default and holds it is left out, so a field added later, with the value that was meant all along as its
-    default, renames no record.
+    A field that has a default and holds it is left out, so a field added later, with the value that was meant all along
+    as its default, renames no record.
     """
     return json.dumps(_plain(flat(experiment) or experiment), sort_keys=True, separators=(",", ":"))
 

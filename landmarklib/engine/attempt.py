@@ -1,4 +1,6 @@
-"""One pack of runs under locks: what is free is computed, as far as time allows, and each record is written when it is there."""
+"""One pack of runs under locks: what is free is computed, as far as time allows, and each record is written when it is
+there.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def start_worker(counter) -> None:
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot end its workers, so each ends itself; it would train on for minutes beside whatever is started next."""
+    """A killed parent cannot end its workers, so each ends itself; it would train on for minutes beside whatever is
+    started next.
+    """
     multiprocessing.parent_process().join()
     os._exit(1)
 
@@ -71,7 +75,8 @@ def _count(passes: int) -> None:
 def attempt(
     pack: list[Experiment], how: How, progress: Callable[[int], None] | None = None, patience: float = 0.0
 ) -> list[str]:
-    """Compute the runs of a pack but those whose record is there, that another process holds, or that time is too short for.
+    """Compute the runs of a pack but those whose record is there, that another process holds, or that time is too short
+    for.
 
     patience: seconds to wait for another process. Gives what became of each run.
     """
@@ -111,7 +116,9 @@ def in_time(pack: list[Experiment], how: How) -> list[Experiment]:
 
 
 def estimate_seconds(experiment: Experiment, how: How) -> float:
-    """Seconds that a run still takes here, its share of its pack: training, evaluations, test, at the measured rate of its network."""
+    """Seconds that a run still takes here, its share of its pack: training, evaluations, test, at the measured rate of
+    its network.
+    """
     e, network = experiment, autotune.network(experiment)
     _, rate = autotune.measured_form(*network, how.device, autotune.pack_size(*network, how.device))
     counts, done = loading.get(e.dataset).counts, checkpoint.step(how.folder, e, how.device)

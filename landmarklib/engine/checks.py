@@ -1,4 +1,7 @@
-"""What must hold before anything is computed. Each function states it, and raises UserError, one line that says what is wrong, where it does not hold."""
+"""What must hold before anything is computed.
+
+Each function states it, and raises UserError, one line that says what is wrong, where it does not hold.
+"""
 
 from __future__ import annotations
 

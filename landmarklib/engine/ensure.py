@@ -27,7 +27,9 @@ from landmarklib.training import schedule
 
 
 class Ensured(NamedTuple):
-    """What was asked for: the table on its data, a frame with one line per run that is there, and the records of these runs."""
+    """What was asked for: the table on its data, a frame with one line per run that is there, and the records of these
+    runs.
+    """
 
     table: Table
     runs: pd.DataFrame
@@ -49,16 +51,18 @@ def ensure(
     refresh: bool = False,
     results: str | Path | None = None,
 ) -> Ensured:
-    """The records of exactly these fractions, seeds and rows of a table; only missing runs are computed. None takes the table's own values.
+    """The records of exactly these fractions, seeds and rows of a table; only missing runs are computed.
+
+    None takes the table's own values.
 
     methods: an older name of rows.
-    data: auto takes the paper's data set where it is here or has records, else a part of it or an open one, else a stand-in; paper, open
-        or stand-in take just that (`query.resolve_tier`).
+    data: auto takes the paper's data set where it is here or has records, else a part of it or an open one, else a
+        stand-in; paper, open or stand-in take just that (`query.resolve_tier`).
     workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
     deadline: seconds from now; no run starts that would not end in time, so some may stay missing.
     refresh: compute all anew.
-    A run that was stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters and for a
-    deadline too short for any missing run, before anything is computed or written.
+    A run that was stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters
+    and for a deadline too short for any missing run, before anything is computed or written.
     """
     spec = query.resolve_tier(tables.get(table), data, results, budget)
     experiments = spec.experiments(fractions, seeds, selection.one_of(rows, methods), budget)
@@ -85,7 +89,9 @@ def ensure(
 
 
 def check(missing: list[Experiment], there: list[Record], how: How, deadline: float | None) -> None:
-    """Raise UserError, before anything is computed, where the missing runs cannot be. there: records that exist already."""
+    """Raise UserError, before anything is computed, where the missing runs cannot be. there: records that exist
+    already.
+    """
     checks.device(how.device)
     checks.labels(missing)
     checks.data(missing, there)
@@ -96,7 +102,9 @@ def check(missing: list[Experiment], there: list[Record], how: How, deadline: fl
 
 
 def fill(missing: list[Experiment], how: How, workers: int) -> None:
-    """Fill the folder with the missing records, in this process or in several, with a progress bar over images processed."""
+    """Fill the folder with the missing records, in this process or in several, with a progress bar over images
+    processed.
+    """
     packs = packing.packed(missing, how.folder, how.device)
     workers = min(len(packs), workers)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"

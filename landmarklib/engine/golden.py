@@ -1,8 +1,9 @@
 """Golden runs: what the library computes today, in small, beside what it computed when its records were made.
 
-Every method trains for two dozen steps on generated images and on photos cut from a small archive of stand-ins; every data set is read once. The
-runs stand in `results/golden/` as ordinary records, the readings beside it in `results/golden.json`. Where a number has moved by more than rounding does,
-`moved` names the part whose version has to be raised (`versions.toml`), and `store` refuses until it is.
+Every method trains for two dozen steps on generated images and on photos cut from a small archive of stand-ins; every
+data set is read once. The runs stand in `results/golden/` as ordinary records, the readings beside it in
+`results/golden.json`. Where a number has moved by more than rounding does, `moved` names the part whose version has to
+be raised (`versions.toml`), and `store` refuses until it is.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
 
 @contextmanager
 def archives(names: Sequence[str], counts: Mapping[str, int]) -> Iterator[None]:
-    """Within it, small archives of these data sets, in their publishers' layouts, are all that there is. counts: images of each split."""
+    """Within it, small archives of these data sets, in their publishers' layouts, are all that there is. counts: images
+    of each split.
+    """
     before, beside = os.environ.get("LANDMARKLIB_DATA"), archive.BESIDE
     with tempfile.TemporaryDirectory() as root:
         for name in names:
@@ -185,7 +188,9 @@ def _facts(dataset: Dataset, split: str, listing: Listing | None) -> dict[str, f
 
 
 def moved(runs: Sequence[Record], readings: Mapping[str, dict], folder: Path) -> tuple[list[str], list[str], int]:
-    """The parts whose numbers differ from the stored ones, a line for each difference, and how many runs agree to the last bit."""
+    """The parts whose numbers differ from the stored ones, a line for each difference, and how many runs agree to the
+    last bit.
+    """
     parts, lines, same = set(), [], 0
     stored = _stored(folder)
     for name, now in readings.items():
@@ -272,7 +277,10 @@ def check(folder: Path) -> str:
 
 
 def store(folder: Path) -> str:
-    """Compute everything and keep it. Raises UserError where a number moved and nothing says so in `versions.toml` and the changelog."""
+    """Compute everything and keep it.
+
+    Raises UserError where a number moved and nothing says so in `versions.toml` and the changelog.
+    """
     runs, readings = compute_all()
     parts, lines, _ = moved(runs, readings, folder)
     if untold := [

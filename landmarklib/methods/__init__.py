@@ -1,8 +1,11 @@
-"""Methods: one file each, the folder is the registry. A method is a value, is written for ONE run and keeps no global state.
+"""Methods: one file each, the folder is the registry.
 
-To add one, copy the file that is closest and change its constant `METHOD`; `Method` says what it holds. It is then found by its file name and tested
-by tests/methods/test_contracts.py; a method of two stages, with a readout, and one with a teacher are walked through in tests/training/test_stages.py.
-Tables are checked against `METHOD` where no torch is installed, so a method imports torch, networks and losses inside its functions.
+A method is a value, is written for ONE run and keeps no global state.
+
+To add one, copy the file that is closest and change its constant `METHOD`; `Method` says what it holds. It is then
+found by its file name and tested by tests/methods/test_contracts.py; a method of two stages, with a readout, and one
+with a teacher are walked through in tests/training/test_stages.py. Tables are checked against `METHOD` where no torch
+is installed, so a method imports torch, networks and losses inside its functions.
 """
 
 from __future__ import annotations
@@ -45,7 +48,9 @@ class Prediction(NamedTuple):
 
 
 class Models(NamedTuple):
-    """The networks of a run. teacher: a moving average of the student, in evaluation mode and without gradient; None where a stage has none."""
+    """The networks of a run. teacher: a moving average of the student, in evaluation mode and without gradient; None
+    where a stage has none.
+    """
 
     student: nn.Module
     teacher: nn.Module | None = None
@@ -82,12 +87,14 @@ class Method:
     build: (data set, image side, options, generator) -> network.
     loss: (Models, `Batch`, names of terms, options, `Noise`) -> term -> a value for each image that it is formed on.
     predict: (network, images in [0, 1] B x C x H x W, options) -> `Prediction`.
-    groups: parameters that may have a rate of their own or be trained alone, by name: the path of a part of the network.
+    groups: parameters that may have a rate of their own or be trained alone, by name: the path of a part of the
+        network.
     costly: path of the part of the network that decides its speed.
     input: what `predict` is given, images or the true points.
     packable: whether many runs may be computed at once, mapped over by vmap.
     teacher: whether `loss` uses a teacher.
-    relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of the images that have none.
+    relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
+        the images that have none.
     """
 
     name: str
@@ -118,7 +125,10 @@ def get(name: str) -> Method:
 
 
 def outputs(dataset: Dataset, options: Mapping[str, Any]) -> list[int]:
-    """Of each attribute that a method is asked to predict, its number of classes, or 1 for an angle. Raises UserError for one that the data set lacks."""
+    """Of each attribute that a method is asked to predict, its number of classes, or 1 for an angle.
+
+    Raises UserError for one that the data set lacks.
+    """
     known = dataset.attributes
     for name in options["attributes"]:
         if name not in known:
@@ -147,8 +157,10 @@ def images_processed(
 
 
 def check(experiment: Experiment) -> None:
-    """Raise UserError where stages and evaluation do not fit the method: a term, option or group that it lacks, a stage without the images that it
-    needs, a teacher that nothing uses, a readout without points."""
+    """Raise UserError where stages and evaluation do not fit the method: a term, option or group that it lacks, a stage
+    without the images that it
+    needs, a teacher that nothing uses, a readout without points.
+    """
     e, method = experiment, get(experiment.method)
     options = complete(method, e.options)
     for stage in e.stages:

@@ -1,6 +1,7 @@
 """Heatmap-MT (honari2018, Fig. 6, S10): a softmax over pixels per landmark; the class is read from the maps before it.
 
-`decoder = "softmax"` is the model of Table 1: cross-entropy at the pixel, read by argmax. `decoder = "soft-argmax"` is the variant of
+`decoder = "softmax"` is the model of Table 1: cross-entropy at the pixel, read by argmax. `decoder = "soft-argmax"` is
+the variant of
 supplement S4: the same layers, trained and read by soft-argmax.
 """
 
@@ -49,8 +50,9 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
         else:
             result["landmarks"] = supervised.landmark_distance(read(maps[:n]), *target)
     if {"classes", "angles"} & terms:
-        # DEVIATION: the branch sees each map standardised. Maps before the softmax reach 100 and more; scaled by 0.02 or 0.1, the branch
-        # stayed at chance in 1,400 steps even where the maps were perfect (Gaussian logits); standardised, it reached 92%.
+        # DEVIATION: the branch sees each map standardised. Maps before the softmax reach 100 and more; scaled by 0.02
+        # or 0.1, the branch stayed at chance in 1,400 steps even where the maps were perfect (Gaussian logits);
+        # standardised, it reached 92%.
         heads = module.head(F.instance_norm(maps), noise)
         result |= supervised.attributes(heads, batch.attributes, terms)
     if "elt" in terms:

@@ -1,7 +1,7 @@
 """RCN and RCN+ (honari2018, section 4.5): the recombinator network in place of Seq-MT's localiser.
 
-`decoder = "softmax"` is RCN: cross-entropy at the pixel, read by argmax (and by soft-argmax, beside it). `decoder = "soft-argmax"` is RCN+: trained and read by
-soft-argmax, with the attributes and ELT of Seq-MT.
+`decoder = "softmax"` is RCN: cross-entropy at the pixel, read by argmax (and by soft-argmax, beside it). `decoder =
+"soft-argmax"` is RCN+: trained and read by soft-argmax, with the attributes and ELT of Seq-MT.
 """
 
 from __future__ import annotations

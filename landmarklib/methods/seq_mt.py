@@ -20,8 +20,8 @@ RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
     from landmarklib.nets import honari
 
-    # DEVIATION: no ReLU after the last layer, although S10-S13 print one: a map that starts negative everywhere stays dead (15 of 120
-    # starts of the Blocks network had one); `final_relu` restores it.
+    # DEVIATION: no ReLU after the last layer, although S10-S13 print one: a map that starts negative everywhere stays
+    # dead (15 of 120 starts of the Blocks network had one); `final_relu` restores it.
     layout = honari.Layout(**{name: options[name] for name in LOCALIZER})
     localizer = honari.Localizer(layout, len(dataset.landmarks), generator)
     head = honari.Classifier(
@@ -31,8 +31,12 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
 
 
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
-    """Terms of Eq. 2, for any network with a localizer and a head: landmarks on labelled images, attributes on all, ELT on the unlabelled ones
-    (honari2018, footnote 2) or on all."""
+    """Terms of Eq.
+
+    2, for any network with a localizer and a head: landmarks on labelled images, attributes on all, ELT on the
+    unlabelled ones
+    (honari2018, footnote 2) or on all.
+    """
     from landmarklib.core import heatmaps
     from landmarklib.losses import equivariance, supervised
 
@@ -47,8 +51,8 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     if {"classes", "angles"} & terms:
         seen = points
         if options["point_noise"]:
-            # DEVIATION: noise on the points that the classifier sees keeps it from a razor-thin rule on points that both sit on one
-            # shape, where some Shapes starts lock; 0, the default, adds none.
+            # DEVIATION: noise on the points that the classifier sees keeps it from a razor-thin rule on points that
+            # both sit on one shape, where some Shapes starts lock; 0, the default, adds none.
             seen = points + options["point_noise"] * noise.normal(*points.shape)
         result |= supervised.attributes(module.head(seen.flatten(1), noise), batch.attributes, terms)
     if "elt" in terms:

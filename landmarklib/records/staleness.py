@@ -1,4 +1,7 @@
-"""Whether a record is what the library computes today: the versions that it was computed with against those of today. No torch."""
+"""Whether a record is what the library computes today: the versions that it was computed with against those of today.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ def of(experiment: Experiment, measured: Collection[str] = ()) -> dict[str, int]
 
 
 def outdated(record: Record) -> list[str]:
-    """Of each part that has been raised since: which, from what to what, and why. Empty for a record that is current."""
+    """Of each part that has been raised since: which, from what to what, and why.
+
+    Empty for a record that is current.
+    """
     kept = record.provenance.get("behaviour", {})
     found = []
     for part in parts(record.experiment, record.metrics):

@@ -1,15 +1,17 @@
-"""What a table is made of: frozen values whose every field is checked when they are made. What is wrong raises pydantic's ValidationError."""
+"""What a table is made of: frozen values whose every field is checked when they are made.
+
+What is wrong raises pydantic's ValidationError.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, replace
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from typing_extensions import TypedDict
 
 from landmarklib.core.experiment import ONLY, Evaluation, Experiment, Optimizer, Schedule, Stage
 from landmarklib.core.kinds import (
@@ -30,51 +32,15 @@ from landmarklib.core.kinds import (
 )
 from landmarklib.core.types import PART, STAND_IN, UserError
 from landmarklib.tables import selection
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Training:
-    """How a run trains and how much it may see. See `Experiment` for the fields."""
-
-    images: Some
-    batch: Count
-    batch_unlabelled: Count
-    rate: Positive
-    warmup: Count
-    plateau: Share
-    n_evaluations: Some
-    evaluation_images: Count
-    train_images: Count = 0
-    test_images: Count = 0
-    size: Count = 0  # 0: the table's
-    clip: AtLeast0 = 0.0
-    beta2: Decay = 0.999
-    jitter: Jitter = field(default_factory=dict)  # none: the table's
-
-
-Changes = TypedDict("Changes", get_type_hints(Training, include_extras=True), total=False)  # some of these fields
-Changes.__pydantic_config__ = CHECKED
-
-
-class ChangesOfMethod(Changes, total=False):
-    """What a method's rows set otherwise at a budget: fields, options, and more fields at one fraction."""
-
-    __pydantic_config__ = CHECKED
-    options: Options
-    fractions: ByFraction[Changes]
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Budget(Training):
-    """How much a run may see, and what rows of a method set otherwise, since networks are smaller where there is less time."""
-
-    methods: Mapping[str, ChangesOfMethod] = field(default_factory=dict)
-    note: str = ""
+from landmarklib.tables.budgets import Budget, Changes, Training
 
 
 @dataclass(frozen=True, config=CHECKED)
 class RowStage:
-    """One of several stages of a row. See `Stage` for the fields; training: fields of the budget that it sets otherwise."""
+    """One of several stages of a row.
+
+    See `Stage` for the fields; training: fields of the budget that it sets otherwise.
+    """
 
     name: Text
     weights: Mapping[str, AtLeast0]
@@ -103,7 +69,8 @@ class Row:
     fractions: tuple[Share, ...] = ()  # those of the table that the row is run at; all without
     published: ByFraction[Number] = field(default_factory=dict)  # of the table's first metric
     published_also: Mapping[str, ByFraction[Number]] = field(default_factory=dict)  # of others, by metric
-    # the metric by which its checkpoint is chosen, where it has no value of the table's own; it has none of the first metric either
+    # the metric by which its checkpoint is chosen, where it has no value of the table's own; it has none of the first
+    # metric either
     select: str = ""
     note: str = ""
 
@@ -114,7 +81,9 @@ class Row:
 
 @dataclass(frozen=True, config=CHECKED)
 class Reference:
-    """A line of the paper's table that others measured, whose layers are not known, or that is not repeated: nothing here runs it."""
+    """A line of the paper's table that others measured, whose layers are not known, or that is not repeated: nothing
+    here runs it.
+    """
 
     name: Text
     published: ByFraction[Number] = field(default_factory=dict)
@@ -128,7 +97,8 @@ class Reference:
 
 @dataclass(frozen=True, config=CHECKED)
 class Inequality:
-    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the margin is added.
+    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the
+    margin is added.
 
     higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
     """
@@ -151,7 +121,8 @@ class Inequality:
 class Claim:
     """A sentence as inequalities: in every comparison, `lower` has the smaller error at each of the fractions.
 
-    The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the paper's numbers may answer them.
+    The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the
+    paper's numbers may answer them.
     """
 
     id: Text
@@ -239,7 +210,9 @@ class Table:
         return b.size in (0, self.size) and not smaller
 
     def variants(self) -> dict[str, Table]:
-        """The table on every kind of data that it may be run on, by tier, the best first: the paper's, a part of it, an open set, stand-ins."""
+        """The table on every kind of data that it may be run on, by tier, the best first: the paper's, a part of it, an
+        open set, stand-ins.
+        """
         found = {"paper": self, "part": self._on(PART), "open": None, "stand-in": self._on(STAND_IN)}
         if self.open:
             found["open"] = replace(self, dataset=self.open, tests=())
@@ -256,7 +229,9 @@ class Table:
         return any(self.experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
 
     def settings(self, row: Row, fraction: float, budget: str) -> dict[str, Any]:
-        """The fields of `Training` and the options of one cell: the budget's, then the row's, the method's, and those at the fraction."""
+        """The fields of `Training` and the options of one cell: the budget's, then the row's, the method's, and those
+        at the fraction.
+        """
         b = self.budgets[budget]
         of_method = dict(b.methods.get(row.method, {}))
         options = {**row.options, **of_method.pop("options", {})}

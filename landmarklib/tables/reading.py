@@ -1,4 +1,6 @@
-"""From a TOML to its table: options that rows share are merged, claims are expanded, and what refers to something is checked against it."""
+"""From a TOML to its table: options that rows share are merged, claims are expanded, and what refers to something is
+checked against it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ class Common:
 
 
 def read(path: Path) -> Table:
-    """The table in that file. Raises UserError for a mistake in it: one line that names the file, the place in it, and what is valid there."""
+    """The table in that file.
+
+    Raises UserError for a mistake in it: one line that names the file, the place in it, and what is valid there.
+    """
     where, raw = shown(path), load(path)
     schema = raw.pop("schema", None)
     if type(schema) is not int or not 1 <= schema <= SCHEMA:
@@ -63,7 +68,10 @@ def shown(path: Path) -> str:
 
 
 def name_of(path: Path) -> str:
-    """The name of the table in that file. Raises UserError unless it follows from the file's place, as the paper does."""
+    """The name of the table in that file.
+
+    Raises UserError unless it follows from the file's place, as the paper does.
+    """
     raw, paper = load(path), path.parent.name
     for key, valid in (("name", (path.stem, f"{paper}-{path.stem}")), ("paper", (paper,))):
         if raw.get(key) not in valid:
@@ -120,7 +128,9 @@ def check_fractions(where: str, table: Table) -> None:
 
 
 def check_methods(where: str, table: Table) -> None:
-    """Raise UserError for a row that its method cannot do: an option, a term or a group that it lacks, stages or a readout that do not fit it."""
+    """Raise UserError for a row that its method cannot do: an option, a term or a group that it lacks, stages or a
+    readout that do not fit it.
+    """
     for budget in table.budgets:
         for row in table.rows:
             for fraction in filter(row.has, table.fractions):

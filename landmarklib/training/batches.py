@@ -10,7 +10,8 @@ from landmarklib.training.state import TrainState
 
 
 def image_order(run: TrainState, stage: Stage, first_unlabelled: int) -> tuple[Tensor, Tensor]:
-    """Indices of a run's labelled (steps x batch) and unlabelled images (the same, from that step on), each image once per epoch.
+    """Indices of a run's labelled (steps x batch) and unlabelled images (the same, from that step on), each image once
+    per epoch.
 
     Epochs are drawn in the order in which training needs them. A set without images gives no column.
     """

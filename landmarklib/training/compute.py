@@ -35,7 +35,8 @@ def run(
     n_maps: test images whose probability maps go into the record.
     states: where to go on from, a state of each run after the same number of steps.
     keep: gets such states now and then.
-    Raises DataMissing where the data set is not on this machine, and UserError for an experiment that its method cannot do.
+    Raises DataMissing where the data set is not on this machine, and UserError for an experiment that its method cannot
+    do.
     """
     import torch
 

@@ -1,8 +1,9 @@
 """One optimization step of many runs at once.
 
-The parameters and buffers of all runs are stacked, and a method, which is written for one run, is mapped over them by `torch.func.vmap`: G networks become
-one with grouped convolutions. Every run has its own images, random numbers, loss weights and teacher, and Adam works element by element, so a run's
-result does not depend on its neighbours beyond rounding. On a GPU a step is captured as a CUDA graph: nothing in it waits for the host.
+The parameters and buffers of all runs are stacked, and a method, which is written for one run, is mapped over them by
+`torch.func.vmap`: G networks become one with grouped convolutions. Every run has its own images, random numbers, loss
+weights and teacher, and Adam works element by element, so a run's result does not depend on its neighbours beyond
+rounding. On a GPU a step is captured as a CUDA graph: nothing in it waits for the host.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class Caller(nn.Module):
 
 
 class Pack:
-    """Runs of one architecture, data set and schedule, trained in step. Their networks' parameters and buffers become views of the stacked ones."""
+    """Runs of one architecture, data set and schedule, trained in step.
+
+    Their networks' parameters and buffers become views of the stacked ones.
+    """
 
     def __init__(self, runs: list[TrainState], method: Method, options: dict, stage: Stage):
         self.method, self.options, self.stage, self.size = method, options, stage, runs[0].experiment.size
@@ -56,7 +60,10 @@ class Pack:
         self.images_processed = 0  # of each run in the last step
 
     def _stack(self, callers: list[Caller]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Trained parameters, and all that is held: frozen parameters, the teacher's, and buffers. The networks keep views of them."""
+        """Trained parameters, and all that is held: frozen parameters, the teacher's, and buffers.
+
+        The networks keep views of them.
+        """
         trained, held = {}, {}
         for name, first in callers[0].named_parameters():
             stack = torch.stack([caller.get_parameter(name).detach() for caller in callers])
@@ -79,7 +86,9 @@ class Pack:
         return {name.removeprefix("student."): t for name, t in tensors.items() if name.startswith("student.")}
 
     def step(self, terms: tuple[str, ...], index: Tensor, n_labelled: int, factor: float) -> None:
-        """One update of every run. index: its images, runs x B, of which the first n_labelled are labelled; factor: on the rates."""
+        """One update of every run. index: its images, runs x B, of which the first n_labelled are labelled; factor: on
+        the rates.
+        """
         if self.phase != (terms, index.shape, n_labelled):
             self.phase = terms, index.shape, n_labelled
             self._begin(terms, index, n_labelled)
@@ -96,7 +105,9 @@ class Pack:
         return [dict(zip(values, run, strict=True)) for run in zip(*values.values(), strict=True)]
 
     def states(self) -> list[dict[str, Tensor]]:
-        """Of each run, all that its next steps depend on, on the CPU: parameters, buffers, teacher, Adam's two means and their age, random numbers."""
+        """Of each run, all that its next steps depend on, on the CPU: parameters, buffers, teacher, Adam's two means
+        and their age, random numbers.
+        """
         found: list[dict[str, Tensor]] = [{"noise": generator.get_state()} for generator in self.generators]
         for name, stack in {**self.parameters, **self.held}.items():
             adam = self.optimizer.state.get(stack, {})
@@ -127,7 +138,9 @@ class Pack:
                 }
 
     def _begin(self, terms: tuple[str, ...], index: Tensor, n_labelled: int) -> None:
-        """A phase with other terms or batch sizes: note what random numbers a step draws, and forget the captured graph."""
+        """A phase with other terms or batch sizes: note what random numbers a step draws, and forget the captured
+        graph.
+        """
         self.terms, self.n_labelled, self.index = terms, n_labelled, index.to(self.device, copy=True)
         recorder = RecordingNoise(torch.Generator(self.device).manual_seed(0))
         parameters, batch, weights = _each(lambda t: t[0], (self.parameters, self._batch(), self.weights))

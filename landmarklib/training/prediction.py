@@ -21,8 +21,10 @@ from landmarklib.methods import Method
 
 @dataclass(frozen=True)
 class Predictions:
-    """points: N x K x 2 in pixels, None from a method that is given them; attributes: N x A, a class or an angle in degrees, None without; others: points by
-    other readings."""
+    """points: N x K x 2 in pixels, None from a method that is given them; attributes: N x A, a class or an angle in
+    degrees, None without; others: points by
+    other readings.
+    """
 
     points: np.ndarray | None
     attributes: np.ndarray | None
@@ -102,7 +104,9 @@ def probability_maps(
 def per_image(
     predictions: Predictions, annotations: Annotations, attributes: Sequence[str], fitted: Readout = NAMED
 ) -> dict[str, np.ndarray]:
-    """Values of every image, by metric. attributes: those that were predicted, in order. fitted: how landmarks are read from the points."""
+    """Values of every image, by metric. attributes: those that were predicted, in order. fitted: how landmarks are read
+    from the points.
+    """
     values = {} if predictions.points is None else of_points(predictions, annotations, fitted)
     if predictions.attributes is not None:
         values |= of_attributes(
@@ -131,7 +135,9 @@ def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED)
 
 
 def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Accuracy of the classes, without a name the first one's, and the error of the angles in degrees, without a name their mean."""
+    """Accuracy of the classes, without a name the first one's, and the error of the angles in degrees, without a name
+    their mean.
+    """
     values, angles = {}, {}
     for value, truth, name in zip(found.T, true, names, strict=True):
         if metrics.is_angle(truth):

@@ -23,7 +23,9 @@ def fit(run: TrainState, method: Method, options: dict, validation: Annotations)
 
 
 def while_training(run: TrainState, method: Method, options: dict) -> Readout:
-    """The readout by which validation images are judged: a match is only formed at the end, a linear map is fitted each time."""
+    """The readout by which validation images are judged: a match is only formed at the end, a linear map is fitted each
+    time.
+    """
     if run.experiment.evaluation.readout != "regressed":
         return NAMED
     data, side = run.data, run.experiment.size

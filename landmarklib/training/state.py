@@ -1,4 +1,6 @@
-"""What a run has while it trains: its images with their labels, its networks, its random numbers, and what came of it so far."""
+"""What a run has while it trains: its images with their labels, its networks, its random numbers, and what came of it
+so far.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +112,9 @@ class TrainState:
         return self.module if self.teacher is None else self.teacher
 
     def weights(self) -> dict[str, Tensor]:
-        """A copy of the networks' parameters and buffers alone: in a pack they are views, and copying a view deeply copies the whole pack."""
+        """A copy of the networks' parameters and buffers alone: in a pack they are views, and copying a view deeply
+        copies the whole pack.
+        """
         return {
             f"{name} {key}": value.clone()
             for name, model in self.models._asdict().items()

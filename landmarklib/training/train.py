@@ -1,4 +1,7 @@
-"""The one training loop, top to bottom: for every stage, for every step. It knows tensors and terms; it knows no table, no file and no device setting."""
+"""The one training loop, top to bottom: for every stage, for every step.
+
+It knows tensors and terms; it knows no table, no file and no device setting.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ def train(
 ) -> None:
     """Train a pack of runs at once, each as if alone, and leave each network as it was at its best validation value.
 
-    The runs of a pack differ in seed, labelled images, loss weights and nothing else; those that go on from a state do so from the same step.
+    The runs of a pack differ in seed, labelled images, loss weights and nothing else; those that go on from a state do
+    so from the same step.
     progress: is told how many images each step processed. keep: gets the states of all runs every KEEP_EVERY seconds.
     """
     experiment, start = runs[0].experiment, time.perf_counter()
@@ -87,7 +91,9 @@ def begin_stage(
 
 
 def end_stage(runs: list[TrainState], method: Method, options: dict, stage: Stage, final: bool) -> None:
-    """Leave each network with its best weights, or with its last ones where the stage was not measured; label more images between two stages."""
+    """Leave each network with its best weights, or with its last ones where the stage was not measured; label more
+    images between two stages.
+    """
     for run in runs:
         if stage.n_evaluations or run.failure:
             run.load_weights(run.best_weights)
@@ -111,7 +117,9 @@ def set_modes(run: TrainState, method: Method, stage: Stage) -> None:
 
 @torch.no_grad()
 def relabel(run: TrainState, method: Method, options: dict, batch: int = 128) -> None:
-    """Give the images without landmarks those that the network finds (pseudo-labels); an image with one visible point counts as labelled."""
+    """Give the images without landmarks those that the network finds (pseudo-labels); an image with one visible point
+    counts as labelled.
+    """
     data = run.data
     points, visible, labelled = (getattr(data, name).clone() for name in LABELS)
     for index in (~labelled).nonzero()[:, 0].split(batch):
@@ -129,7 +137,9 @@ def evaluate_run(
     validation: Annotations,
     options: dict,
 ) -> None:
-    """Note a run's loss terms and validation metrics; keep its weights if they are the best so far; or say that it failed."""
+    """Note a run's loss terms and validation metrics; keep its weights if they are the best so far; or say that it
+    failed.
+    """
     e = run.experiment
     if not all(bool(t.isfinite().all()) for t in (torch.tensor(list(parts.values())), *run.module.parameters())):
         run.failure = f"loss or weights are not finite at step {step} of {stage.steps}"
@@ -145,7 +155,9 @@ def evaluate_run(
 
 
 def resume(runs: list[TrainState]) -> int:
-    """Take up the runs' states, if they have one, but for the pack's tensors; returns how many steps of the whole training are done."""
+    """Take up the runs' states, if they have one, but for the pack's tensors; returns how many steps of the whole
+    training are done.
+    """
     if not runs[0].state:
         return 0
     for run in runs:
