@@ -196,7 +196,7 @@ def test_records_that_are_none_are_passed_over(tmp_path):
     (tmp_path / "mtfl").mkdir()
     (tmp_path / "mtfl" / "a.json").write_text("{")
     (tmp_path / "mtfl" / "b.json").write_text('{"experiment": {"row": 1}}')
-    assert not list(query.experiments(tmp_path, "mtfl"))
+    assert not list(query.recorded_experiments(tmp_path, "mtfl"))
 
 
 def test_a_square_around_the_centres_of_groups_by_hand():
@@ -249,7 +249,7 @@ def test_300w_runs_on_a_part_of_it_and_says_so(tmp_path, monkeypatch):
     assert query.recorded(tables.get("w300"), tmp_path / "r") == table
     assert query.recorded(tables.get("w300"), tmp_path / "empty") is None
     assert aggregate.state(table, query.read(table, "smoke", tmp_path / "r")[0])[0] == 7
-    assert table.dataset == "part-of-w300" and all(map(table.makes, query.experiments(tmp_path / "r", "w300")))
+    assert table.dataset == "part-of-w300" and all(map(table.makes, query.recorded_experiments(tmp_path / "r", "w300")))
     assert query.resolve_tier(tables.get("w300"), "open", tmp_path / "r").dataset == "part-of-w300"
     with pytest.raises(DataMissing, match="w300: not on this machine"):
         query.resolve_tier(tables.get("w300"), "paper", tmp_path / "r")
