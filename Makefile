@@ -12,7 +12,7 @@ GPU_TORCH = 2.11
 GPU = $(findstring cuda,$(DEVICE))
 FETCH = $(PYTHON) -m pip download --quiet --disable-pip-version-check --only-binary=:all: -c requirements.lock -d build/wheels \
 	--python-version $(GPU_PYTHON) --implementation cp $(foreach n,2_28 2_17 2014,--platform manylinux$(if $(findstring _,$n),_)$n_x86_64)
-WITH_TOOLING = test_book.py test_notebooks.py test_against_kornia.py
+WITH_TOOLING = test_book.py test_notebooks.py test_against_kornia.py test_fetch.py
 KEEP = --device $(DEVICE) --results $(if $(GPU),gpu-results,results)/benchmarks
 
 help:  ## this list
@@ -70,11 +70,11 @@ wheels:  ## download what a rented machine may lack into build/wheels
 .venv-gpu/ok: pyproject.toml
 	@echo "Setting up .venv-gpu: torch $(GPU_TORCH) on Python $(GPU_PYTHON), without the book's tools; this downloads some gigabytes."
 	$(PYTHON312) -m venv .venv-gpu
-	.venv-gpu/bin/pip install --quiet --disable-pip-version-check "torch==$(GPU_TORCH).*" filelock jaxtyping jinja2 matplotlib numpy pandas pillow pydantic pytest pytest-xdist scipy seaborn tqdm
+	.venv-gpu/bin/pip install --quiet --disable-pip-version-check "torch==$(GPU_TORCH).*" filelock jaxtyping jinja2 matplotlib numpy pandas pillow pydantic pytest pytest-xdist scikit-learn scipy seaborn tqdm
 	@touch $@
 
 test-as-on-gpu: .venv-gpu/ok  ## the tests that need no notebook tooling, with the Python and torch of a rented machine
-	PYTHONPATH=. .venv-gpu/bin/python -m pytest -q -o addopts= -p no:cacheprovider -n auto --dist loadfile $(addprefix --ignore tests/,$(WITH_TOOLING)) tests
+	PYTHONPATH=. .venv-gpu/bin/python -m pytest -q -o addopts= -p no:cacheprovider -n auto --dist loadfile $(addprefix --ignore tests/,$(WITH_TOOLING)) -k "not notebook and not against_kornia" tests
 
 lint: .venv/ok  ## style
 	.venv/bin/ruff check .

@@ -1,4 +1,7 @@
-"""What to compute, as a value: a frozen `Experiment` and its key. Imports no torch."""
+"""What to compute, as a value: a frozen `Experiment` of stages and an evaluation, its key, and how it is written.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -6,67 +9,148 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import MISSING, Field, asdict, field, fields, is_dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field as Limits
+from pydantic.dataclasses import dataclass
+
+from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Jitter, Options, Positive, Seed, Share, Text
+from landmarklib.core.mistakes import checked
+
+ONLY = "train"  # the name of a stage that is alone
+HEAD = "head"  # the group of parameters that the flat form has a rate of
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """One run. Everything that may change a number is here, so `key` names the number.
+@dataclass(frozen=True, config=CHECKED)
+class Optimizer:
+    """Adam.
 
-    images: labelled images seen in training (unlabelled ones where a step takes no labelled one), so that a budget means the same on
-    every machine; batch, batch_unlabelled: images a step; weights: of the loss terms (points in [-1, 1]); starts: share of training after
-    which a term joins; rate: Adam's, after `warmup` steps and until the share `hold` of training; head_rate: factor on it for a class head of its own
-    (`module.head`; Comm-MT's shares its layers); clip: largest norm of a step's gradient, 0 for any; beta2: Adam's, of the squared gradients; jitter: ranges of the random
-    affine map that a training image is seen under, `warps.random_affine`'s; tests: other data sets whose test images are judged, too.
+    rate: learning rate.
+    rates: factors on it, by the method's groups of parameters.
+    clip: largest norm of a step's gradient, 0 for any.
+    beta2: decay of the squared gradients.
+    weight_decay: times each parameter, added to its gradient.
     """
 
-    table: str
-    row: str
-    dataset: str
-    method: str
-    options: Mapping[str, Any]
-    weights: Mapping[str, float]
-    starts: Mapping[str, float]
-    fraction: float
-    seed: int
-    budget: str
-    images: int
-    batch: int
-    batch_unlabelled: int
-    rate: float
-    head_rate: float
-    warmup: int
-    hold: float
-    size: int
-    train_images: int  # of the training split that are used; 0 for all
-    n_evaluations: int
-    evaluation_images: int  # of the validation split, per evaluation
-    test_images: int  # of the test split; 0 for all
-    select: str
-    clip: float = 0.0
-    beta2: float = 0.999
-    jitter: Mapping[str, float] = field(default_factory=dict)
-    tests: Sequence[str] = field(default_factory=list)
+    rate: Positive
+    rates: Mapping[str, Positive] = field(default_factory=dict)
+    clip: AtLeast0 = 0.0
+    beta2: Decay = 0.999
+    weight_decay: AtLeast0 = 0.0
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Schedule:
+    """Of the learning rate: linear warm-up, a plateau, then down to a floor.
+
+    warmup: steps until the whole rate.
+    plateau: share of the stage's steps at which the rate begins to fall.
+    kind: how it falls.
+    floor: share of the rate at which it ends.
+    """
+
+    warmup: Count
+    plateau: Share
+    kind: Literal["linear", "cosine"] = "linear"
+    floor: Share = 0.02
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Stage:
+    """A part of training, with its own losses and optimizer.
+
+    Several are trained one after the other, on the same networks.
+
+    images: labelled images seen (unlabelled ones where a step takes no labelled one), so that a budget means the same
+        on every machine.
+    batch, batch_unlabelled: images a step.
+    weights: of the loss terms, for points in [-1, 1].
+    onset: share of the stage after which a term joins.
+    n_evaluations: how often validation is measured; the best weights are kept. With 0 the last ones are.
+    trains: the group of parameters that is trained, all others frozen; empty for all.
+    ema: decay of the teacher, a moving average of the network; 0 for none.
+    jitter: ranges of the random affine map that a training image is seen under, `warps.random_affine`'s.
+    """
+
+    images: Annotated[int, Limits(strict=True, gt=0)]
+    batch: Count
+    batch_unlabelled: Count
+    weights: Mapping[str, AtLeast0]
+    optimizer: Optimizer
+    schedule: Schedule
+    n_evaluations: Count
+    onset: Mapping[str, Share] = field(default_factory=dict)
+    name: Text = ONLY
+    trains: str = ""
+    ema: Decay = 0.0
+    jitter: Jitter = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
-        """Optimiser steps."""
+        """Optimizer steps."""
         return max(1, self.images // (self.batch or self.batch_unlabelled))
 
-    @property
-    def passes(self) -> float:
-        """About how many images go forward and backward: what a run costs, in a unit that every machine can time."""
-        return self.passes_after(0)
 
-    def passes_after(self, step: int) -> float:
-        """The same for the steps that are left after so many."""
-        n, extra = self.steps, 0.0
-        left = {t: n - max(step, self.starts.get(t, 0) * n) for t, w in self.weights.items() if w}
-        if self.fraction < 1 and left.keys() & {"classes", "angles", "elt"}:
-            extra = max(left.get(term, 0) for term in ("classes", "angles", "elt")) + left.get("elt", 0)
-        again = left.get("elt", 0) * self.batch if self.options.get("elt_on_all") else 0
-        return float((n - step) * self.batch + extra * self.batch_unlabelled + again)
+@dataclass(frozen=True, config=CHECKED)
+class Evaluation:
+    """How a run is judged.
+
+    select: the metric by which the best weights are chosen on validation images.
+    images: of the validation split, per evaluation; 0 for all.
+    test_images: of the test split; 0 for all.
+    tests: other data sets whose test images are judged, too.
+    readout: how outputs become landmarks: `named`, the network was told their names; `matched`, each landmark takes the
+        output that is closest on validation images (Hungarian method); `regressed`, a linear map from all outputs,
+        fitted on the labelled training images.
+    """
+
+    select: Text
+    images: Count
+    test_images: Count
+    tests: Sequence[str] = field(default_factory=list)
+    readout: Literal["named", "matched", "regressed"] = "named"
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Experiment:
+    """One run. Everything that may change a number is here, so `key` names the number.
+
+    options: of the method, where they are not its defaults.
+    fraction: share of the training images that have landmarks.
+    seed: decides which those are, the first weights, and every random number.
+    size: side of the images in pixels.
+    train_images: of the training split that are used; 0 for all.
+    stages: trained one after the other.
+    """
+
+    table: Text
+    row: Text
+    dataset: Text
+    method: Text
+    options: Options
+    fraction: Share
+    seed: Seed
+    budget: Text
+    size: Annotated[int, Limits(strict=True, gt=0)]
+    train_images: Count
+    stages: Annotated[tuple[Stage, ...], Limits(min_length=1)]
+    evaluation: Evaluation
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    @property
+    def terms(self) -> list[str]:
+        """Loss terms that have a weight in some stage."""
+        return list(dict.fromkeys(t for stage in self.stages for t, weight in stage.weights.items() if weight))
+
+    @property
+    def jitter(self) -> Mapping[str, float]:
+        """The ranges of a stage whose images are jittered; none where no stage's are."""
+        return next((stage.jitter for stage in self.stages if stage.jitter), {})
 
     @property
     def key(self) -> str:
@@ -76,15 +160,108 @@ class Experiment:
         return f"{slug}{share}-seed{self.seed}-{self.budget}-{hashlib.sha256(canonical(self).encode()).hexdigest()[:8]}"
 
 
+@dataclass(frozen=True, config=CHECKED)
+class Flat:
+    """An experiment of one stage as its record has it: all fields side by side, under the names that its key was made
+    of.
+    """
+
+    table: Text
+    row: Text
+    dataset: Text
+    method: Text
+    options: Options
+    weights: Mapping[str, AtLeast0]
+    starts: Mapping[str, Share]
+    fraction: Share
+    seed: Seed
+    budget: Text
+    images: Annotated[int, Limits(strict=True, gt=0)]
+    batch: Count
+    batch_unlabelled: Count
+    rate: Positive
+    head_rate: Positive
+    warmup: Count
+    hold: Share
+    size: Annotated[int, Limits(strict=True, gt=0)]
+    train_images: Count
+    n_evaluations: Count
+    evaluation_images: Count
+    test_images: Count
+    select: Text
+    clip: AtLeast0 = 0.0
+    beta2: Decay = 0.999
+    jitter: Jitter = field(default_factory=dict)
+    tests: Sequence[str] = field(default_factory=list)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The same as stages and evaluation."""
+        rates = {} if self.head_rate == 1 else {HEAD: self.head_rate}
+        stage = Stage(
+            images=self.images,
+            batch=self.batch,
+            batch_unlabelled=self.batch_unlabelled,
+            weights=self.weights,
+            onset=self.starts,
+            optimizer=Optimizer(self.rate, rates, self.clip, self.beta2),
+            schedule=Schedule(self.warmup, self.hold),
+            n_evaluations=self.n_evaluations,
+            jitter=self.jitter,
+        )
+        readout = "named" if self.fraction else "matched"
+        evaluation = Evaluation(self.select, self.evaluation_images, self.test_images, self.tests, readout)
+        shared = {f.name: getattr(self, f.name) for f in fields(Experiment) if hasattr(self, f.name)}
+        return Experiment(**shared, stages=(stage,), evaluation=evaluation)
+
+
+def flat(experiment: Experiment) -> Flat | None:
+    """The experiment with all fields side by side, if nothing is lost by that; else None."""
+    e, stage = experiment, experiment.stages[0]
+    if len(e.stages) > 1 or set(stage.optimizer.rates) - {HEAD}:
+        return None
+    o, s, j = stage.optimizer, stage.schedule, e.evaluation
+    found = Flat(
+        **{f.name: getattr(e, f.name) for f in fields(Flat) if f.name in {f.name for f in fields(Experiment)}},
+        **{name: getattr(stage, name) for name in ("images", "batch", "batch_unlabelled", "weights", "n_evaluations")},
+        starts=stage.onset,
+        jitter=stage.jitter,
+        rate=o.rate,
+        head_rate=o.rates.get(HEAD, 1.0),
+        clip=o.clip,
+        beta2=o.beta2,
+        warmup=s.warmup,
+        hold=s.plateau,
+        evaluation_images=j.images,
+        test_images=j.test_images,
+        select=j.select,
+        tests=j.tests,
+    )
+    return found if found.experiment == e else None
+
+
+def to_json(experiment: Experiment) -> dict[str, Any]:
+    """The experiment as plain values, as records have it: side by side where it has one stage, else with its stages."""
+    return asdict(flat(experiment) or experiment)
+
+
+def from_json(raw: Any, where: str) -> Experiment:
+    """What `to_json` gave. where: file and place, for the message.
+
+    Raises UserError for anything else: what is wrong in which field.
+    """
+    if isinstance(raw, dict) and "stages" in raw:
+        return checked(Experiment, raw, where)
+    return checked(Flat, raw, where).experiment
+
+
 def canonical(experiment: Experiment) -> str:
     """JSON with sorted keys and numbers in one form (1 and 1.0 are the same number).
 
-    A field that has a default and holds it is left out, so a field added later, with the value that was meant all along as its
-    default, renames no record.
+    A field that has a default and holds it is left out, so a field added later, with the value that was meant all along
+    as its default, renames no record.
     """
-    values = asdict(experiment)
-    given = {f.name: values[f.name] for f in fields(experiment) if values[f.name] != _default(f)}
-    return json.dumps(_plain(given), sort_keys=True, separators=(",", ":"))
+    return json.dumps(_plain(flat(experiment) or experiment), sort_keys=True, separators=(",", ":"))
 
 
 def _default(f: Field) -> Any:
@@ -92,6 +269,9 @@ def _default(f: Field) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        given = {f.name: getattr(value, f.name) for f in fields(value)}
+        return _plain({f.name: given[f.name] for f in fields(value) if given[f.name] != _default(f)})
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,7 @@
-"""The kinds of values in a table. Little is converted: TOML tells 900 from 900.0, a weight does not, and TOML's keys are strings."""
+"""The kinds of values in a table.
+
+Little is converted: TOML tells 900 from 900.0, a weight does not, and TOML's keys are strings.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ LOWER_IS_BETTER = {
     "auc_percent": False,
     "pck_percent": False,
     "accuracy_percent": False,
-    "own_percent": False,
+    "matched_percent": False,
     "angle_error_degrees": True,
 }
 PCK_SHARE = 0.1  # of the unit, within which a point counts as correct

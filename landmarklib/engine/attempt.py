@@ -1,4 +1,6 @@
-"""One pack of runs under locks: what is free is computed, as far as time allows, and each record is written when it is there."""
+"""One pack of runs under locks: what is free is computed, as far as time allows, and each record is written when it is
+there.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,14 +22,32 @@ from landmarklib import loading
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import packing
 from landmarklib.records import checkpoint, record
-from landmarklib.training import compute
+from landmarklib.training import autotune, compute, schedule
 
 SAFETY = 1.3  # a run is started only if the deadline leaves this much more than its estimated time
 DEFERRED, BUSY, DONE = "deferred", "busy", "done"
 _counter = None
 
 
-def _start_worker(counter) -> None:
+@dataclass(frozen=True)
+class How:
+    """How runs are computed, whichever they are.
+
+    folder: of the results.
+    device: cpu, cuda, cuda:1 and so on.
+    stop: when no run may be under way any more, in seconds since 1970.
+    refresh: whether runs are computed whose record is there.
+    n_maps: test images whose probability maps go into a record.
+    """
+
+    folder: Path
+    device: str = "cpu"
+    stop: float = float("inf")
+    refresh: bool = False
+    n_maps: int = 0
+
+
+def start_worker(counter) -> None:
     """One thread per process: two OpenMP pools on the same cores slow each other down several times over."""
     global _counter
     _counter = counter
@@ -39,7 +60,9 @@ def _start_worker(counter) -> None:
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot end its workers, so each ends itself; it would train on for minutes beside whatever is started next."""
+    """A killed parent cannot end its workers, so each ends itself; it would train on for minutes beside whatever is
+    started next.
+    """
     multiprocessing.parent_process().join()
     os._exit(1)
 
@@ -50,16 +73,14 @@ def _count(passes: int) -> None:
 
 
 def attempt(
-    pack: list[Experiment],
-    folder: Path,
-    device: str,
-    stop: float,
-    refresh: bool,
-    n_maps: int,
-    progress: Callable[[int], None] | None = None,
-    patience: float = 0.0,
+    pack: list[Experiment], how: How, progress: Callable[[int], None] | None = None, patience: float = 0.0
 ) -> list[str]:
-    """Compute the runs of a pack but those whose record is there, that another process holds (patience: seconds to wait), or that time is too short for."""
+    """Compute the runs of a pack but those whose record is there, that another process holds, or that time is too short
+    for.
+
+    patience: seconds to wait for another process. Gives what became of each run.
+    """
+    folder, device = how.folder, how.device
     states = dict.fromkeys((e.key for e in pack), BUSY)
     with ExitStack() as locks:
         free = []
@@ -71,35 +92,37 @@ def attempt(
                 locks.enter_context(FileLock(lock, timeout=-1 if patience == float("inf") else patience))
             except Timeout:
                 continue
-            if path.exists() and not refresh:
+            if path.exists() and not how.refresh:
                 states[e.key] = DONE
                 checkpoint.delete(folder, e)
             else:
                 free.append(e)
-        chosen = free if stop == float("inf") else in_time(free, folder, device, stop - time.time())
+        chosen = free if how.stop == float("inf") else in_time(free, how)
         states |= dict.fromkeys((e.key for e in free), DEFERRED)
         for part, kept in packing.group_by_step([(e, checkpoint.load(folder, e, device)) for e in chosen]):
             keep = partial(checkpoint.save, folder, device, part)
-            how = {"device": device, "n_maps": n_maps, "progress": progress or _count}
-            for made in compute.run(part, states=kept, keep=keep, **how):
+            more = {"device": device, "n_maps": how.n_maps, "progress": progress or _count}
+            for made in compute.run(part, states=kept, keep=keep, **more):
                 record.save(made, folder)
                 checkpoint.delete(folder, made.experiment)
                 states[made.key] = DONE
     return [states[e.key] for e in pack]
 
 
-def in_time(pack: list[Experiment], folder: Path, device: str, seconds: float) -> list[Experiment]:
-    """The first runs of the pack that would end within so many seconds."""
-    needed = itertools.accumulate(SAFETY * estimate_seconds(e, folder, device) for e in pack)
-    return [e for e, total in zip(pack, needed, strict=True) if total <= seconds]
+def in_time(pack: list[Experiment], how: How) -> list[Experiment]:
+    """The first runs of the pack that would end before it is time to stop."""
+    needed = itertools.accumulate(SAFETY * estimate_seconds(e, how) for e in pack)
+    return [e for e, total in zip(pack, needed, strict=True) if total <= how.stop - time.time()]
 
 
-def estimate_seconds(experiment: Experiment, folder: Path, device: str) -> float:
-    """Seconds that a run still takes here, its share of its pack: training passes, evaluations, test, at the measured rate of its network."""
-    network = compute.network(experiment)
-    _, rate = compute.measured_form(*network, device, compute.pack_size(*network, device))
-    n_test = experiment.test_images or loading.get(experiment.dataset).counts["test"]
-    done = checkpoint.step(folder, experiment, device)
-    each = experiment.evaluation_images or loading.get(experiment.dataset).counts["val"]
-    evaluated = (1 - done / experiment.steps) * experiment.n_evaluations * each
-    return (experiment.passes_after(done) + (evaluated + 2 * n_test) / 3) / rate
+def estimate_seconds(experiment: Experiment, how: How) -> float:
+    """Seconds that a run still takes here, its share of its pack: training, evaluations, test, at the measured rate of
+    its network.
+    """
+    e, network = experiment, autotune.network(experiment)
+    _, rate = autotune.measured_form(*network, how.device, autotune.pack_size(*network, how.device))
+    counts, done = loading.get(e.dataset).counts, checkpoint.step(how.folder, e, how.device)
+    n_evaluations = sum(stage.n_evaluations for stage in e.stages)
+    evaluated = (1 - done / e.steps) * n_evaluations * (e.evaluation.images or counts["val"])
+    n_test = e.evaluation.test_images or counts["test"]
+    return (schedule.images_processed(e, done) + (evaluated + 2 * n_test) / 3) / rate

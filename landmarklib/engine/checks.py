@@ -1,4 +1,7 @@
-"""What must hold before anything is computed. Each function states it, and raises UserError, one line that says what is wrong, where it does not hold."""
+"""What must hold before anything is computed.
+
+Each function states it, and raises UserError, one line that says what is wrong, where it does not hold.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from landmarklib import loading
+from landmarklib import loading, methods
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.types import DataMissing, UserError
 from landmarklib.loading import bundling
@@ -41,7 +44,9 @@ def labels(experiments: list[Experiment]) -> None:
         n = e.train_images or loading.get(e.dataset).counts["train"]
         if e.fraction and round(e.fraction * n) == 0:
             raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
-        if e.weights.get("elt") and not e.options.get("elt_on_all") and round(e.fraction * n) == n:
+        method = methods.get(e.method)
+        options = methods.complete(method, e.options)
+        if round(e.fraction * n) == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
             raise UserError(
                 f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
             )

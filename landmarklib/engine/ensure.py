@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
@@ -17,8 +19,21 @@ from landmarklib import tables
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.types import UserError
 from landmarklib.engine import attempt, checks, packing, processes
+from landmarklib.engine.attempt import How
 from landmarklib.records import checkpoint, query, record
-from landmarklib.tables import selection
+from landmarklib.records.record import Record
+from landmarklib.tables import Table, selection
+from landmarklib.training import schedule
+
+
+class Ensured(NamedTuple):
+    """What was asked for: the table on its data, a frame with one line per run that is there, and the records of these
+    runs.
+    """
+
+    table: Table
+    runs: pd.DataFrame
+    records: list[Record]
 
 
 def ensure(
@@ -35,16 +50,19 @@ def ensure(
     deadline: float | None = None,
     refresh: bool = False,
     results: str | Path | None = None,
-) -> pd.DataFrame:
-    """Records of a table as a frame, one line per run; only missing runs are computed. None takes the table's own values.
+) -> Ensured:
+    """The records of exactly these fractions, seeds and rows of a table; only missing runs are computed.
+
+    None takes the table's own values.
 
     methods: an older name of rows.
-    data: auto takes the paper's data set where it is here or has records, else a part of it or an open one, else a stand-in; paper, open or stand-in take
-    just that (`on`).
+    data: auto takes the paper's data set where it is here or has records, else a part of it or an open one, else a
+        stand-in; paper, open or stand-in take just that (`query.resolve_tier`).
     workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
-    deadline: seconds from now; no run starts that would not end in time, so some may stay missing. refresh: compute all anew. A run that was
-    stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters and for a deadline too short for any
-    missing run, before anything is computed or written.
+    deadline: seconds from now; no run starts that would not end in time, so some may stay missing.
+    refresh: compute all anew.
+    A run that was stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters
+    and for a deadline too short for any missing run, before anything is computed or written.
     """
     spec = query.resolve_tier(tables.get(table), data, results, budget)
     experiments = spec.experiments(fractions, seeds, selection.one_of(rows, methods), budget)
@@ -59,38 +77,46 @@ def ensure(
     missing = [e for e, path in zip(experiments, paths, strict=True) if refresh or path not in there]
     stop = float("inf") if deadline is None else time.time() + deadline
     if missing:
-        checks.device(device)
-        checks.labels(missing)
-        checks.data(missing, list(there.values()))
-        if deadline is not None:
-            checks.time(
-                [attempt.SAFETY * attempt.estimate_seconds(e, folder, device) for e in missing], device, deadline
-            )
-        checks.writable(folder / spec.name)
+        how = How(folder, device, stop, refresh, spec.n_maps)
+        check(missing, list(there.values()), how, deadline)
         for e in missing if refresh else []:
             checkpoint.delete(folder, e)
-        workers = workers or (processes.available_cores() if device == "cpu" else 1)
-        fill(missing, folder, device, workers, stop, refresh, spec.n_maps)
+        fill(missing, how, workers or (processes.available_cores() if device == "cpu" else 1))
         made = [record.path_of(folder, e) for e in missing]
         there |= {path: record.load(path) for path in made if path.exists()}
-    return record.frame([there[path] for path in paths if path in there])
+    records = [there[path] for path in paths if path in there]
+    return Ensured(spec, record.frame(records), records)
 
 
-def fill(
-    missing: list[Experiment], folder: Path, device: str, workers: int, stop: float, refresh: bool, n_maps: int
-) -> None:
-    """Fill the folder with the missing records, in this process or in several, with a progress bar over image passes."""
-    packs = packing.packed(missing, folder, device)
+def check(missing: list[Experiment], there: list[Record], how: How, deadline: float | None) -> None:
+    """Raise UserError, before anything is computed, where the missing runs cannot be. there: records that exist
+    already.
+    """
+    checks.device(how.device)
+    checks.labels(missing)
+    checks.data(missing, there)
+    if deadline is not None:
+        needed = [attempt.SAFETY * attempt.estimate_seconds(e, how) for e in missing]
+        checks.time(needed, how.device, deadline)
+    checks.writable(how.folder / missing[0].table)
+
+
+def fill(missing: list[Experiment], how: How, workers: int) -> None:
+    """Fill the folder with the missing records, in this process or in several, with a progress bar over images
+    processed.
+    """
+    packs = packing.packed(missing, how.folder, how.device)
     workers = min(len(packs), workers)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
-    total = round(sum(e.passes_after(checkpoint.step(folder, e, device)) for e in missing))
+    done = [checkpoint.step(how.folder, e, how.device) for e in missing]
+    total = round(sum(schedule.images_processed(e, n) for e, n in zip(missing, done, strict=True)))
     with tqdm(total=total, desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
         if workers == 1:
-            outcomes = [attempt.attempt(pack, folder, device, stop, refresh, n_maps, bar.update) for pack in packs]
+            outcomes = [attempt.attempt(pack, how, bar.update) for pack in packs]
         else:
-            outcomes = processes.run_in_processes(packs, folder, device, workers, stop, refresh, n_maps, bar)
+            outcomes = processes.run_in_processes(packs, how, workers, bar)
     # Another process may hold some of the runs: wait for those, and take them over should it have died.
     for pack, states in zip(packs, outcomes, strict=True):
         for experiment in (e for e, state in zip(pack, states, strict=True) if state == attempt.BUSY):
-            patience = max(0.0, stop - time.time())
-            attempt.attempt([experiment], folder, device, stop, False, n_maps, lambda passes: None, patience)
+            patience = max(0.0, how.stop - time.time())
+            attempt.attempt([experiment], replace(how, refresh=False), lambda images: None, patience)

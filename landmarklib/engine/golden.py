@@ -1,8 +1,9 @@
 """Golden runs: what the library computes today, in small, beside what it computed when its records were made.
 
-Every method trains for two dozen steps on generated images and on photos cut from a small archive of stand-ins; every data set is read once. The
-runs stand in `results/golden/` as ordinary records, the readings beside it in `results/golden.json`. Where a number has moved by more than rounding does,
-`moved` names the part whose version has to be raised (`versions.toml`), and `store` refuses until it is.
+Every method trains for two dozen steps on generated images and on photos cut from a small archive of stand-ins; every
+data set is read once. The runs stand in `results/golden/` as ordinary records, the readings beside it in
+`results/golden.json`. Where a number has moved by more than rounding does, `moved` names the part whose version has to
+be raised (`versions.toml`), and `store` refuses until it is.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tqdm import tqdm
 from landmarklib import datasets, loading, methods
 from landmarklib.core import files, versions
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import Experiment, Flat
 from landmarklib.core.types import Crop, Listing, UserError
 from landmarklib.formats import archive
 from landmarklib.records import record
@@ -41,7 +42,7 @@ JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}
 # between the literal form of the convolutions and products of spectra.
 TOLERANCE = 0.02
 # What counts images or points moves in steps: so many of a hundred may change sides.
-COUNTED = {"accuracy_percent": 8.0, "failures_percent": 8.0, "pck_percent": 4.0, "own_percent": 4.0}
+COUNTED = {"accuracy_percent": 8.0, "failures_percent": 8.0, "pck_percent": 4.0, "matched_percent": 4.0}
 READ = 0.002  # share by which a mean over pixels or points may differ between two decoders of JPEG
 CHANGELOG = files.PACKAGE.parent / "CHANGELOG.md"
 
@@ -61,7 +62,8 @@ def experiments() -> list[Experiment]:
 
 
 def _experiment(method: str, dataset: str, attributes: list[str], **options: Any) -> Experiment:
-    known, terms = methods.get(method).OPTIONS, methods.get(method).TERMS
+    spec = methods.get(method)
+    known, terms = spec.options, spec.terms
     unlabelled = dataset == "shapes"  # where networks see no landmark labels
     angles = not loading.get(dataset).attributes[attributes[0]]
     left_out = {"classes" if angles else "angles"} | ({"landmarks"} if unlabelled else set())
@@ -70,9 +72,9 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
     decoder = options.get("decoder", known.get("decoder"))  # a cross-entropy over pixels is a hundred times as large
     weights = {term: 1.0 if decoder == "softmax" else WEIGHTS[term] for term in terms if term not in left_out}
     small = {name: value for name, value in SMALL.items() if name in known}
-    points = getattr(methods.get(method), "GIVEN", "images") == "images"
+    points = spec.input == "images"
     photos = bool(loading.get(dataset).read)
-    return Experiment(
+    return Flat(
         table=TABLE,
         row=" ".join([method, dataset, *map(str, options.values())]),
         dataset=dataset,
@@ -87,7 +89,7 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
         batch=0 if unlabelled else 8,
         batch_unlabelled=8,
         rate=0.0005,
-        head_rate=0.5,
+        head_rate=0.5 if "head" in spec.groups else 1.0,
         warmup=4,
         hold=0.5,
         size=SIZE,
@@ -100,12 +102,14 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
         beta2=0.98,
         jitter=JITTER if photos and points else {},
         tests=["afw"] if dataset == "mtfl" and points else [],
-    )
+    ).experiment
 
 
 @contextmanager
 def archives(names: Sequence[str], counts: Mapping[str, int]) -> Iterator[None]:
-    """Within it, small archives of these data sets, in their publishers' layouts, are all that there is. counts: images of each split."""
+    """Within it, small archives of these data sets, in their publishers' layouts, are all that there is. counts: images
+    of each split.
+    """
     before, beside = os.environ.get("LANDMARKLIB_DATA"), archive.BESIDE
     with tempfile.TemporaryDirectory() as root:
         for name in names:
@@ -135,7 +139,7 @@ def compute_runs(wanted: Sequence[Experiment]) -> list[Record]:
 
     from landmarklib.nets.forms import LITERAL
 
-    photos = {name for e in wanted for name in (e.dataset, *e.tests) if loading.get(name).read}
+    photos = {name for e in wanted for name in (e.dataset, *e.evaluation.tests) if loading.get(name).read}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -143,7 +147,7 @@ def compute_runs(wanted: Sequence[Experiment]) -> list[Record]:
             return [
                 made
                 for e in tqdm(wanted, desc="golden runs", unit="run")
-                for made in compute.run([e], form=LITERAL, exact=LITERAL)
+                for made in compute.run([e], form=LITERAL, inference_form=LITERAL)
             ]
     finally:
         torch.set_num_threads(threads)
@@ -179,7 +183,9 @@ def _facts(dataset: Dataset, split: str, listing: Listing | None) -> dict[str, f
 
 
 def moved(runs: Sequence[Record], readings: Mapping[str, dict], folder: Path) -> tuple[list[str], list[str], int]:
-    """The parts whose numbers differ from the stored ones, a line for each difference, and how many runs agree to the last bit."""
+    """The parts whose numbers differ from the stored ones, a line for each difference, and how many runs agree to the
+    last bit.
+    """
     parts, lines, same = set(), [], 0
     stored = _stored(folder)
     for name, now in readings.items():
@@ -201,7 +207,7 @@ def moved(runs: Sequence[Record], readings: Mapping[str, dict], folder: Path) ->
         training = _differences(run.experiment.row, _losses(before), _losses(run), TOLERANCE)
         tested = _differences(run.experiment.row, _means(before), _means(run), TOLERANCE)
         lines += training + tested
-        read = {f"datasets.{name}" for name in (run.experiment.dataset, *run.experiment.tests)}
+        read = {f"datasets.{name}" for name in (run.experiment.dataset, *run.experiment.evaluation.tests)}
         if "crops" not in parts and not read & parts:
             shifted[run.key] = (
                 run.experiment.method,
@@ -266,7 +272,10 @@ def check(folder: Path) -> str:
 
 
 def store(folder: Path) -> str:
-    """Compute everything and keep it. Raises UserError where a number moved and nothing says so in `versions.toml` and the changelog."""
+    """Compute everything and keep it.
+
+    Raises UserError where a number moved and nothing says so in `versions.toml` and the changelog.
+    """
     runs, readings = compute_all()
     parts, lines, _ = moved(runs, readings, folder)
     if untold := [

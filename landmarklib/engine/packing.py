@@ -7,28 +7,31 @@ from pathlib import Path
 
 from landmarklib.core.experiment import Experiment
 from landmarklib.records import checkpoint
-from landmarklib.training import compute
+from landmarklib.training import autotune
 
 
 def packed(missing: list[Experiment], folder: Path, device: str) -> list[list[Experiment]]:
-    """The runs in packs that are trained at once: alone on a CPU, on a GPU as many of a kind as it likes, evenly spread.
+    """The runs in packs that are trained at once: alone on a CPU, on a GPU as many of a kind as it likes, evenly
+    spread.
 
-    Of a kind are runs that agree in `compute.pack_key` and have come equally far.
+    Of a kind are runs that agree in `autotune.pack_key` and have come equally far.
     """
     kinds: dict[tuple, list[Experiment]] = {}
     for experiment in missing:
-        kind = compute.pack_key(experiment), checkpoint.step(folder, experiment, device)
+        kind = autotune.pack_key(experiment), checkpoint.step(folder, experiment, device)
         kinds.setdefault(kind, []).append(experiment)
     packs = []
     for kind in kinds.values():
-        n = math.ceil(len(kind) / compute.pack_size(*compute.network(kind[0]), device))
+        n = math.ceil(len(kind) / autotune.pack_size(*autotune.network(kind[0]), device))
         packs += [kind[i * len(kind) // n : (i + 1) * len(kind) // n] for i in range(n)]
     place = {e.key: i for i, e in enumerate(missing)}
     return sorted(packs, key=lambda pack: place[pack[0].key])
 
 
 def group_by_step(pack: list[tuple[Experiment, dict]]) -> list[tuple[list[Experiment], list[dict]]]:
-    """The runs and their states, together where they have done as many steps: another process may have taken one further, or a state be damaged."""
+    """The runs and their states, together where they have done as many steps: another process may have taken one
+    further, or a state be damaged.
+    """
     parts: dict[int, tuple[list[Experiment], list[dict]]] = {}
     for experiment, state in pack:
         runs, states = parts.setdefault(state.get("step", 0), ([], []))

@@ -7,20 +7,27 @@ import os
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
+from tqdm import tqdm
+
+from landmarklib.core.experiment import Experiment
 from landmarklib.core.types import UserError
 from landmarklib.engine import attempt
+from landmarklib.engine.attempt import How
+from landmarklib.training import schedule
 
 
-def run_in_processes(packs, folder, device, workers, stop, refresh, n_maps, bar) -> list[list[str]]:
-    """Spread packs over processes of one thread each, the long ones first so that all end together; the bar follows a counter in shared memory."""
+def run_in_processes(packs: list[list[Experiment]], how: How, workers: int, bar: tqdm) -> list[list[str]]:
+    """Spread packs over processes of one thread each, the long ones first so that all end together.
+
+    The bar follows a counter in shared memory. Gives what became of each run.
+    """
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=attempt._start_worker, initargs=(counter,)
-    ) as pool:
+    begin = attempt.start_worker
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin, initargs=(counter,)) as pool:
         futures = {}
-        for i in sorted(range(len(packs)), key=lambda i: -sum(e.passes for e in packs[i])):
-            futures[i] = pool.submit(attempt.attempt, packs[i], folder, device, stop, refresh, n_maps)
+        for i in sorted(range(len(packs)), key=lambda i: -sum(map(schedule.images_processed, packs[i]))):
+            futures[i] = pool.submit(attempt.attempt, packs[i], how)
         try:
             waiting = set(futures.values())
             while waiting:

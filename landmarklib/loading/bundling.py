@@ -38,7 +38,7 @@ def asked_for(experiments: Sequence[Experiment]) -> dict[str, list[Part]]:
     found: dict[str, dict[Part, None]] = {}
     for e in experiments:
         taken = [(e.dataset, Part(*part)) for part in loading.crops_of(e).items()]
-        for name, part in [*taken, *((other, Part("test", Crop(e.size))) for other in e.tests)]:
+        for name, part in [*taken, *((other, Part("test", Crop(e.size))) for other in e.evaluation.tests)]:
             if not loading.get(name).load:
                 found.setdefault(name, {})[part] = None
     return {name: list(parts) for name, parts in found.items()}

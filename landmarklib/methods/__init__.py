@@ -1,52 +1,115 @@
-"""Methods: one file each, the folder is the registry. A method is written for ONE run and keeps no global state.
+"""Methods: one file each, the folder is the registry.
 
-To add one, write a file with:
-    OPTIONS: dict           every option with its default; an experiment may set no other
-    TERMS: dict             name of each loss term -> True where it needs no landmark labels
-    build(dataset, size, options, generator) -> torch module
-    loss(module, batch, terms, options, noise) -> {term: a value for each image that the term counts}
-    predict(module, images, options) -> Prediction
-    GIVEN = "points", only where it predicts from the true points instead of images
-It is then found by its file name and tested by tests/test_contracts.py.
+A method is a value, is written for ONE run and keeps no global state.
+
+To add one, copy the file that is closest and change its constant `METHOD`; `Method` says what it holds. It is then
+found by its file name and tested by tests/methods/test_contracts.py; a method of two stages, with a readout, and one
+with a teacher are walked through in tests/training/test_stages.py. Tables are checked against `METHOD` where no torch
+is installed, so a method imports torch, networks and losses inside its functions.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from landmarklib import loading
-from landmarklib.core.experiment import Experiment
 from landmarklib.core.types import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from landmarklib.core.dataset import Dataset
+    from landmarklib.core.experiment import Experiment
+
+CLASSES, ANGLES = "classes", "angles"  # kinds of attributes
 
 
 class Prediction(NamedTuple):
-    """points: B x K x 2 in [-1, 1]; None from a method that is given them. attributes: of each one B x classes, logits, or B x 1, an angle in radians. maps: B x K
-    x H x W before the softmax, or None; beta: the softmax's inverse temperature. others: the points as other readings of the same maps have
-    them, by name."""
+    """What a method finds in B images.
+
+    points: B x K x 2 in [-1, 1]; None from a method that is given them.
+    attributes: of each one B x classes, logits, or B x 1, an angle in radians.
+    maps: B x K x H x W before the softmax, or None.
+    beta: the softmax's inverse temperature.
+    others: the points as other readings of the same maps have them, by name.
+    peaked: whether the loss wants maps as peaked as it can get them, so that none counts as saturated.
+    """
 
     points: Tensor | None
     attributes: tuple[Tensor, ...] = ()
     maps: Tensor | None = None
     beta: float = 1.0
     others: Mapping[str, Tensor] = MappingProxyType({})
+    peaked: bool = False
 
 
-def outputs(dataset: Dataset, options: dict) -> list[int]:
-    """Of each attribute that a method is asked to predict, its number of classes, or 1 for an angle. Raises UserError for one that the data set lacks."""
-    known = dataset.attributes
-    for name in options["attributes"]:
-        if name not in known:
-            raise UserError(f"attributes: {dataset.name} has no {name!r}; it has {', '.join(known) or 'none'}")
-    return [known[name] or 1 for name in options["attributes"]]
+class Models(NamedTuple):
+    """The networks of a run. teacher: a moving average of the student, in evaluation mode and without gradient; None
+    where a stage has none.
+    """
+
+    student: nn.Module
+    teacher: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Term:
+    """A loss term.
+
+    images: which of a step's images it is formed on.
+    passes: how often each of those goes through the network, beside the one pass that all terms share.
+    all_if: option that makes it take all images.
+    attributes: the kind that it teaches, `classes` or `angles`; empty for none.
+    """
+
+    images: Literal["labelled", "unlabelled", "all"]
+    passes: int = 0
+    all_if: str = ""
+    attributes: str = ""
+
+    def takes(self, options: Mapping[str, Any]) -> str:
+        """Which images it is formed on under these options."""
+        return "all" if self.all_if and options.get(self.all_if) else self.images
+
+
+@dataclass(frozen=True)
+class Method:
+    """How landmarks are learnt: everything that the engine knows of a method.
+
+    name: that of its file.
+    options: every option with its default; an experiment may set no other.
+    shape: options that decide how fast the network is, for which its form is measured.
+    terms: loss terms by name.
+    build: (data set, image side, options, generator) -> network.
+    loss: (Models, `Batch`, names of terms, options, `Noise`) -> term -> a value for each image that it is formed on.
+    predict: (network, images in [0, 1] B x C x H x W, options) -> `Prediction`.
+    groups: parameters that may have a rate of their own or be trained alone, by name: the path of a part of the
+        network.
+    costly: path of the part of the network that decides its speed.
+    input: what `predict` is given, images or the true points.
+    packable: whether many runs may be computed at once, mapped over by vmap.
+    teacher: whether `loss` uses a teacher.
+    relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
+        the images that have none.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    terms: Mapping[str, Term]
+    build: Callable[..., nn.Module]
+    loss: Callable[..., dict[str, Tensor]]
+    predict: Callable[..., Prediction]
+    costly: str
+    shape: Sequence[str] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
+    input: Literal["images", "points"] = "images"
+    packable: bool = True
+    teacher: bool = False
+    relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
 
 
 def names() -> list[str]:
@@ -54,27 +117,96 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def get(name: str) -> ModuleType:
+def get(name: str) -> Method:
     """The method of that name. Raises UserError that lists the known ones."""
     if name not in names():
         raise UserError(f"unknown method {name!r}; known: {', '.join(names())}")
-    return importlib.import_module(f"{__name__}.{name}")
+    return importlib.import_module(f"{__name__}.{name}").METHOD
 
 
-def complete_options(experiment: Experiment) -> dict:
-    """The method's defaults with the experiment's changes. Raises UserError for an option or term that the method lacks."""
-    pass
+def outputs(dataset: Dataset, options: Mapping[str, Any]) -> list[int]:
+    """Of each attribute that a method is asked to predict, its number of classes, or 1 for an angle.
 
+    Raises UserError for one that the data set lacks.
+    """
+    known = dataset.attributes
+    for name in options["attributes"]:
+        if name not in known:
+            raise UserError(f"attributes: {dataset.name} has no {name!r}; it has {', '.join(known) or 'none'}")
+    return [known[name] or 1 for name in options["attributes"]]
+
+
+def complete(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The method's defaults with these changes. Raises UserError for an option that the method lacks."""
+    _only(method, "option", options, method.options)
+    return {**method.options, **options}
+
+
+def takes_unlabelled(method: Method, terms: Sequence[str], options: Mapping[str, Any]) -> bool:
+    """Whether a step with these terms takes unlabelled images along."""
+    return any(method.terms[term].takes(options) != "labelled" for term in terms)
+
+
+def images_processed(
+    method: Method, terms: Sequence[str], options: Mapping[str, Any], labelled: int, unlabelled: int
+) -> int:
+    """Images that go forward and backward in a step with these terms. labelled, unlabelled: images that the step takes."""
+    counts = {"labelled": labelled, "unlabelled": unlabelled, "all": labelled + unlabelled}
+    again = (method.terms[term].passes * counts[method.terms[term].takes(options)] for term in terms)
+    return labelled + unlabelled + sum(again)
+
+
+def check(experiment: Experiment) -> None:
+    """Raise UserError where stages and evaluation do not fit the method: a term, option or group that it lacks, a stage
+    without the images that it
+    needs, a teacher that nothing uses, a readout without points.
+    """
+    e, method = experiment, get(experiment.method)
+    options = complete(method, e.options)
+    for stage in e.stages:
+        where = f"stage {stage.name}: " if len(e.stages) > 1 else ""
+        terms = [term for term, weight in stage.weights.items() if weight]
+        _only(method, f"{where}loss term", stage.weights, method.terms)
+        _only(method, f"{where}onset of the loss term", stage.onset, method.terms)
+        _only(method, f"{where}group of parameters", {*stage.optimizer.rates, stage.trains} - {""}, method.groups)
+        if not terms:
+            raise UserError(f"{e.method}: {where}no loss term has a weight; known: {', '.join(method.terms)}")
+        for term in terms:
+            takes = method.terms[term].takes(options)
+            if takes == "labelled" and not stage.batch:
+                raise UserError(f"{e.method}: {where}batch is 0, and the loss term {term!r} needs labelled images")
+            if takes == "unlabelled" and not stage.batch_unlabelled:
+                raise UserError(
+                    f"{e.method}: {where}batch_unlabelled is 0, and the loss term {term!r} needs such images"
+                )
+        if not stage.batch and not stage.batch_unlabelled:
+            raise UserError(
+                f"{e.method}: {where}batch and batch_unlabelled are both 0; a step takes at least one image"
+            )
+        if stage.ema and not method.teacher:
+            raise UserError(f"{e.method}: {where}ema {stage.ema:g}, and the method has no teacher")
+        if method.teacher and not stage.ema:
+            raise UserError(f"{e.method}: {where}ema is 0, and the method needs a teacher")
+    if not e.stages[-1].n_evaluations:
+        raise UserError(f"{e.method}: n_evaluations is 0; the last stage is measured on validation images")
+    if e.evaluation.readout != "named" and method.input == "points":
+        raise UserError(f"{e.method}: readout {e.evaluation.readout!r}, and the method predicts no points")
+    if e.evaluation.readout == "regressed" and not e.fraction:
+        raise UserError(f"{e.method}: readout 'regressed' needs labelled images, and fraction is 0")
+    if e.evaluation.readout == "named" and method.input == "images" and not e.fraction:
+        raise UserError(f"{e.method}: readout 'named', and no image has a landmark; matched fits")
+
+
+def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise UserError for a loss term that teaches a kind of attribute of which the options name none."""
     method = get(experiment.method)
-    for kind, given, known in (
-        ("option", experiment.options, method.OPTIONS),
-        ("loss term", experiment.weights, method.TERMS),
-    ):
-        if unknown := set(given) - set(known):
-            raise UserError(f"{experiment.method}: unknown {kind} {sorted(unknown)[0]!r}; known: {', '.join(known)}")
-    complete = {**method.OPTIONS, **experiment.options}
-    for term in {"classes", "angles"} & {term for term, weight in experiment.weights.items() if weight}:
-        known = loading.get(experiment.dataset).attributes
-        if term not in {"classes" if known.get(name, 1) else "angles" for name in complete["attributes"]}:
+    asked = complete(method, experiment.options).get("attributes", ())
+    kinds = {CLASSES if dataset.attributes.get(name, 1) else ANGLES for name in asked}
+    for term in experiment.terms:
+        if method.terms[term].attributes not in ("", *kinds):
             raise UserError(f"{experiment.method}: the loss term {term!r} needs attributes of that kind in the options")
-    return complete
+
+
+def _only(method: Method, kind: str, given: Iterable[str], known: Iterable[str]) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        raise UserError(f"{method.name}: unknown {kind} {unknown[0]!r}; known: {', '.join(known) or 'none'}")

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
-from landmarklib.core.noise import Noise
-from landmarklib.losses import supervised
-from landmarklib.methods import Prediction, outputs
-from landmarklib.nets.honari import CommonNet
+from landmarklib.methods import Method, Models, Prediction, Term, outputs
 
-OPTIONS = {"kernel": 9, "width": 8, "standard": False, "attributes": ["class"], "dropout": 0.25}
-TERMS = {"landmarks": False, "classes": True, "angles": True}
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
-
-def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.Module:
-    return CommonNet(
-        size,
-        options["kernel"],
-        options["width"],
-        len(dataset.landmarks),
-        outputs(dataset, options),
-        options["dropout"],
-        generator,
-        options["standard"],
-    )
+    from landmarklib.core.noise import Noise
+    from landmarklib.core.types import Batch
 
 
-def loss(module: nn.Module, batch, terms: set[str], options: dict, noise: Noise) -> dict:
-    points, heads = module(batch.images, noise)
+def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
+    from landmarklib.nets.honari import CommonNet
+
+    shape = size, options["kernel"], options["width"], len(dataset.landmarks), outputs(dataset, options)
+    return CommonNet(*shape, options["dropout"], generator, options["standard"])
+
+
+def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
+    from landmarklib.losses import supervised
+
+    points, heads = models.student(batch.images, noise)
     n, result = batch.n_labelled, {}
     if "landmarks" in terms:
         result["landmarks"] = supervised.landmark_distance(points[:n], batch.points[:n], batch.visible[:n])
     return result | supervised.attributes(heads, batch.attributes, terms)
 
 
-def predict(module: nn.Module, images: torch.Tensor, options: dict) -> Prediction:
+def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Prediction:
     return Prediction(*module(images))
+
+
+TERMS = {
+    "landmarks": Term("labelled"),
+    "classes": Term("all", attributes="classes"),
+    "angles": Term("all", attributes="angles"),
+}
+METHOD = Method(
+    name="comm_mt",
+    options={"kernel": 9, "width": 8, "standard": False, "attributes": ["class"], "dropout": 0.25},
+    shape=("kernel", "width", "attributes"),
+    terms=TERMS,
+    costly="first",
+    build=build,
+    loss=loss,
+    predict=predict,
+)

@@ -1,65 +1,44 @@
 """Heatmap-MT (honari2018, Fig. 6, S10): a softmax over pixels per landmark; the class is read from the maps before it.
 
-`decoder = "softmax"` is the model of Table 1: cross-entropy at the pixel, read by argmax. `decoder = "soft-argmax"` is the variant of
+`decoder = "softmax"` is the model of Table 1: cross-entropy at the pixel, read by argmax. `decoder = "soft-argmax"` is
+the variant of
 supplement S4: the same layers, trained and read by soft-argmax.
 """
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
-from landmarklib.core import heatmaps
-from landmarklib.core.noise import Noise
-from landmarklib.losses import equivariance, supervised
-from landmarklib.methods import Prediction, outputs
-from landmarklib.nets.honari import Localizer, MapClassifier
+from landmarklib.methods import Method, Models, Prediction, outputs, seq_mt
 
-OPTIONS = {
-    "kernel": 9,
-    "depth": 6,
-    "width": 8,
-    "decoder": "softmax",
-    "beta": 1.0,
-    "final_relu": False,
-    "out_kernel": 1,
-    "standard": False,
-    "attributes": ["class"],
-    "dropout": 0.25,
-    "rotation_degrees": 180.0,
-    "scale": 0.1,
-    "shift": 1 / 6,
-    "elt_on_all": False,
-}
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from landmarklib.core.noise import Noise
+    from landmarklib.core.types import Batch
+
 LOCALIZER = ("kernel", "depth", "width", "final_relu", "out_kernel", "standard")
-RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
-TERMS = {"landmarks": False, "classes": True, "angles": True, "elt": True}
 
 
-class HeatmapMT(nn.Module):
-    """Localiser and a convolutional classifier on its maps."""
+def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
+    from landmarklib.nets import honari
 
-    def __init__(self, dataset, size, options, generator):
-        super().__init__()
-        n_points = len(dataset.landmarks)
-        self.localizer = Localizer(n_maps=n_points, generator=generator, **{name: options[name] for name in LOCALIZER})
-        self.head = MapClassifier(
-            size,
-            options["kernel"],
-            options["width"],
-            n_points,
-            outputs(dataset, options),
-            options["dropout"],
-            generator,
-        )
+    layout = honari.Layout(**{name: options[name] for name in LOCALIZER})
+    localizer = honari.Localizer(layout, len(dataset.landmarks), generator)
+    shape = size, options["kernel"], options["width"], len(dataset.landmarks), outputs(dataset, options)
+    head = honari.MapClassifier(*shape, options["dropout"], generator)
+    return honari.LocalizerAndHead(localizer, head)
 
 
-def build(dataset, size: int, options: dict, generator: torch.Generator) -> nn.Module:
-    return HeatmapMT(dataset, size, options, generator)
+def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
+    import torch.nn.functional as F
 
+    from landmarklib.core import heatmaps
+    from landmarklib.losses import equivariance, supervised
 
-def loss(module: HeatmapMT, batch, terms: set[str], options: dict, noise: Noise) -> dict:
+    module = models.student
+
     def read(maps: torch.Tensor) -> torch.Tensor:
         return heatmaps.soft_argmax(maps, options["beta"])
 
@@ -71,12 +50,13 @@ def loss(module: HeatmapMT, batch, terms: set[str], options: dict, noise: Noise)
         else:
             result["landmarks"] = supervised.landmark_distance(read(maps[:n]), *target)
     if {"classes", "angles"} & terms:
-        # DEVIATION: the branch sees each map standardised. Maps before the softmax reach 100 and more; scaled by 0.02 or 0.1, the branch
-        # stayed at chance in 1,400 steps even where the maps were perfect (Gaussian logits); standardised, it reached 92%.
+        # DEVIATION: the branch sees each map standardised. Maps before the softmax reach 100 and more; scaled by 0.02
+        # or 0.1, the branch stayed at chance in 1,400 steps even where the maps were perfect (Gaussian logits);
+        # standardised, it reached 92%.
         heads = module.head(F.instance_norm(maps), noise)
         result |= supervised.attributes(heads, batch.attributes, terms)
     if "elt" in terms:
-        ranges = {name: options[name] for name in RANGES}
+        ranges = {name: options[name] for name in seq_mt.RANGES}
         first = 0 if options["elt_on_all"] else n
         result["elt"] = equivariance.elt(
             lambda images: read(module.localizer(images)), batch, read(maps), noise, first, **ranges
@@ -84,7 +64,39 @@ def loss(module: HeatmapMT, batch, terms: set[str], options: dict, noise: Noise)
     return result
 
 
-def predict(module: HeatmapMT, images: torch.Tensor, options: dict) -> Prediction:
-    maps = module.localizer(images)
-    read = heatmaps.argmax(maps) if options["decoder"] == "softmax" else heatmaps.soft_argmax(maps, options["beta"])
-    return Prediction(read, module.head(F.instance_norm(maps)), maps, options["beta"])
+def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Prediction:
+    import torch.nn.functional as F
+
+    from landmarklib.core import heatmaps
+
+    maps, by_argmax = module.localizer(images), options["decoder"] == "softmax"
+    points = heatmaps.argmax(maps) if by_argmax else heatmaps.soft_argmax(maps, options["beta"])
+    return Prediction(points, module.head(F.instance_norm(maps)), maps, options["beta"], peaked=by_argmax)
+
+
+METHOD = Method(
+    name="heatmap_mt",
+    options={
+        "kernel": 9,
+        "depth": 6,
+        "width": 8,
+        "decoder": "softmax",
+        "beta": 1.0,
+        "final_relu": False,
+        "out_kernel": 1,
+        "standard": False,
+        "attributes": ["class"],
+        "dropout": 0.25,
+        "rotation_degrees": 180.0,
+        "scale": 0.1,
+        "shift": 1 / 6,
+        "elt_on_all": False,
+    },
+    shape=("kernel", "depth", "width", "out_kernel", "attributes"),
+    terms=seq_mt.TERMS,
+    groups={"head": "head"},
+    costly="localizer",
+    build=build,
+    loss=loss,
+    predict=predict,
+)

@@ -82,9 +82,9 @@ def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0
     done = runs[runs.status == "done"].copy()
     if not len(done):
         return render("paragraph", text="No run yet.")
-    done["succeeds"] = (done.accuracy_percent >= enough[0]) & (done.own_percent >= enough[1])
+    done["succeeds"] = (done.accuracy_percent >= enough[0]) & (done.matched_percent >= enough[1])
     counts = [(row, int(g.succeeds.sum()), len(g)) for row, g in done.groupby("row", sort=False)]
-    numbers = ["accuracy_percent", "own_percent", "error_px"]
+    numbers = ["accuracy_percent", "matched_percent", "error_px"]
     out = done[["row", "seed", "succeeds"]].join(done[numbers].map("{:.2f}".format))
     out["row"] = [name.split(") ")[-1] for name in out.row]  # without the method, where a name says more
     out["succeeds"] = out.succeeds.map({True: "yes", False: "no"})

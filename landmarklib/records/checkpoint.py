@@ -1,7 +1,7 @@
 """The state of runs in the middle of training: one file each without pickle, of arrays and one JSON text for the rest.
 
-A run goes on from it on the same kind of device, alone or in another pack than before. A checkpoint of other versions, of another experiment or kind
-of device, or a damaged one counts as none.
+A run goes on from it on the same kind of device, alone or in another pack than before. A checkpoint of other versions,
+of another experiment or kind of device, or a damaged one counts as none.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ def path_of(folder: Path, experiment: Experiment) -> Path:
 
 
 def save(folder: Path, device: str, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
-    """Write the state of each run in one step. NumPy arrays go as arrays, everything else as JSON. Raises UserError where it cannot be written."""
+    """Write the state of each run in one step.
+
+    NumPy arrays go as arrays, everything else as JSON. Raises UserError where it cannot be written.
+    """
     for experiment, state in zip(experiments, states, strict=True):
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         rest = {name: value for name, value in state.items() if name not in arrays}

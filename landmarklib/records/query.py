@@ -11,7 +11,7 @@ import pandas as pd
 
 from landmarklib import loading, tables
 from landmarklib.core import metrics
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import Experiment, from_json
 from landmarklib.core.types import Crop, UserError
 from landmarklib.loading import tiers
 from landmarklib.records import record
@@ -36,7 +36,7 @@ def recorded(table: Table, results: str | Path | None = None, budget: str | None
 
     budget: of those records, by default the table's own; where it has none, any.
     """
-    computed = list(experiments(record.results_folder(results), table.name))
+    computed = list(recorded_experiments(record.results_folder(results), table.name))
     at_budget = [e for e in computed if e.budget == (budget or table.default_budget)]
     for records in (at_budget, computed):
         for variant in table.variants().values():
@@ -67,12 +67,12 @@ def load_all(folder: Path, table: str) -> list[Record]:
     return [record.load(path) for path in sorted((folder / table).glob("*.json"))]
 
 
-def experiments(folder: Path, table: str) -> Iterator[Experiment]:
+def recorded_experiments(folder: Path, table: str) -> Iterator[Experiment]:
     """What the records of a table are of; files that are no records are passed over."""
     for path in sorted((folder / table).glob("*.json")):
         try:
-            found = Experiment(**json.loads(path.read_text(encoding="utf-8"))["experiment"])
-        except (OSError, ValueError, TypeError, KeyError):
+            found = from_json(json.loads(path.read_text(encoding="utf-8"))["experiment"], path.name)
+        except (OSError, ValueError, TypeError, KeyError, UserError):
             continue
         yield found
 

@@ -1,4 +1,4 @@
-"""What came out of a run, as one JSON file named by the run's key; and where it was computed. Imports no torch.
+"""What came out of a run, as one JSON file named by the run's key. Imports no torch.
 
 `save` is atomic. `load` refuses a file that is corrupt, of a newer schema, or whose name, key and content disagree.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from landmarklib.core import files, metrics
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import Experiment, from_json, to_json
 from landmarklib.core.types import UserError
 
 SCHEMA = 1
@@ -37,7 +37,7 @@ class Record:
     curve: tuple[Mapping[str, Any], ...] = ()
     best_step: int = 0
     warnings: tuple[str, ...] = ()
-    passes: int = 0
+    images_processed: int = 0
     seconds: float = 0.0
     data: Mapping[str, Any] = field(default_factory=dict)  # tier, fingerprint, n_labelled, labelled (hash of the ids)
     gallery: tuple[Mapping[str, Any], ...] = ()  # test images: index, points in pixels, error, optionally maps
@@ -67,7 +67,8 @@ def path_of(folder: Path, experiment: Experiment) -> Path:
 def save(record: Record, folder: Path) -> Path:
     """Write the record in one step: a reader sees the old file, the new one, or none; never a part of one."""
     path = path_of(folder, record.experiment)
-    text = json.dumps({"key": record.key, **asdict(record)}, indent=1, default=_refuse)
+    fields = {**asdict(record), "experiment": to_json(record.experiment)}
+    text = json.dumps({"key": record.key, **fields}, indent=1, default=_refuse)
     files.write_in_one_step(path, lambda file: file.write(f"{files.compact(text)}\n".encode()))
     return path
 
@@ -86,7 +87,8 @@ def load(path: Path) -> Record:
     try:
         for name in ("quantiles", "curve", "warnings", "gallery", "assignment"):  # JSON has no tuples
             raw[name] = None if raw[name] is None else tuple(raw[name])
-        record = Record(**{**raw, "experiment": Experiment(**raw["experiment"])})
+        experiment = from_json(raw["experiment"], f"{path}: experiment")
+        record = Record(**{**raw, "experiment": experiment})
         own = record.key
         frame([record])  # what every reader asks for
     except (TypeError, KeyError, ValueError, AttributeError) as error:

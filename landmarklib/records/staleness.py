@@ -1,4 +1,7 @@
-"""Whether a record is what the library computes today: the versions that it was computed with against those of today. No torch."""
+"""Whether a record is what the library computes today: the versions that it was computed with against those of today.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ CURRENT, STALE = "current", "stale"
 
 def parts(experiment: Experiment, measured: Collection[str] = ()) -> list[str]:
     """The parts that a run of this experiment depends on. measured: names of the metrics that it gives."""
-    read = list(dict.fromkeys(map(whole, (experiment.dataset, *experiment.tests))))
+    read = list(dict.fromkeys(map(whole, (experiment.dataset, *experiment.evaluation.tests))))
     crops = ["crops"] if any(loading.get(name).read for name in read) else []
     of_metrics = sorted({f"metrics.{metrics.base(name)}" for name in measured})
     return ["engine", f"methods.{experiment.method}", *(f"datasets.{name}" for name in read), *crops, *of_metrics]
@@ -29,7 +32,10 @@ def of(experiment: Experiment, measured: Collection[str] = ()) -> dict[str, int]
 
 
 def outdated(record: Record) -> list[str]:
-    """Of each part that has been raised since: which, from what to what, and why. Empty for a record that is current."""
+    """Of each part that has been raised since: which, from what to what, and why.
+
+    Empty for a record that is current.
+    """
     kept = record.provenance.get("behaviour", {})
     found = []
     for part in parts(record.experiment, record.metrics):

@@ -118,12 +118,12 @@ def starts(table: Table, runs: pd.DataFrame):
         if len(part):
             mark = {"facecolor": "none", "edgecolor": colour, "marker": marker, "s": 50, "lw": 1.5}
             label = f"{row.name}, {len(part)} starts"
-            axis.scatter(part.own_percent, part.accuracy_percent, **mark, label=label)
-            for (x, y), n in part.groupby([part.own_percent.round(), part.accuracy_percent.round()]).size().items():
+            axis.scatter(part.matched_percent, part.accuracy_percent, **mark, label=label)
+            for (x, y), n in part.groupby([part.matched_percent.round(), part.accuracy_percent.round()]).size().items():
                 if 1 < n and x < 90:  # starts that lock alike hide each other
                     axis.annotate(f"{n} starts", (x, y), (8, 0), textcoords="offset points", va="center", fontsize=9)
     low = runs.accuracy_percent.min() if "accuracy_percent" in runs else 80
-    axis.set(xlabel=markup.label("own_percent"), ylabel=markup.label("accuracy_percent"))
+    axis.set(xlabel=markup.label("matched_percent"), ylabel=markup.label("accuracy_percent"))
     axis.set(xlim=(45, 103), ylim=(min(80, low - 2), 101))
     axis.legend(loc="center left", fontsize=8)
     axis.grid(alpha=0.3)

@@ -69,8 +69,8 @@ def _of_row(records: Sequence[Record], row: str) -> list[Record]:
 
 def _validation(r: Record) -> float:
     """What the kept weights reached on validation images, as a number of which less is better."""
-    sign = 1 if metrics.lower_is_better(r.experiment.select) else -1
-    return min(sign * point["validation"][r.experiment.select] for point in r.curve)
+    sign = 1 if metrics.lower_is_better(r.experiment.evaluation.select) else -1
+    return min(sign * point["validation"][r.experiment.evaluation.select] for point in r.curve)
 
 
 def probability_maps(table: Table, r: Record | None, n_images: int = 4):

@@ -24,7 +24,7 @@ LABELS = {
     "auc_percent": f"area under the distribution of the NME up to {metrics.FAILURE:g}% [%]",
     "pck_percent": "correct points [%]",
     "accuracy_percent": "class accuracy [%]",
-    "own_percent": "points nearer to their own shape [%]",
+    "matched_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
 }
 

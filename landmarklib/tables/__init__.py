@@ -1,10 +1,11 @@
 """Tables: one TOML each in a folder per paper, and those folders are the registry. Strictly read, torch-free.
 
-A TOML holds everything that a paper's table is here: citation, rows (method, options, weights), fractions, seeds, budgets, the
-published numbers, the claims. To add a row or other fractions, edit that file; no code knows a table by name.
+A TOML holds everything that a paper's table is here: citation, rows (method, options, weights), fractions, seeds,
+budgets, the published numbers, the claims. To add a row or other fractions, edit that file; no code knows a table by
+name.
 
-models.py has what a table is made of, kinds.py its kinds of values, reading.py (with comparisons.py for claims) makes it from a TOML,
-mistakes.py says what is wrong with one, selection.py checks what a user asks of a table.
+models.py and budgets.py have what a table is made of, reading.py (with comparisons.py for claims) makes it from a TOML,
+selection.py checks what a user asks of a table. Kinds of values and the words for what is wrong are core's.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ from pathlib import Path
 
 from landmarklib.core.types import UserError
 from landmarklib.tables import reading
-from landmarklib.tables.models import Table
+from landmarklib.tables.budgets import Budget
+from landmarklib.tables.models import Claim, Inequality, Reference, Row, Table
 
 __all__ = ["FOLDER", "Budget", "Claim", "Inequality", "Reference", "Row", "Table", "get", "names"]
 FOLDER = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """All tables that can be run, in the order of the book: paper by paper. Raises UserError for a file whose name is in doubt."""
+    """All tables that can be run, in the order of the book: paper by paper.
+
+    Raises UserError for a file whose name is in doubt.
+    """
     return list(_files(FOLDER))
 
 

@@ -19,7 +19,8 @@ Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 class WrittenComparison:
     """Every lower row against every higher one, at every fraction that both have, by each metric.
 
-    against, higher_metrics: the fractions and metrics of the higher rows, where they are others than those of the lower ones.
+    against, higher_metrics: the fractions and metrics of the higher rows, where they are others than those of the lower
+        ones.
     """
 
     lower: Names
@@ -41,7 +42,10 @@ class WrittenClaim:
 
 
 def expand(where: str, written: WrittenClaim, table: Table) -> Claim:
-    """The claim with an inequality for each pair of cells. Raises UserError for rows and metrics that the table does not have, and for no pair."""
+    """The claim with an inequality for each pair of cells.
+
+    Raises UserError for rows and metrics that the table does not have, and for no pair.
+    """
     where = f"{where}, claim {written.id}"
     pairs = tuple(pair for comparison in written.comparisons for pair in _pairs(where, comparison, table))
     if not pairs:

@@ -1,17 +1,19 @@
-"""What a table is made of: frozen values whose every field is checked when they are made. What is wrong raises pydantic's ValidationError."""
+"""What a table is made of: frozen values whose every field is checked when they are made.
+
+What is wrong raises pydantic's ValidationError.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, replace
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from typing_extensions import TypedDict
 
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import ONLY, Evaluation, Experiment, Optimizer, Schedule, Stage
 from landmarklib.core.kinds import (
     CHECKED,
     AtLeast0,
@@ -30,46 +32,24 @@ from landmarklib.core.kinds import (
 )
 from landmarklib.core.types import PART, STAND_IN, UserError
 from landmarklib.tables import selection
+from landmarklib.tables.budgets import Budget, Changes, Training
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Training:
-    """How a run trains and how much it may see. See `Experiment` for the fields."""
+class RowStage:
+    """One of several stages of a row.
 
-    images: Some
-    batch: Count
-    batch_unlabelled: Count
-    rate: Positive
-    warmup: Count
-    hold: Share
-    n_evaluations: Some
-    evaluation_images: Count
-    train_images: Count = 0
-    test_images: Count = 0
-    size: Count = 0  # 0: the table's
-    clip: AtLeast0 = 0.0
-    beta2: Decay = 0.999
-    jitter: Jitter = field(default_factory=dict)  # none: the table's
+    See `Stage` for the fields; training: fields of the budget that it sets otherwise.
+    """
 
-
-Changes = TypedDict("Changes", get_type_hints(Training, include_extras=True), total=False)  # some of these fields
-Changes.__pydantic_config__ = CHECKED
-
-
-class ChangesOfMethod(Changes, total=False):
-    """What a method's rows set otherwise at a budget: fields, options, and more fields at one fraction."""
-
-    __pydantic_config__ = CHECKED
-    options: Options
-    fractions: ByFraction[Changes]
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Budget(Training):
-    """How much a run may see, and what rows of a method set otherwise, since networks are smaller where there is less time."""
-
-    methods: Mapping[str, ChangesOfMethod] = field(default_factory=dict)
-    note: str = ""
+    name: Text
+    weights: Mapping[str, AtLeast0]
+    onset: Mapping[str, Share] = field(default_factory=dict)
+    rates: Mapping[str, Positive] = field(default_factory=dict)
+    trains: str = ""
+    ema: Decay = 0.0
+    measured: Flag = True  # on validation images, by which the best weights are kept
+    training: Changes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -80,14 +60,17 @@ class Row:
     method: Text
     options: Options = field(default_factory=dict)
     weights: Mapping[str, AtLeast0] = field(default_factory=dict)
-    starts: Mapping[str, Share] = field(default_factory=dict)
+    onset: Mapping[str, Share] = field(default_factory=dict)
     training: Changes = field(default_factory=dict)  # fields of the budget that this row sets otherwise
-    head_rate: Positive = 1.0
+    rates: Mapping[str, Positive] = field(default_factory=dict)  # factors on the rate, by group of parameters
+    stages: tuple[RowStage, ...] = ()  # of training, where there are several; each has weights of its own
+    readout: Literal["named", "matched", "regressed", ""] = ""  # empty: named, or matched without landmark labels
     needs_unlabelled: Flag = False
     fractions: tuple[Share, ...] = ()  # those of the table that the row is run at; all without
     published: ByFraction[Number] = field(default_factory=dict)  # of the table's first metric
     published_also: Mapping[str, ByFraction[Number]] = field(default_factory=dict)  # of others, by metric
-    # the metric by which its checkpoint is chosen, where it has no value of the table's own; it has none of the first metric either
+    # the metric by which its checkpoint is chosen, where it has no value of the table's own; it has none of the first
+    # metric either
     select: str = ""
     note: str = ""
 
@@ -98,7 +81,9 @@ class Row:
 
 @dataclass(frozen=True, config=CHECKED)
 class Reference:
-    """A line of the paper's table that others measured, whose layers are not known, or that is not repeated: nothing here runs it."""
+    """A line of the paper's table that others measured, whose layers are not known, or that is not repeated: nothing
+    here runs it.
+    """
 
     name: Text
     published: ByFraction[Number] = field(default_factory=dict)
@@ -112,7 +97,8 @@ class Reference:
 
 @dataclass(frozen=True, config=CHECKED)
 class Inequality:
-    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the margin is added.
+    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the
+    margin is added.
 
     higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
     """
@@ -135,7 +121,8 @@ class Inequality:
 class Claim:
     """A sentence as inequalities: in every comparison, `lower` has the smaller error at each of the fractions.
 
-    The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the paper's numbers may answer them.
+    The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the
+    paper's numbers may answer them.
     """
 
     id: Text
@@ -214,7 +201,7 @@ class Table:
         cells = selection.cells(self, fractions, rows)
         seeds = selection.check_seeds(self.seeds if seeds is None else seeds)
         budget = selection.check_budget(self, budget)
-        return [self._experiment(row, fraction, seed, budget) for seed in seeds for row, fraction in cells]
+        return [self.experiment(row, fraction, seed, budget) for seed in seeds for row, fraction in cells]
 
     def in_full(self, budget: str) -> bool:
         """Whether images and networks are of the table's size at that budget."""
@@ -223,7 +210,9 @@ class Table:
         return b.size in (0, self.size) and not smaller
 
     def variants(self) -> dict[str, Table]:
-        """The table on every kind of data that it may be run on, by tier, the best first: the paper's, a part of it, an open set, stand-ins."""
+        """The table on every kind of data that it may be run on, by tier, the best first: the paper's, a part of it, an
+        open set, stand-ins.
+        """
         found = {"paper": self, "part": self._on(PART), "open": None, "stand-in": self._on(STAND_IN)}
         if self.open:
             found["open"] = replace(self, dataset=self.open, tests=())
@@ -237,10 +226,12 @@ class Table:
         """Whether this is a run of the table with today's settings, whatever its fraction and seed."""
         e = experiment
         rows = [row for row in self.rows if row.name == e.row and e.budget in self.budgets]
-        return any(self._experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
+        return any(self.experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
 
     def settings(self, row: Row, fraction: float, budget: str) -> dict[str, Any]:
-        """The fields of `Training` and the options of one cell: the budget's, then the row's, the method's, and those at the fraction."""
+        """The fields of `Training` and the options of one cell: the budget's, then the row's, the method's, and those
+        at the fraction.
+        """
         b = self.budgets[budget]
         of_method = dict(b.methods.get(row.method, {}))
         options = {**row.options, **of_method.pop("options", {})}
@@ -250,23 +241,40 @@ class Table:
         values["jitter"] = values["jitter"] or self.jitter
         return {**values, "options": options}
 
-    def _experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
+    def experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
+        """The run of one cell with one seed."""
         values = self.settings(row, fraction, budget)
-        # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
-        steps = values["images"] // (values["batch"] or values["batch_unlabelled"])
-        values["warmup"] = min(values["warmup"], max(1, steps // 4))
+        alone = RowStage(ONLY, row.weights, row.onset, row.rates)
+        numbers = values["evaluation_images"], values["test_images"]
+        readout = row.readout or ("named" if fraction else "matched")
         return Experiment(
             table=self.name,
             row=row.name,
             dataset=self.dataset,
             method=row.method,
-            weights=row.weights,
-            starts=row.starts,
-            head_rate=row.head_rate,
+            options=values["options"],
             fraction=fraction,
             seed=seed,
             budget=budget,
-            select=row.select or self.select,
-            tests=list(self.tests),
-            **values,
+            size=values["size"],
+            train_images=values["train_images"],
+            stages=tuple(_stage(stage, {**values, **stage.training}) for stage in row.stages or (alone,)),
+            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
         )
+
+
+def _stage(stage: RowStage, values: Mapping[str, Any]) -> Stage:
+    """A stage of a row with the values of `Training` that it has."""
+    # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
+    steps = values["images"] // (values["batch"] or values["batch_unlabelled"] or 1)
+    return Stage(
+        name=stage.name,
+        weights=stage.weights,
+        onset=stage.onset,
+        trains=stage.trains,
+        ema=stage.ema,
+        optimizer=Optimizer(values["rate"], stage.rates, values["clip"], values["beta2"]),
+        schedule=Schedule(min(values["warmup"], max(1, steps // 4)), values["plateau"]),
+        n_evaluations=values["n_evaluations"] if stage.measured else 0,
+        **{name: values[name] for name in ("images", "batch", "batch_unlabelled", "jitter")},
+    )

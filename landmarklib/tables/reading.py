@@ -1,4 +1,6 @@
-"""From a TOML to its table: options that rows share are merged, claims are expanded, and what refers to something is checked against it."""
+"""From a TOML to its table: options that rows share are merged, claims are expanded, and what refers to something is
+checked against it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from landmarklib import methods
 from landmarklib.core.kinds import CHECKED, Options
+from landmarklib.core.mistakes import checked, unknown
 from landmarklib.core.types import UserError
 from landmarklib.tables import comparisons
-from landmarklib.tables.mistakes import checked, unknown
 from landmarklib.tables.models import Row, Table
 
 SCHEMA = 1  # of the TOML files; a newer one is refused
@@ -28,7 +31,10 @@ class Common:
 
 
 def read(path: Path) -> Table:
-    """The table in that file. Raises UserError for a mistake in it: one line that names the file, the place in it, and what is valid there."""
+    """The table in that file.
+
+    Raises UserError for a mistake in it: one line that names the file, the place in it, and what is valid there.
+    """
     where, raw = shown(path), load(path)
     schema = raw.pop("schema", None)
     if type(schema) is not int or not 1 <= schema <= SCHEMA:
@@ -44,7 +50,7 @@ def read(path: Path) -> Table:
         different(where, name, getattr(table, name))
     check_names(where, table)
     check_fractions(where, table)
-    check_steps(where, table)
+    check_methods(where, table)
     return replace(table, claims=tuple(comparisons.expand(where, claim, table) for claim in claims))
 
 
@@ -62,7 +68,10 @@ def shown(path: Path) -> str:
 
 
 def name_of(path: Path) -> str:
-    """The name of the table in that file. Raises UserError unless it follows from the file's place, as the paper does."""
+    """The name of the table in that file.
+
+    Raises UserError unless it follows from the file's place, as the paper does.
+    """
     raw, paper = load(path), path.parent.name
     for key, valid in (("name", (path.stem, f"{paper}-{path.stem}")), ("paper", (paper,))):
         if raw.get(key) not in valid:
@@ -118,13 +127,14 @@ def check_fractions(where: str, table: Table) -> None:
             raise UserError(f"{where}, {place}: fraction {min(strange):g} is not one of the table's")
 
 
-def check_steps(where: str, table: Table) -> None:
-    """Raise UserError for a cell whose steps would take no image."""
-    for name in table.budgets:
+def check_methods(where: str, table: Table) -> None:
+    """Raise UserError for a row that its method cannot do: an option, a term or a group that it lacks, stages or a
+    readout that do not fit it.
+    """
+    for budget in table.budgets:
         for row in table.rows:
             for fraction in filter(row.has, table.fractions):
-                settings = table.settings(row, fraction, name)
-                if not settings["batch"] and not settings["batch_unlabelled"]:
-                    raise UserError(
-                        f"{where}, budget {name}, row {row.name}: batch and batch_unlabelled are both 0; a step takes at least one image"
-                    )
+                try:
+                    methods.check(table.experiment(row, fraction, 0, budget))
+                except UserError as error:
+                    raise UserError(f"{where}, budget {budget}, row {row.name}: {error}") from None

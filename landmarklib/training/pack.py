@@ -1,59 +1,55 @@
-"""One optimisation step of many runs at once.
+"""One optimization step of many runs at once.
 
-The parameters of all runs are stacked, and a method, which is written for one run, is mapped over them by `torch.func.vmap`: G networks become one
-with grouped convolutions. Every run has its own images, random numbers and loss weights, and Adam works element by element, so a run's result does
-not depend on its neighbours beyond rounding. On a GPU a step is captured as a CUDA graph: nothing in it waits for the host.
+The parameters and buffers of all runs are stacked, and a method, which is written for one run, is mapped over them by
+`torch.func.vmap`: G networks become one with grouped convolutions. Every run has its own images, random numbers, loss
+weights and teacher, and Adam works element by element, so a run's result does not depend on its neighbours beyond
+rounding. On a GPU a step is captured as a CUDA graph: nothing in it waits for the host.
 """
 
 from __future__ import annotations
-
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from landmarklib import methods
 from landmarklib.core import augmentation
+from landmarklib.core.experiment import Stage
 from landmarklib.core.noise import KINDS, Noise, RecordingNoise, ReplayNoise
 from landmarklib.core.types import Batch
-
-if TYPE_CHECKING:
-    from landmarklib.training.train import Run
+from landmarklib.methods import Method, Models
+from landmarklib.training import optimizer
+from landmarklib.training.state import TrainState
 
 WARM_STEPS = 3  # eager steps before a graph is captured: libraries initialise and choose algorithms in them
 
 
 class Caller(nn.Module):
-    """Calls a function of the module, so that `functional_call` can put other parameters in."""
+    """Calls a function of the networks, so that `functional_call` can put other parameters and buffers in."""
 
-    def __init__(self, module: nn.Module):
+    def __init__(self, models: Models):
         super().__init__()
-        self.module = module
+        self.student, self.teacher = models
 
     def forward(self, function, *arguments):
-        return function(self.module, *arguments)
+        return function(Models(self.student, self.teacher), *arguments)
 
 
 class Pack:
-    """Runs of one architecture, data set and schedule, trained in step. Their modules' parameters become views of the stacked ones."""
+    """Runs of one architecture, data set and schedule, trained in step.
 
-    def __init__(self, runs: list[Run], method: ModuleType, options: dict):
-        self.method, self.options = method, options
+    Their networks' parameters and buffers become views of the stacked ones.
+    """
+
+    def __init__(self, runs: list[TrainState], method: Method, options: dict, stage: Stage):
+        self.method, self.options, self.stage, self.size = method, options, stage, runs[0].experiment.size
         self.device = runs[0].data.images.device
-        self.caller = Caller(runs[0].module)
-        modules = [dict(Caller(run.module).named_parameters()) for run in runs]
-        self.parameters = {
-            name: torch.stack([m[name].detach() for m in modules]).requires_grad_() for name in modules[0]
-        }
-        for i, module in enumerate(modules):
-            for name, parameter in module.items():
-                parameter.data = self.parameters[name].detach()[i]
-        self.optimizer = self._adam(runs[0].experiment)
-        self.clip, self.jitter, self.size = (getattr(runs[0].experiment, n) for n in ("clip", "jitter", "size"))
+        self.caller = Caller(runs[0].models)
+        self.parameters, self.held = self._stack([Caller(run.models) for run in runs])
+        self.optimizer = optimizer.adam(self._of_student(self.parameters), method, stage, self.device)
         self.weights = {
-            term: torch.tensor([float(run.experiment.weights[term]) for run in runs], device=self.device)
-            for term in runs[0].experiment.weights
+            term: torch.tensor([float(_stage_of(run, stage).weights[term]) for run in runs], device=self.device)
+            for term in stage.weights
         }
         seeds = [int(torch.randint(2**62, (), generator=run.generator)) for run in runs]
         self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
@@ -61,26 +57,38 @@ class Pack:
         self.points, self.visible = (torch.stack([getattr(run.data, n) for run in runs]) for n in ("points", "visible"))
         self.attributes = runs[0].data.attributes
         self.phase: tuple | None = None  # terms, shape of the index, labelled images a step
-        self.passes = 0  # of each run in the last step
+        self.images_processed = 0  # of each run in the last step
 
-    def _adam(self, experiment) -> torch.optim.Adam:
-        """Adam with rates as tensors, which a captured step reads; a class head of its own has its own."""
-        body, head = (
-            [p for name, p in self.parameters.items() if name.startswith("module.head.") == is_head]
-            for is_head in (False, True)
-        )
-        groups = [
-            {"params": parameters, "base": experiment.rate * factor, "lr": torch.tensor(0.0, device=self.device)}
-            for parameters, factor in ((body, 1), (head, experiment.head_rate))
-            if parameters
-        ]
-        # DEVIATION: the squared weights are not punished; honari2018 adds 1e-5 times their sum to the loss of Seq-MT on photos (Eq. 2, S12, S13).
-        return torch.optim.Adam(
-            groups, betas=(0.9, experiment.beta2), fused=True, capturable=self.device.type == "cuda"
-        )
+    def _stack(self, callers: list[Caller]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Trained parameters, and all that is held: frozen parameters, the teacher's, and buffers.
+
+        The networks keep views of them.
+        """
+        trained, held = {}, {}
+        for name, first in callers[0].named_parameters():
+            stack = torch.stack([caller.get_parameter(name).detach() for caller in callers])
+            trains = self.stage.trains in ("", optimizer.group_of(name.partition(".")[2], self.method))
+            if name.startswith("student.") and trains and first.is_floating_point():
+                trained[name] = stack.requires_grad_()
+            else:
+                held[name] = stack
+            for i, caller in enumerate(callers):
+                caller.get_parameter(name).data = stack.detach()[i]
+        for name, _ in callers[0].named_buffers():
+            held[name] = torch.stack([caller.get_buffer(name) for caller in callers])
+            path, _, leaf = name.rpartition(".")
+            for i, caller in enumerate(callers):
+                caller.get_submodule(path)._buffers[leaf] = held[name][i]
+        return trained, held
+
+    @staticmethod
+    def _of_student(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name.removeprefix("student."): t for name, t in tensors.items() if name.startswith("student.")}
 
     def step(self, terms: tuple[str, ...], index: Tensor, n_labelled: int, factor: float) -> None:
-        """One update of every run. index: its images, runs x B, of which the first n_labelled are labelled; factor: on the rates."""
+        """One update of every run. index: its images, runs x B, of which the first n_labelled are labelled; factor: on
+        the rates.
+        """
         if self.phase != (terms, index.shape, n_labelled):
             self.phase = terms, index.shape, n_labelled
             self._begin(terms, index, n_labelled)
@@ -88,8 +96,7 @@ class Pack:
         for (kind, shape), buffer in zip(self.drawn, self.numbers, strict=True):
             for part, generator in zip(buffer, self.generators, strict=True):
                 KINDS[kind](shape, generator=generator, out=part)
-        for group in self.optimizer.param_groups:
-            group["lr"].fill_(group["base"] * factor)
+        optimizer.set_rate(self.optimizer, factor)
         self._advance()
 
     def parts(self) -> list[dict[str, float]]:
@@ -98,12 +105,14 @@ class Pack:
         return [dict(zip(values, run, strict=True)) for run in zip(*values.values(), strict=True)]
 
     def states(self) -> list[dict[str, Tensor]]:
-        """Of each run, all that its next steps depend on, on the CPU: parameters, Adam's two means and their age, random numbers."""
+        """Of each run, all that its next steps depend on, on the CPU: parameters, buffers, teacher, Adam's two means
+        and their age, random numbers.
+        """
         found: list[dict[str, Tensor]] = [{"noise": generator.get_state()} for generator in self.generators]
-        for name, parameter in self.parameters.items():
-            adam = self.optimizer.state.get(parameter, {})
+        for name, stack in {**self.parameters, **self.held}.items():
+            adam = self.optimizer.state.get(stack, {})
             for i, state in enumerate(found):
-                state[f"parameter {name}"] = parameter.detach()[i].cpu().clone()
+                state[f"value {name}"] = stack.detach()[i].cpu().clone()
                 if adam:
                     state[f"updates {name}"] = adam["step"].cpu().clone()
                     state[f"mean {name}"] = adam["exp_avg"][i].cpu().clone()
@@ -119,26 +128,29 @@ class Pack:
 
         for generator, state in zip(self.generators, states, strict=True):
             generator.set_state(state["noise"])
-        for name, parameter in self.parameters.items():
-            parameter.copy_(stacked(f"parameter {name}"))
+        for name, stack in {**self.parameters, **self.held}.items():
+            stack.copy_(stacked(f"value {name}"))
             if f"updates {name}" in states[0]:
-                self.optimizer.state[parameter] = {
+                self.optimizer.state[stack] = {
                     "step": states[0][f"updates {name}"].to(self.device),
                     "exp_avg": stacked(f"mean {name}"),
                     "exp_avg_sq": stacked(f"square {name}"),
                 }
 
     def _begin(self, terms: tuple[str, ...], index: Tensor, n_labelled: int) -> None:
-        """A phase with other terms or batch sizes: note what random numbers a step draws, and forget the captured graph."""
+        """A phase with other terms or batch sizes: note what random numbers a step draws, and forget the captured
+        graph.
+        """
         self.terms, self.n_labelled, self.index = terms, n_labelled, index.to(self.device, copy=True)
         recorder = RecordingNoise(torch.Generator(self.device).manual_seed(0))
         parameters, batch, weights = _each(lambda t: t[0], (self.parameters, self._batch(), self.weights))
+        held = {name: stack[0].clone() for name, stack in self.held.items()}  # this pass may change no buffer
         with torch.no_grad():
-            self._loss(parameters, *batch, recorder, weights)
+            self._loss(parameters, held, *batch, recorder, weights)
         self.drawn = recorder.drawn
         self.numbers = [torch.empty(len(self.generators), *shape, device=self.device) for _, shape in self.drawn]
-        again = 0 if self.options.get("elt_on_all") else n_labelled
-        self.passes = index.shape[1] + (index.shape[1] - again if "elt" in terms else 0)
+        unlabelled = index.shape[1] - n_labelled
+        self.images_processed = methods.images_processed(self.method, terms, self.options, n_labelled, unlabelled)
         self.graph, self.warm = None, 0
 
     def _batch(self) -> tuple[Tensor, ...]:
@@ -146,13 +158,15 @@ class Pack:
         images = self.images[self.index].float() / 255
         return images, self.points[run, self.index], self.visible[run, self.index], self.attributes[self.index]
 
-    def _loss(self, parameters, images, points, visible, attributes, noise: Noise, weights) -> tuple[Tensor, dict]:
+    def _loss(
+        self, parameters, held, images, points, visible, attributes, noise: Noise, weights
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted loss of one run and the mean of each term."""
         batch = Batch(images, points, visible, attributes, self.n_labelled)
-        if self.jitter:
-            batch = augmentation.jitter_batch(batch, noise, self.size, **self.jitter)
+        if self.stage.jitter:
+            batch = augmentation.jitter_batch(batch, noise, self.size, **self.stage.jitter)
         arguments = (self.method.loss, batch, set(self.terms), self.options, noise)
-        values = functional_call(self.caller, parameters, arguments)
+        values = functional_call(self.caller, {**parameters, **held}, arguments)
         means = {term: values[term].mean() for term in self.terms}
         return sum(weights[term] * mean for term, mean in means.items()), means
 
@@ -163,25 +177,19 @@ class Pack:
         return lambda *x: _each(lambda t: t[None], function(*_each(lambda t: t[0], x)))
 
     def _update(self) -> None:
-        def loss(parameters, images, points, visible, attributes, numbers, weights):
-            return self._loss(parameters, images, points, visible, attributes, ReplayNoise(numbers), weights)
+        def loss(parameters, held, images, points, visible, attributes, numbers, weights):
+            return self._loss(parameters, held, images, points, visible, attributes, ReplayNoise(numbers), weights)
 
-        totals, means = self._over_runs(loss)(self.parameters, *self._batch(), self.numbers, self.weights)
+        mapped = self._over_runs(loss)
+        totals, means = mapped(self.parameters, self.held, *self._batch(), self.numbers, self.weights)
         self.means = {term: mean.detach() for term, mean in means.items()}
         totals.sum().backward()
-        self._clip()
+        optimizer.clip_gradients(self.parameters.values(), self.stage.optimizer.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-
-    def _clip(self) -> None:
-        """Shorten each run's gradient, over all its parameters, to the experiment's largest norm."""
-        if not self.clip:
-            return
-        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        norm = torch.stack([torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in gradients]).norm(dim=0)
-        factor = (self.clip / norm).clamp(max=1.0)
-        for g in gradients:
-            g *= factor.view(-1, *[1] * (g.dim() - 1))
+        if self.stage.ema:
+            teacher = {n.removeprefix("teacher."): t for n, t in self.held.items() if n.startswith("teacher.")}
+            optimizer.average(teacher, self._of_student({**self.parameters, **self.held}), self.stage.ema)
 
     def _advance(self) -> None:
         """Compute the step here, or on a GPU, after a few such steps, capture it once and replay it."""
@@ -201,6 +209,11 @@ class Pack:
                 self._update()
         self.graph.replay()
         return None
+
+
+def _stage_of(run: TrainState, stage: Stage) -> Stage:
+    """The stage of that name in the run's own experiment, whose loss weights may be others."""
+    return next(own for own in run.experiment.stages if own.name == stage.name)
 
 
 def _each(function, tree):

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -15,13 +14,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from landmarklib.core import coords, heatmaps, metrics
+from landmarklib.core.readouts import NAMED, Readout
 from landmarklib.core.types import Annotations
+from landmarklib.methods import Method
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """points: N x K x 2 in pixels, None from a method that is given them; attributes: N x A, a class or an angle in degrees, None without; others: points by
-    other readings."""
+    """points: N x K x 2 in pixels, None from a method that is given them; attributes: N x A, a class or an angle in
+    degrees, None without; others: points by
+    other readings.
+    """
 
     points: np.ndarray | None
     attributes: np.ndarray | None
@@ -39,14 +42,9 @@ def without_tf32() -> Iterator[None]:
         cudnn.allow_tf32 = before
 
 
-def sees_images(method: ModuleType) -> bool:
-    """Whether a method predicts from images, as nearly all do, and not from the true points (`method.GIVEN`)."""
-    return getattr(method, "GIVEN", "images") == "images"
-
-
-def given(method: ModuleType, annotations: Annotations) -> np.ndarray:
+def inputs(method: Method, annotations: Annotations) -> np.ndarray:
     """What a method predicts from: uint8 images N x C x H x W, or the true points N x K x 2 in [-1, 1]."""
-    if sees_images(method):
+    if method.input == "images":
         return annotations.images
     size = annotations.images.shape[-1], annotations.images.shape[-2]
     return coords.to_norm(torch.from_numpy(annotations.points).float(), size).numpy()
@@ -54,14 +52,14 @@ def given(method: ModuleType, annotations: Annotations) -> np.ndarray:
 
 @torch.no_grad()
 def predict(
-    module: nn.Module, method: ModuleType, inputs: np.ndarray, options: dict, device: torch.device, batch: int = 128
+    module: nn.Module, method: Method, seen: np.ndarray, options: dict, device: torch.device, batch: int = 128
 ) -> Predictions:
-    """Points and attributes of N uint8 images, or of what else the method is `given`, in evaluation mode."""
+    """Points and attributes of N uint8 images, or of what else the method has for `inputs`, in evaluation mode."""
     module.eval()
-    size = inputs.shape[-1], inputs.shape[-2]
+    size = seen.shape[-1], seen.shape[-2]
     points, attributes, others = [], [], {}
-    for start in range(0, len(inputs), batch):
-        part = torch.from_numpy(np.array(inputs[start : start + batch])).to(device)
+    for start in range(0, len(seen), batch):
+        part = torch.from_numpy(np.array(seen[start : start + batch])).to(device)
         prediction = method.predict(module, part.float() / 255 if part.dtype == torch.uint8 else part, options)
         if prediction.points is not None:
             points.append(coords.to_pixels(prediction.points, size).cpu())
@@ -82,31 +80,34 @@ def read_attribute(head: Float[Tensor, "B n"]) -> Float[Tensor, " B"]:
 @torch.no_grad()
 def probability_maps(
     module: nn.Module,
-    method: ModuleType,
+    method: Method,
     images: np.ndarray,
     options: dict,
     device: torch.device,
-    assignment: list[int] | None,
+    fitted: Readout = NAMED,
 ) -> list[list[str]]:
-    """For each image and landmark the softmax of its map as text: uint8 relative to its peak, zlib, base64; [] without maps."""
+    """For each image and landmark the softmax of its map as text: uint8 relative to its peak, zlib, base64.
+
+    [] without maps, and where a landmark is read from all outputs.
+    """
     module.eval()
-    prediction = method.predict(module, torch.from_numpy(images).to(device).float() / 255, options)
-    if prediction.maps is None:
+    found = method.predict(module, torch.from_numpy(images).to(device).float() / 255, options)
+    if found.maps is None or fitted.weights is not None:
         return []
-    probability = heatmaps.spatial_softmax(prediction.maps, prediction.beta)
-    if assignment is not None:
-        probability = probability[:, assignment]
+    probability = heatmaps.spatial_softmax(found.maps, found.beta)
+    if fitted.assignment is not None:
+        probability = probability[:, list(fitted.assignment)]
     scaled = (255 * probability / probability.amax((2, 3), keepdim=True)).round().byte().cpu().numpy()
     return [[base64.b64encode(zlib.compress(m.tobytes(), 9)).decode() for m in of_image] for of_image in scaled]
 
 
 def per_image(
-    predictions: Predictions, annotations: Annotations, attributes: Sequence[str], assignment: list[int] | None = None
+    predictions: Predictions, annotations: Annotations, attributes: Sequence[str], fitted: Readout = NAMED
 ) -> dict[str, np.ndarray]:
-    """Values of every image, by metric. attributes: those that were predicted, in order. assignment: output of each landmark, for networks that were never
-    told the landmarks' names.
+    """Values of every image, by metric. attributes: those that were predicted, in order. fitted: how landmarks are read
+    from the points.
     """
-    values = {} if predictions.points is None else of_points(predictions, annotations, assignment)
+    values = {} if predictions.points is None else of_points(predictions, annotations, fitted)
     if predictions.attributes is not None:
         values |= of_attributes(
             predictions.attributes, [annotations.attributes[name] for name in attributes], attributes
@@ -114,9 +115,9 @@ def per_image(
     return values
 
 
-def of_points(predictions: Predictions, a: Annotations, assignment: list[int] | None) -> dict[str, np.ndarray]:
-    """How good the points are, in every unit that the data set has."""
-    points = predictions.points if assignment is None else predictions.points[:, assignment]
+def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED) -> dict[str, np.ndarray]:
+    """How good the points are, by every normalizer that the data set has."""
+    points = fitted.landmarks(predictions.points, a.images.shape[-1])
     values = {"error_px": metrics.point_error(points, a.points, a.visible)}
     if a.normalizer is not None:
         values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.normalizer)
@@ -126,14 +127,17 @@ def of_points(predictions: Predictions, a: Annotations, assignment: list[int] | 
             values[f"nme_percent by {name}"] = 100 * metrics.point_error(points, a.points, a.visible, unit)
             values[pck] = 100 * metrics.correct(points, a.points, a.visible, unit)
         for name, read in predictions.others.items():
+            read = fitted.landmarks(read, a.images.shape[-1])
             values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.normalizer)
-    if assignment is not None:
-        values["own_percent"] = 100.0 * metrics.nearer_to_own(points, a.points).mean(-1)
+    if fitted.assignment is not None:
+        values["matched_percent"] = 100.0 * metrics.nearer_to_own(points, a.points).mean(-1)
     return values
 
 
 def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Accuracy of the classes, without a name the first one's, and the error of the angles in degrees, without a name their mean."""
+    """Accuracy of the classes, without a name the first one's, and the error of the angles in degrees, without a name
+    their mean.
+    """
     values, angles = {}, {}
     for value, truth, name in zip(found.T, true, names, strict=True):
         if metrics.is_angle(truth):
@@ -146,11 +150,16 @@ def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence
 
 
 def scores(
-    module: nn.Module, method: ModuleType, annotations: Annotations, options: dict, device: torch.device
+    module: nn.Module,
+    method: Method,
+    annotations: Annotations,
+    options: dict,
+    device: torch.device,
+    fitted: Readout = NAMED,
 ) -> dict[str, float]:
     """Mean of every value over a split."""
-    predictions = predict(module, method, given(method, annotations), options, device)
-    values = per_image(predictions, annotations, options.get("attributes", ()))
+    predictions = predict(module, method, inputs(method, annotations), options, device)
+    values = per_image(predictions, annotations, options.get("attributes", ()), fitted)
     return {name: float(np.nanmean(v)) for name, v in values.items()}
 
 

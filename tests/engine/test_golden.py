@@ -184,10 +184,10 @@ def test_a_record_depends_on_its_method_its_data_and_its_metrics(stored):
     (run,) = (run for run in stored if run.experiment.row == "seq_mt mtfl")
     parts = set(staleness.of(run.experiment, run.metrics))
     assert {"engine", "crops", "methods.seq_mt", "datasets.mtfl", "datasets.afw", "metrics.nme_percent"} <= parts
-    assert not parts & {"methods.rcn", "datasets.blocks", "metrics.own_percent"}
+    assert not parts & {"methods.rcn", "datasets.blocks", "metrics.matched_percent"}
     (run,) = (run for run in stored if run.experiment.row == "seq_mt shapes")
     parts = set(staleness.of(run.experiment, run.metrics))
-    assert {"datasets.shapes", "metrics.own_percent"} <= parts and "crops" not in parts
+    assert {"datasets.shapes", "metrics.matched_percent"} <= parts and "crops" not in parts
 
 
 def test_a_record_is_stale_once_a_part_of_it_is_raised_and_says_which(stored, monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from landmarklib import __main__, loading, tables
+from landmarklib.core.experiment import flat
 from landmarklib.core.types import Annotations, Crop, DataMissing, UserError
 from landmarklib.datasets import mtfl
 from landmarklib.engine import checks
@@ -229,7 +230,7 @@ def test_a_bundle_of_a_jittered_run_holds_its_larger_training_crops_alone(root, 
     (root / "mtfl").mkdir()
     mtfl.write_standin(root / "mtfl", COUNTS)
     (e,) = tables.get("mtfl").experiments([0.5], [0], ["RCN+ (L)"], "smoke")
-    e = replace(e, tests=[])
+    e = replace(flat(e), tests=[]).experiment
     (path,) = bundling.write([e], root / "elsewhere")
     assert bundle.about(path)["crops"] == [f"test {e.size} 1", f"train {2 * e.size} 1.6", f"val {e.size} 1"]
     made = sorted(path.name.rpartition("-")[0] for path in (root / "prepared").glob("*.npy"))

@@ -8,7 +8,7 @@ import pytest
 
 from landmarklib import loading, tables
 from landmarklib.core import subsets
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import Experiment, flat
 from landmarklib.core.types import Crop, UserError
 from landmarklib.datasets import mtfl
 from landmarklib.engine import checks
@@ -35,7 +35,7 @@ def root(tmp_path, monkeypatch):
 def experiment(jittered: bool, table: str = "mtfl", row: str = "RCN+ (L)") -> Experiment:
     (e,) = tables.get(table).experiments([0.5], [0], [row], "smoke")
     jitter = {"scale": 0.1, "shift": 0.1, "rotation_degrees": 5.0} if jittered else {}
-    return replace(e, size=SIZE, tests=[], jitter=jitter)
+    return replace(flat(e), size=SIZE, tests=[], jitter=jitter).experiment
 
 
 def by_hand(crops: dict[str, Crop]) -> str:

@@ -12,7 +12,8 @@ import torch
 
 from landmarklib import loading, methods, tables
 from landmarklib.core import coords, metrics, normalizers, warps
-from landmarklib.core.types import Annotations, Crop, DataMissing, Listing, Recipe, UserError
+from landmarklib.core.experiment import flat
+from landmarklib.core.types import MARGIN, Annotations, Crop, DataMissing, Listing, Recipe, UserError
 from landmarklib.datasets import afw, mtfl, w300
 from landmarklib.engine import ensure
 from landmarklib.formats import archive
@@ -52,7 +53,7 @@ def archives(root, monkeypatch):
 
 def experiment(row: str = "RCN+ (L)", fraction: float = 0.5, **changes):
     (e,) = tables.get("mtfl").experiments([fraction], [0], [row], "smoke")
-    return replace(e, **changes)
+    return replace(flat(e), **changes).experiment
 
 
 def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
@@ -74,7 +75,7 @@ def test_records_are_read_where_the_data_are_not(archives, tmp_path, monkeypatch
     rows = ["RCN+ (L)"]
     ensure.ensure("mtfl", [0.5], [0], rows, "smoke", workers=1, results=tmp_path)
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
-    loading.split.cache_clear()
+    loading.forget()
     assert query.resolve_tier(tables.get("mtfl"), results=tmp_path).dataset == "mtfl"
     assert len(ensure.ensure("mtfl", [0.5], [0], rows, "smoke", results=tmp_path)) == 1
     with pytest.raises(DataMissing, match="mtfl: not on this machine"):
@@ -88,13 +89,13 @@ def test_training_sees_more_of_the_photo_than_the_network_does(archives):
     e = experiment()
     wide, narrow = (loading.split("mtfl", "train", crop) for crop in (loading.crops_of(e)["train"], Crop(e.size)))
     assert wide.images.shape[-1] == 2 * e.size and wide.ids == narrow.ids
-    frame = warps.MARGIN * coords.to_norm(torch.from_numpy(wide.points), (2 * e.size,) * 2)
+    frame = MARGIN * coords.to_norm(torch.from_numpy(wide.points), (2 * e.size,) * 2)
     assert torch.allclose(frame, coords.to_norm(torch.from_numpy(narrow.points), (e.size,) * 2), atol=1e-4)
-    data = train.annotated(wide, None, torch.from_numpy(np.array(wide.images)), ["pose"], warps.MARGIN)
+    data = train.annotated(wide, None, torch.from_numpy(np.array(wide.images)), ["pose"], MARGIN)
     assert torch.allclose(data.points, frame.float(), atol=1e-5)
     # seen without a jitter, the wide crop is the narrow one but for resampling
     still = torch.eye(2, 3).expand(len(wide), 2, 3)
-    seen = warps.warp_images(train.pixels(data.images), still, e.size, warps.MARGIN)
+    seen = warps.warp_images(train.pixels(data.images), still, e.size, MARGIN)
     inner = np.s_[:, :, 2:-2, 2:-2]
     assert np.abs(seen.numpy() - narrow.images / 255)[inner].mean() < 0.03
 
@@ -102,7 +103,7 @@ def test_training_sees_more_of_the_photo_than_the_network_does(archives):
 def test_generated_images_are_not_jittered():
     (e,) = tables.get("blocks").experiments([0.5], [0], ["Seq-MT (L)"], "smoke")
     with pytest.raises(UserError, match="jitter: blocks is generated"):
-        loading.crops_of(replace(e, jitter={"scale": 0.1, "shift": 0.1, "rotation_degrees": 5.0}))
+        loading.crops_of(replace(flat(e), jitter={"scale": 0.1, "shift": 0.1, "rotation_degrees": 5.0}).experiment)
 
 
 def test_a_run_on_photos_is_decided_by_its_seed_and_its_jitter(archives):
@@ -194,7 +195,7 @@ def test_records_that_are_none_are_passed_over(tmp_path):
     (tmp_path / "mtfl").mkdir()
     (tmp_path / "mtfl" / "a.json").write_text("{")
     (tmp_path / "mtfl" / "b.json").write_text('{"experiment": {"row": 1}}')
-    assert not list(query.experiments(tmp_path, "mtfl"))
+    assert not list(query.recorded_experiments(tmp_path, "mtfl"))
 
 
 def test_a_square_around_the_centres_of_groups_by_hand():
@@ -247,7 +248,7 @@ def test_300w_runs_on_a_part_of_it_and_says_so(tmp_path, monkeypatch):
     assert query.recorded(tables.get("w300"), tmp_path / "r") == table
     assert query.recorded(tables.get("w300"), tmp_path / "empty") is None
     assert aggregate.state(table, query.read(table, "smoke", tmp_path / "r")[0])[0] == 7
-    assert table.dataset == "part-of-w300" and all(map(table.makes, query.experiments(tmp_path / "r", "w300")))
+    assert table.dataset == "part-of-w300" and all(map(table.makes, query.recorded_experiments(tmp_path / "r", "w300")))
     assert query.resolve_tier(tables.get("w300"), "open", tmp_path / "r").dataset == "part-of-w300"
     with pytest.raises(DataMissing, match="w300: not on this machine"):
         query.resolve_tier(tables.get("w300"), "paper", tmp_path / "r")

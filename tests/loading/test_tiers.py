@@ -61,9 +61,9 @@ def little(monkeypatch, tmp_path):
         return dataset if name == "mtfl" else known(name)
 
     monkeypatch.setattr(loading, "get", get)
-    loading.split.cache_clear()
+    loading.forget()
     yield dataset
-    loading.split.cache_clear()
+    loading.forget()
 
 
 def test_a_stand_in_is_a_data_set_like_any_other(little, tmp_path):

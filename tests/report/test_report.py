@@ -34,7 +34,7 @@ def made(e: Experiment, value: float = 5.0, **changes) -> Record:
     if "classes" in e.weights:
         metrics["accuracy_percent"] = {"mean": 90.0, "low": 89.0, "high": 91.0, "n": 64}
     if not e.fraction:
-        metrics["own_percent"] = {"mean": 99.5, "low": 99.0, "high": 100.0, "n": 64}
+        metrics["matched_percent"] = {"mean": 99.5, "low": 99.0, "high": 100.0, "n": 64}
     told = {
         "device": "CPU",
         "form": "1x1 float32",

@@ -1,4 +1,6 @@
-"""A mistake in a table's file as one line: which table, row, budget or claim, which field, what was found, what is valid."""
+"""A mistake in a table's file as one line: which table, row, budget or claim, which field, what was found, what is
+valid.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,8 @@ def _adapter(kind: Any) -> TypeAdapter:
 def checked(kind: Any, raw: Any, where: str, name: str = "", more: Sequence[str] = ()) -> Any:
     """What TOML holds as a value of that kind.
 
-    where: the file. name: the field of the file that this is, if it is not all of it. more: keys that are valid beside the kind's own.
-    Raises UserError with the first mistake.
+    where: the file. name: the field of the file that this is, if it is not all of it. more: keys that are valid beside
+        the kind's own. Raises UserError with the first mistake.
     """
     try:
         return _adapter(kind).validate_python(raw)
@@ -95,7 +97,9 @@ def _keys(kind: Any) -> list[str]:
 
 
 def _kind_at(kind: Any, place: Sequence[str | int]) -> Any:
-    """The kind of value at a place within a value of that kind: of a field, of all values of a mapping or of all of a tuple."""
+    """The kind of value at a place within a value of that kind: of a field, of all values of a mapping or of all of a
+    tuple.
+    """
     for step in place:
         while hasattr(kind, "__metadata__"):  # Annotated
             kind = get_args(kind)[0]
@@ -107,7 +111,9 @@ def _kind_at(kind: Any, place: Sequence[str | int]) -> Any:
 
 
 def _places(steps: Sequence[str | int], raw: Any) -> list[str]:
-    """A place in the file in words: row Seq-MT (L), weights, elt. raw: what the file holds, for the names of its rows and claims."""
+    """A place in the file in words: row Seq-MT (L), weights, elt. raw: what the file holds, for the names of its rows
+    and claims.
+    """
     words: list[str] = []
     for i, step in enumerate(steps):
         raw = raw[step] if isinstance(raw, list) or (isinstance(raw, dict) and step in raw) else None

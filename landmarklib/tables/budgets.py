@@ -1,0 +1,54 @@
+"""How much runs may see and how they train: budgets, and what rows and methods set otherwise. Every field is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import get_type_hints
+
+from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict
+
+from landmarklib.core.kinds import CHECKED, AtLeast0, ByFraction, Count, Decay, Jitter, Options, Positive, Share, Some
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Training:
+    """How a run trains and how much it may see. See `Experiment` for the fields."""
+
+    images: Some
+    batch: Count
+    batch_unlabelled: Count
+    rate: Positive
+    warmup: Count
+    plateau: Share
+    n_evaluations: Some
+    evaluation_images: Count
+    train_images: Count = 0
+    test_images: Count = 0
+    size: Count = 0  # 0: the table's
+    clip: AtLeast0 = 0.0
+    beta2: Decay = 0.999
+    jitter: Jitter = field(default_factory=dict)  # none: the table's
+
+
+Changes = TypedDict("Changes", get_type_hints(Training, include_extras=True), total=False)  # some of these fields
+Changes.__pydantic_config__ = CHECKED
+
+
+class ChangesOfMethod(Changes, total=False):
+    """What a method's rows set otherwise at a budget: fields, options, and more fields at one fraction."""
+
+    __pydantic_config__ = CHECKED
+    options: Options
+    fractions: ByFraction[Changes]
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Budget(Training):
+    """How much a run may see, and what rows of a method set otherwise, since networks are smaller where there is less
+    time.
+    """
+
+    methods: Mapping[str, ChangesOfMethod] = field(default_factory=dict)
+    note: str = ""

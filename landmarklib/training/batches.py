@@ -1,0 +1,45 @@
+"""Which images a step takes: each image once per epoch, in an order that the run's generator decides."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from landmarklib.core.experiment import Stage
+from landmarklib.training.state import TrainState
+
+
+def image_order(run: TrainState, stage: Stage, first_unlabelled: int) -> tuple[Tensor, Tensor]:
+    """Indices of a run's labelled (steps x batch) and unlabelled images (the same, from that step on), each image once
+    per epoch.
+
+    Epochs are drawn in the order in which training needs them. A set without images gives no column.
+    """
+    steps, labelled = stage.steps, run.data.labelled.cpu()
+    sets = [
+        (labelled.nonzero()[:, 0], stage.batch, 0),
+        ((~labelled).nonzero()[:, 0], stage.batch_unlabelled, first_unlabelled),
+    ]
+    needed = [
+        (start + epoch * len(index) // n, which)
+        for which, (index, n, start) in enumerate(sets)
+        if len(index) and n
+        for epoch in range(-(-(steps - start) * n // len(index)))
+    ]
+    epochs: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for _, which in sorted(needed):
+        index = sets[which][0]
+        epochs[which].append(index[torch.randperm(len(index), generator=run.generator)])
+    return tuple(
+        torch.cat(drawn)[: (steps - start) * n].view(steps - start, n) if drawn else index.new_empty(steps - start, 0)
+        for drawn, (index, n, start) in zip(epochs, sets, strict=True)
+    )
+
+
+def next_images(orders: list[tuple[Tensor, Tensor]], step: int) -> tuple[Tensor, int]:
+    """Indices of that step's images, runs x B with the labelled ones first, and how many are labelled."""
+    labelled = torch.stack([order[0][step] for order in orders])
+    start = len(orders[0][0]) - len(orders[0][1])
+    if step < start:
+        return labelled, labelled.shape[1]
+    return torch.cat([labelled, torch.stack([order[1][step - start] for order in orders])], 1), labelled.shape[1]

@@ -1,0 +1,159 @@
+"""The record of a run that has been trained: what it predicts for test images, and how good that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from landmarklib import loading
+from landmarklib.core import metrics, subsets
+from landmarklib.core.readouts import Readout
+from landmarklib.core.types import Annotations, Crop, whole
+from landmarklib.methods import Method
+from landmarklib.nets import forms
+from landmarklib.nets.forms import Form
+from landmarklib.records import environment, staleness
+from landmarklib.records.record import Record
+from landmarklib.training import prediction, readout
+from landmarklib.training.state import TrainState
+
+
+class Trained(NamedTuple):
+    """A run after training, with all that judging it needs.
+
+    splits: val and test, and train as far as it was used.
+    form, inference_form: how its convolutions were computed, and how they are for test images.
+    n_maps: test images whose probability maps go into the record.
+    """
+
+    run: TrainState
+    method: Method
+    options: dict[str, Any]
+    splits: Mapping[str, Annotations]
+    form: Form
+    inference_form: Form
+    n_maps: int = 0
+
+
+def evaluate_test(t: Trained) -> Record:
+    """The record of a run: of its test images, of other data sets' and of parts of them."""
+    r, e = t.run, t.run.experiment
+    common = _common(t)
+    if r.failure or not r.best_step:
+        return stamped(Record(status="failed", reason=r.failure or "no validation value was finite", **common))
+    forms.set_form(r.predictor, t.inference_form)
+    fitted = readout.fit(r, t.method, t.options, loading.first(t.splits["val"], e.evaluation.images))
+    test = loading.first(t.splits["test"], e.evaluation.test_images)
+    teaches = {t.method.terms[term].attributes for term in e.terms} - {""}
+    seen = t.options["attributes"] if teaches else ()
+    device = r.data.images.device
+    found = prediction.predict(r.predictor, t.method, prediction.inputs(t.method, test), t.options, device)
+    if not seen:  # the head was never trained
+        found = replace(found, attributes=None)
+    values = prediction.per_image(found, test, seen, fitted)
+    if found.points is None:
+        return stamped(Record(status="done", metrics={name: summary(v) for name, v in values.items()}, **common))
+    points = fitted.landmarks(found.points, e.size)
+    values |= extra_test_metrics(t, fitted, points, values, test)
+    classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
+    shown = test.images[: t.n_maps]
+    maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []
+    main = "nme_percent" if test.normalizer is not None else "error_px"
+    return stamped(
+        Record(
+            status="done",
+            metrics={name: summary(v) for name, v in values.items()},
+            quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
+            gallery=tuple(gallery(points, classes, values["error_px"], maps)),
+            assignment=fitted.assignment,
+            **common,
+        )
+    )
+
+
+def _common(t: Trained) -> dict[str, Any]:
+    """What every record has, of a run that failed, too."""
+    r, e = t.run, t.run.experiment
+    chosen = r.given.nonzero()[:, 0].tolist()
+    computed = f"{t.form}" if t.form == t.inference_form else f"{t.form}; test images in {t.inference_form}"
+    return {
+        "experiment": e,
+        "curve": tuple(r.curve),
+        "best_step": r.best_step,
+        "warnings": tuple(r.warnings),
+        "images_processed": r.images_processed,
+        "seconds": round(r.seconds, 2),
+        "data": {
+            "tier": loading.tier(loading.get(e.dataset), e.size),
+            **loading.described(e),
+            "n_labelled": len(chosen),
+            "labelled": subsets.ids_hash([t.splits["train"].ids[i] for i in chosen]),
+        },
+        "provenance": {**environment.describe(environment.device_name(r.data.images.device)), "form": computed},
+    }
+
+
+def stamped(made: Record) -> Record:
+    """The record with the versions of all that it depends on."""
+    behaviour = staleness.of(made.experiment, made.metrics)
+    return replace(made, provenance={**made.provenance, "behaviour": behaviour})
+
+
+def extra_test_metrics(
+    t: Trained, fitted: Readout, points: np.ndarray, values: dict[str, np.ndarray], test: Annotations
+) -> dict[str, np.ndarray]:
+    """The NME against shifted labels, on parts of the test images and on other data sets. points, values: those of the
+    test images.
+    """
+    e, found = t.run.experiment, {}
+    dataset = loading.get(e.dataset)
+    if shift := dataset.shifted_labels.get("test", 0.0):
+        found[f"nme_percent of points less {shift:g} px"] = shifted_labels(points, test, shift)
+    for name, (attribute, of_part) in dataset.subsets.items():
+        inside = np.isin(test.attributes[attribute], of_part)
+        if inside.any():
+            found[f"nme_percent on {name}"] = np.where(inside, values["nme_percent"], np.nan)
+    for name in e.evaluation.tests:
+        other = loading.split(name, "test", Crop(e.size))
+        there = prediction.predict(t.run.predictor, t.method, other.images, t.options, t.run.data.images.device)
+        landmarks = fitted.landmarks(there.points, e.size)
+        error = metrics.point_error(landmarks, other.points, other.visible, other.normalizer)
+        found[f"nme_percent on {whole(name)}"] = 100 * error
+    return found
+
+
+def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) -> np.ndarray:
+    """The NME in percent if the annotated points stood so many pixels of their photo further left and up."""
+    a = annotations
+    moved = a.points - pixels * a.pixel[:, None, None]
+    return 100 * metrics.point_error(points, moved, a.visible, a.normalizer)
+
+
+def summary(values: np.ndarray) -> dict[str, float]:
+    """Mean, its 95% interval over images, and their number."""
+    mean, low, high = (round(v, 4) for v in metrics.interval(values))
+    return {"mean": mean, "low": low, "high": high, "n": int((~np.isnan(values)).sum())}
+
+
+def gallery(points: np.ndarray, classes: np.ndarray | None, error: np.ndarray, maps: list[list[str]]) -> list[dict]:
+    """The first four test images, the same for every run, then this run's best, median and three worst."""
+    order = np.argsort(error)
+    chosen = [("fixed", i) for i in range(max(4, len(maps)))] + [("best", order[0]), ("median", order[len(order) // 2])]
+    chosen += [("worst", i) for i in order[:-4:-1]]
+    entries = []
+    for kind, i in chosen:
+        entry = {
+            "kind": kind,
+            "index": int(i),
+            "error_px": round(float(error[i]), 3),
+            "points": np.round(points[i].astype(float), 2).tolist(),
+        }
+        if classes is not None:
+            entry["class"] = int(classes[i])
+        if kind == "fixed" and i < len(maps):
+            entry["maps"] = maps[i]
+        entries.append(entry)
+    return entries

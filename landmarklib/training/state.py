@@ -1,0 +1,141 @@
+"""What a run has while it trains: its images with their labels, its networks, its random numbers, and what came of it
+so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from landmarklib.core import coords, metrics
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.types import Annotations
+from landmarklib.methods import Models
+
+KEPT = ("curve", "best", "best_step", "failure", "images_processed")  # of a run, beside its tensors
+LABELS = ("points", "visible", "labelled")  # of the data, which pseudo-labels change
+
+
+@dataclass(frozen=True)
+class Data:
+    """One split on the device.
+
+    images: uint8; where they are jittered they are `types.MARGIN` times as wide as the frame in which the points are.
+    points: in [-1, 1], NaN for unlabelled images.
+    visible, labelled: masks of points and of images.
+    attributes: N x A (`Batch`).
+    """
+
+    images: Tensor
+    points: Tensor
+    visible: Tensor
+    labelled: Tensor
+    attributes: Tensor
+
+
+def pixels(images: Tensor) -> Tensor:
+    """uint8 as float32 in [0, 1]."""
+    return images.float() / 255
+
+
+def annotated(
+    annotations: Annotations,
+    labelled: Tensor | None,
+    images: Tensor,
+    attributes: Sequence[str] = ("class",),
+    margin: float = 1.0,
+) -> Data:
+    """A split on the device of its images, which are shared.
+
+    labelled: indices of the images that keep their points; None keeps all.
+    margin: how many times as wide as the frame of the network the images are.
+    """
+    n, (height, width) = len(annotations), images.shape[-2:]
+    mask = torch.full((n,), labelled is None)
+    if labelled is not None:
+        mask[labelled] = True
+    points = margin * coords.to_norm(torch.from_numpy(annotations.points).float(), (width, height))
+    visible = torch.from_numpy(annotations.visible) & mask[:, None]
+    points = points.where(visible[..., None], torch.nan)
+    given = [annotations.attributes[name] for name in attributes]
+    given = [np.deg2rad(v) if metrics.is_angle(v) else v for v in given]
+    values = torch.from_numpy(np.array(given, np.float32).reshape(-1, n).T.copy())
+    return Data(images, *(part.to(images.device) for part in (points, visible, mask, values)))
+
+
+@dataclass
+class TrainState:
+    """One run of a pack: what to train on which labels with whose random numbers, and what came of it.
+
+    module, teacher: trained in place; the teacher is None where no stage has one.
+    generator: decides everything that is random in training.
+    best, best_step, best_weights: of the present stage.
+    state: what `snapshot` gave of the same run, to go on from.
+    stage_start: state of the generator when the present stage began: what the stage draws, it can draw again.
+    given: the images whose landmarks are true ones, where later stages have pseudo-labels as well.
+    """
+
+    experiment: Experiment
+    module: nn.Module
+    data: Data
+    generator: torch.Generator
+    teacher: nn.Module | None = None
+    curve: list[dict] = field(default_factory=list)
+    best: float = float("inf")
+    best_step: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    failure: str = ""
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    images_processed: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+    stage_start: Tensor | None = None
+    given: Tensor = field(init=False)
+
+    def __post_init__(self):
+        self.given = self.data.labelled
+
+    @property
+    def models(self) -> Models:
+        """Student and teacher."""
+        return Models(self.module, self.teacher)
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The network that predicts: the teacher, where there is one."""
+        return self.module if self.teacher is None else self.teacher
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the networks' parameters and buffers alone: in a pack they are views, and copying a view deeply
+        copies the whole pack.
+        """
+        return {
+            f"{name} {key}": value.clone()
+            for name, model in self.models._asdict().items()
+            if model is not None
+            for key, value in model.state_dict().items()
+        }
+
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Take up what `weights` gave."""
+        for name, model in self.models._asdict().items():
+            if model is not None:
+                own = {k.removeprefix(f"{name} "): v for k, v in weights.items() if k.startswith(f"{name} ")}
+                model.load_state_dict(own)
+
+    def snapshot(self, tensors: dict[str, Tensor], step: int, seconds: float) -> dict[str, Any]:
+        """All that the record will need and the next steps depend on: arrays and plain values, by name.
+
+        tensors: the pack's, of this run. step: of the whole training. seconds: since the run was taken up.
+        """
+        kept = {f"best {name}": value for name, value in self.best_weights.items()}
+        kept |= {name: getattr(self.data, name) for name in LABELS} | {"generator": self.stage_start}
+        arrays = {name: value.cpu().numpy() for name, value in (tensors | kept).items()}
+        plain = {name: copy(getattr(self, name)) for name in KEPT}
+        return arrays | plain | {"step": step, "seconds": self.seconds + seconds}
