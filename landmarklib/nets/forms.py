@@ -55,12 +55,12 @@ CANDIDATES = {
 def set_form(module: nn.Module, form: Form) -> None:
     """Compute every stack inside module in that form."""
     for part in module.modules():
-        if hasattr(part, "form"):
-            part.form = form
+        if hasattr(part, "conv_form"):
+            part.conv_form = form
 
 
 def fastest_form(
-    module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5, exact: bool = False
+    module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5, inference: bool = False
 ) -> tuple[Form, float]:
     """Try the candidates of this device, the module's own where it has some, forward and backward; set and return the fastest with its images per second.
 
@@ -71,7 +71,7 @@ def fastest_form(
     """
     parameters = {name: torch.stack([p.detach()] * runs).requires_grad_() for name, p in module.named_parameters()}
 
-    @torch.set_grad_enabled(not exact)
+    @torch.set_grad_enabled(not inference)
     def seconds(form: Form, images: Tensor = images) -> float:
         set_form(module, form)
         start = time.perf_counter()
@@ -80,7 +80,7 @@ def fastest_form(
         else:
             inputs = images.expand(runs, *images.shape)
             total = vmap(lambda p, x: functional_call(module, p, (x,)))(parameters, inputs).sum()
-        if not exact:
+        if not inference:
             total.backward()
         if images.is_cuda:
             torch.cuda.synchronize()
@@ -89,7 +89,7 @@ def fastest_form(
     candidates = getattr(module, "CANDIDATES", CANDIDATES)[images.device.type]
     forms = [
         form
-        for form in dict.fromkeys(f._replace(dtype=torch.float32) if exact else f for f in candidates)
+        for form in dict.fromkeys(f._replace(dtype=torch.float32) if inference else f for f in candidates)
         if not any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True))
         and not ((form.channels_last or form.fourier) and runs > 1)
     ]

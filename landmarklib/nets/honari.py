@@ -1,6 +1,9 @@
-"""The networks of honari2018 for its generated data: localiser, classifier on points, Comm-MT and Heatmap-MT (S9-S11)."""
+"""The networks of honari2018: localiser, classifiers on points and on maps, and the network of Comm-MT (S9-S13)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +12,7 @@ from torch import Tensor, nn
 
 from landmarklib.core.noise import Noise
 from landmarklib.nets import layers
+from landmarklib.nets.forms import LITERAL
 from landmarklib.nets.layers import Linear, Perceptron, he_normal, pointwise, standardised
 from landmarklib.nets.plain import ConvStack
 
@@ -16,14 +20,19 @@ from landmarklib.nets.plain import ConvStack
 class Classifier(nn.Module):
     """A branch for each attribute (honari2018, section 4.4, S12): a perceptron for each one with classes, and one for all angles.
 
-    outputs: of each attribute, its classes, whose logits it gives, or 1, for an angle.
+    It gives B x classes, logits, for an attribute with classes, and B x 1, radians, for an angle.
+
+    widths: of the input and the hidden layers.
+    outputs: number of classes of each attribute, 1 for an angle.
+    dropout: its probability after each hidden layer.
+    generator: draws the first weights.
     """
 
     def __init__(self, widths: list[int], outputs: list[int], dropout: float, generator: torch.Generator):
         super().__init__()
         self.outputs, self.shares = outputs, branches(outputs)
-        # All but the first branch draw their hidden layers elsewhere: what a run draws after them, one that uses no attribute above all, does
-        # not depend on how many branches there are.
+        # All but the first branch draw their hidden layers from generators of their own: what a run draws after them does not depend on
+        # the number of branches, which matters for a run that uses no attribute.
         seeds = [generator.initial_seed() + 1_000_003 * i for i in range(1, len(self.shares))]
         hidden = [generator, *(torch.Generator().manual_seed(seed) for seed in seeds)]
         self.branches = nn.ModuleList(
@@ -39,48 +48,81 @@ class Classifier(nn.Module):
 
 
 def branches(outputs: list[int]) -> list[list[int]]:
-    """Which attributes share a branch of a classifier: angles do, one with classes has its own; without attributes there is a branch of none."""
+    """Indices of the attributes of each branch of a classifier: one for each attribute with classes, one for all angles.
+
+    Without attributes there is one branch, of none.
+    """
     angles = [i for i, n in enumerate(outputs) if n == 1]
     with_classes = [[i] for i, n in enumerate(outputs) if n > 1]
     return [*with_classes, angles] if angles or not with_classes else with_classes
 
 
-class Localizer(nn.Module):
-    """k x k convolutions, one 1 x 1, and a 1 x 1 to one map per landmark (S11, and the trunk of S10); with an out_kernel, no 1 x 1 but one more convolution of
-    that size to the maps (S12, S13).
+class Reader(Classifier):
+    """A `Classifier` of points B x K x 2, its outputs in a row. An unknown point (NaN) counts as the centre of the image."""
 
-    The 1 x 1 layers run in float32 whatever the stack's form. final_relu: the tables print a ReLU after the last layer as well; centred:
-    images of [0, 1] are taken to [-1, 1], in here so that what a warp brings in from outside an image stays black; out_gain: on the last
-    layer's He-normal weights, so that the first maps are nearly flat; standard: each image is standardised by itself.
+    CANDIDATES: ClassVar = {"cpu": (LITERAL,), "cuda": (LITERAL,)}
+
+    def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> Float[Tensor, "B E"]:
+        return torch.cat(super().forward(points.nan_to_num(0.0).flatten(1), noise), -1)
+
+
+class FromPoints(nn.Module):
+    """Points to the outputs of each attribute: Seq-MT's classifier alone. The arguments are those of `Classifier`."""
+
+    def __init__(self, widths: list[int], outputs: list[int], dropout: float, generator: torch.Generator):
+        super().__init__()
+        self.first = Reader(widths, outputs, dropout, generator)
+
+    def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> tuple[Tensor, ...]:
+        return self.first(points, noise).split(self.first.outputs, -1)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The shape of a `Localizer`.
+
+    kernel: side of the convolutions in pixels, odd.
+    depth: number of these convolutions.
+    width: channels of each.
+    final_relu: ReLU after the last layer as well, as the paper's tables print it.
+    centred: images of [0, 1] are taken to [-1, 1] by the network, so that what a warp brings in from outside an image stays black.
+    out_gain: factor on the last layer's He-normal weights; below 1, the first maps are nearly flat.
+    out_kernel: side of the last convolution, if above 1: it then takes the place of both 1 x 1 layers (S12, S13).
+    standard: each image is standardised by itself.
     """
 
-    def __init__(
-        self,
-        kernel: int,
-        depth: int,
-        width: int,
-        n_maps: int,
-        generator: torch.Generator,
-        final_relu: bool = False,
-        centred: bool = False,
-        out_gain: float = 1.0,
-        out_kernel: int = 1,
-        standard: bool = False,
-    ):
+    kernel: int = 9
+    depth: int = 6
+    width: int = 8
+    final_relu: bool = False
+    centred: bool = False
+    out_gain: float = 1.0
+    out_kernel: int = 1
+    standard: bool = False
+
+
+class Localizer(nn.Module):
+    """k x k convolutions, one 1 x 1, and a 1 x 1 to one map per landmark (S11, and the trunk of S10); or as `Layout` says.
+
+    The 1 x 1 layers are computed in float32, whatever the form of the convolutions.
+    """
+
+    def __init__(self, layout: Layout, n_maps: int, generator: torch.Generator):
         super().__init__()
-        self.stack = ConvStack(1, [width] * depth, kernel, generator)
-        self.wide = out_kernel > 1
+        width = layout.width
+        self.stack = ConvStack(1, [width] * layout.depth, layout.kernel, generator)
+        self.wide = layout.out_kernel > 1
         if self.wide:
-            self.out_stack = ConvStack(width, [n_maps], out_kernel, generator, final_relu)
+            self.out_stack = ConvStack(width, [n_maps], layout.out_kernel, generator, layout.final_relu)
             last = self.out_stack.weights[0]
         else:
             self.mix = he_normal((width, width, 1, 1), generator)
             self.mix_bias = nn.Parameter(torch.zeros(width))
             self.out = last = he_normal((n_maps, width, 1, 1), generator)
             self.out_bias = nn.Parameter(torch.zeros(n_maps))
-        self.final_relu, self.centred, self.standard = final_relu, centred, standard
+        self.final_relu, self.centred, self.standard = layout.final_relu, layout.centred, layout.standard
         with torch.no_grad():
-            last *= out_gain
+            last *= layout.out_gain
 
     def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K H W"]:
         x = 2 * images - 1 if self.centred else images
@@ -93,9 +135,26 @@ class Localizer(nn.Module):
         return F.relu(maps) if self.final_relu else maps
 
 
+class LocalizerAndHead(nn.Module):
+    """A localizer, and a head for attributes on what it finds."""
+
+    def __init__(self, localizer: nn.Module, head: nn.Module):
+        super().__init__()
+        self.localizer, self.head = localizer, head
+
+
 class CommonNet(nn.Module):
-    """Comm-MT (S9): convolutions with two poolings, two shared 256-unit layers, one head for points, one for attributes. standard: each image is
-    standardised by itself."""
+    """Comm-MT (S9): convolutions with two poolings, two shared 256-unit layers, one head for points, one for attributes.
+
+    size: side of the images in pixels.
+    kernel: side of the convolutions in pixels, odd.
+    width: channels of each.
+    n_points: number of landmarks.
+    outputs: number of classes of each attribute, 1 for an angle.
+    dropout: its probability after each shared layer.
+    generator: draws the first weights.
+    standard: each image is standardised by itself.
+    """
 
     def __init__(
         self,
@@ -122,7 +181,7 @@ class CommonNet(nn.Module):
     def forward(
         self, images: Float[Tensor, "B 1 H W"], noise: Noise | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Points B x K x 2 in [-1, 1] and the outputs of each attribute."""
+        """Points B x K x 2, in [-1, 1] where they are in the image, and the outputs of each attribute: B x classes, or B x 1."""
         x = standardised(images) if self.standard else images
         x = F.max_pool2d(self.second(F.max_pool2d(self.first(x), 2)), 2)
         x = self.third(x).flatten(1)
@@ -132,9 +191,21 @@ class CommonNet(nn.Module):
 
 
 class MapClassifier(nn.Module):
-    """Heatmap-MT's class branch (S10): four times (pool 2, convolution), then 256, 256, classes. Input: maps before the softmax."""
+    """Heatmap-MT's branch for attributes (S10): four times (pool 2, convolution), then a `Classifier` with 256, 256 hidden units.
 
-    def __init__(self, size: int, kernel: int, width: int, n_maps: int, outputs: list[int], dropout: float, generator):
+    Its input are the maps before the softmax, B x K x size x size. The arguments are those of `CommonNet`.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        kernel: int,
+        width: int,
+        n_maps: int,
+        outputs: list[int],
+        dropout: float,
+        generator: torch.Generator,
+    ):
         super().__init__()
         self.stacks = nn.ModuleList(ConvStack(c, [width], kernel, generator) for c in (n_maps, width, width, width))
         self.head = Classifier([width * (size // 16) ** 2, 256, 256], outputs, dropout, generator)

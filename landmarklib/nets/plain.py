@@ -36,28 +36,32 @@ class ConvStack(nn.Module):
             layers.he_normal((w, c, kernel, kernel), generator) for c, w in zip(inputs, widths, strict=True)
         )
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(w)) for w in widths)
-        self.form = forms.LITERAL
+        self.conv_form = forms.LITERAL
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
-        block = self.form.block if x.shape[-2] % self.form.block[0] == x.shape[-1] % self.form.block[1] == 0 else (1, 1)
+        block = (
+            self.conv_form.block
+            if x.shape[-2] % self.conv_form.block[0] == x.shape[-1] % self.conv_form.block[1] == 0
+            else (1, 1)
+        )
         kernel = self.weights[0].shape[-1]
         padding = tuple(-tap_range(kernel, b)[0] for b in block)
         crop = any(sum(tap_range(kernel, b)) for b in block)
         assert not crop, f"block {block} of a {kernel} x {kernel} kernel reaches further on one side"
-        fourier = self.form.fourier and kernel > 1  # a 1 x 1 convolution is a product already
-        x = space_to_depth(x, block).to(self.form.dtype)
+        fourier = self.conv_form.fourier and kernel > 1  # a 1 x 1 convolution is a product already
+        x = space_to_depth(x, block).to(self.conv_form.dtype)
         if fourier:
             x = x.permute(2, 3, 0, 1)
-        elif self.form.product:
+        elif self.conv_form.product:
             x = x.movedim(1, -1)
-        elif self.form.channels_last:
+        elif self.conv_form.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        weights = expand_weights(list(self.weights), block, self.form)
-        offsets = torch.cat(list(self.biases)).repeat_interleave(block[0] * block[1]).to(self.form.dtype)
+        weights = expand_weights(list(self.weights), block, self.conv_form)
+        offsets = torch.cat(list(self.biases)).repeat_interleave(block[0] * block[1]).to(self.conv_form.dtype)
         for i, (weight, offset) in enumerate(zip(weights, offsets.split([len(w) for w in weights]), strict=True)):
             if fourier:
                 x = Convolution.apply(x, weight, offset)
-            elif self.form.product:
+            elif self.conv_form.product:
                 x = Product.apply(x, weight.permute(2, 3, 1, 0), offset)
             else:
                 x = F.conv2d(x, weight, offset, padding=padding)
@@ -65,7 +69,7 @@ class ConvStack(nn.Module):
                 x = x.relu_()
         if fourier:
             x = x.permute(2, 3, 0, 1)
-        elif self.form.product:
+        elif self.conv_form.product:
             x = x.movedim(-1, 1)
         return depth_to_space(x, block).float()
 

@@ -68,12 +68,12 @@ class Recombinator(nn.Module):
         self.mix = Conv(coarser, coarser, 1, generator)
         self.out = nn.Parameter(out_std * torch.randn((n_maps, coarser, 1, 1), generator=generator))
         self.out_bias = nn.Parameter(torch.zeros(n_maps))
-        self.form = LITERAL
+        self.conv_form = LITERAL
 
     def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K S S"]:
         # DEVIATION: images are standardised one by one; the published code subtracts a local mean and divides by a local deviation.
-        x = standardised(images).to(self.form.dtype)
-        if self.form.channels_last:
+        x = standardised(images).to(self.conv_form.dtype)
+        if self.conv_form.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         levels = []
         for i, layer in enumerate(self.encoder):

@@ -219,7 +219,7 @@ def measured_form(
     costly = getattr(module, "localizer", None) or module.first
     n_points = len(loading.get(dataset).landmarks)
     seen = (1, size, size) if prediction.sees_images(methods.get(method)) else (n_points, 2)
-    return forms.fastest_form(costly, torch.rand(16, *seen, generator=generator).to(device), runs, exact=exact)
+    return forms.fastest_form(costly, torch.rand(16, *seen, generator=generator).to(device), runs, inference=exact)
 
 
 @cache
