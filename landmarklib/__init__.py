@@ -1,6 +1,7 @@
 """Landmark localisation from few labels, settled by running it.
 
-Importing the package costs nothing: no torch, no plotting library. Start at `engine.ensure` (compute) or `report` (read).
+Importing the package costs nothing: no torch, no plotting library. Start at `engine.ensure` to compute, at `report` to
+read.
 
 Its modules are in wings. A module imports only from its own wing and from those above it in this list:
 

@@ -91,7 +91,7 @@ def loaded(module: str) -> set[str]:
 
 
 def within(module: str, package: str) -> list[Path]:
-    """The files of a package that a module of it reaches by imports within that package, its own among them, in order."""
+    """The files of a package that a module of it reaches by imports within it, in order; its own is among them."""
     found: set[Path] = set()
     waiting = [module]
     while waiting:

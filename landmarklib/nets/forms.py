@@ -12,7 +12,14 @@ from torch.func import functional_call, vmap
 
 
 class Form(NamedTuple):
-    """How a stack is computed: block height and width of space-to-depth, number type, memory layout, or as matrix products, or as products of spectra."""
+    """How the convolutions of a network are computed.
+
+    block: height and width of a block of space-to-depth, in pixels.
+    dtype: number type.
+    channels_last: memory layout.
+    product: as matrix products.
+    fourier: as products of spectra.
+    """
 
     block: tuple[int, int] = (1, 1)
     dtype: torch.dtype = torch.float32
@@ -53,7 +60,7 @@ CANDIDATES = {
 
 
 def set_form(module: nn.Module, form: Form) -> None:
-    """Compute every stack inside module in that form."""
+    """Compute all convolutions inside the module in that form."""
     for part in module.modules():
         if hasattr(part, "conv_form"):
             part.conv_form = form
@@ -62,12 +69,17 @@ def set_form(module: nn.Module, form: Form) -> None:
 def fastest_form(
     module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5, inference: bool = False
 ) -> tuple[Form, float]:
-    """Try the candidates of this device, the module's own where it has some, forward and backward; set and return the fastest with its images per second.
+    """Measure the candidates of this device; set the fastest form and return it with its images per second.
 
-    exact: the candidates in float32, forward alone, as test images are predicted; one that is fast in bfloat16 may take four times as long as another in float32.
-    runs: so many copies of the module are computed at once, as a pack is, each on its own images. rounds: how often the three that were fastest
-    at first take turns; the least time of each counts. A processor that lacks bfloat16 takes some twenty times as long with it, so one image
-    is tried first.
+    The candidates are the module's own `CANDIDATES` where it has some. Each is tried on one image first: a processor
+    that lacks bfloat16 takes some twenty times as long with it.
+
+    module: the network, on the device of the images.
+    images: B x ..., a batch of inputs.
+    runs: how many copies of the module are computed at once, as a pack is, each on its own images.
+    rounds: how often the three that were fastest at first take turns; the least time of each counts.
+    inference: measure candidates in float32, forward alone, as test images are predicted; else in training, forward
+        and backward. A form that is fast in bfloat16 may take four times as long as another in float32.
     """
     parameters = {name: torch.stack([p.detach()] * runs).requires_grad_() for name, p in module.named_parameters()}
 

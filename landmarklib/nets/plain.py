@@ -1,11 +1,12 @@
 """Stacks of same-padding convolutions without pooling, as honari2018 uses them, computed in the fastest exact form.
 
-A k x k convolution on few channels leaves most of a processor idle. Space-to-depth re-writes it, exactly, as a smaller
-kernel on more channels: pixels of a by x bx block become channels. The parameters stay those of the literal network
-(k x k, as printed in the paper); only `ConvStack.forward` knows the form. Between layers nothing is rearranged, since ReLU and
-zero padding act on blocks as they do on pixels. On a CPU large kernels on more channels are fastest as products of spectra (`fourier`).
+A k x k convolution on few channels leaves most of a processor idle. Space-to-depth rewrites it, exactly, as a smaller
+kernel on more channels: the pixels of a by x bx block become channels. The parameters stay those of the literal
+network (k x k, as printed in the paper); only `ConvStack.forward` knows the form. Between layers nothing is
+rearranged, since ReLU and zero padding act on blocks as they do on pixels. On a CPU large kernels on more channels
+are fastest as products of spectra (`fourier`).
 
-To choose: `fastest_form` measures; no result depends on the outcome beyond rounding.
+`forms.fastest_form` measures which form to take; no result depends on that beyond rounding.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ from landmarklib.nets.fourier import Convolution
 
 
 class ConvStack(nn.Module):
-    """n same-padding convolutions of odd size k, each followed by ReLU, the last one if last_relu: B x C x H x W -> B x widths[-1] x H x W, float32."""
+    """Same-padding convolutions, each followed by ReLU: B x C x H x W -> B x widths[-1] x H x W, float32.
+
+    channels: of the input.
+    widths: channels of each layer.
+    kernel: side of the convolutions in pixels, odd.
+    generator: draws the first weights.
+    last_relu: whether the last layer has a ReLU, too.
+    """
 
     def __init__(
         self, channels: int, widths: list[int], kernel: int, generator: torch.Generator, last_relu: bool = True
@@ -128,9 +136,14 @@ def depth_to_space(x: Float[Tensor, "B D h w"], block: tuple[int, int]) -> Float
 
 
 def expand_weights(weights: list[Tensor], block: tuple[int, int], form: Form = forms.LITERAL) -> list[Tensor]:
-    """The kernels on blocks, E x G x u x v, that equal `weights` on pixels, D x C x k x k with one k, in the form's number type and layout.
+    """The kernels on blocks, E x G x u x v, that equal `weights` on pixels.
 
-    Differentiable, so training sees the literal parameters only. All layers at once, since each operation costs more than its arithmetic.
+    Differentiable, so training sees the literal parameters only. All layers are expanded at once, since each
+    operation costs more than its arithmetic.
+
+    weights: D x C x k x k, of one k.
+    block: height and width of a block, in pixels.
+    form: its number type and memory layout are the result's.
     """
     if block == (1, 1):
         layout = torch.channels_last if form.channels_last else torch.contiguous_format
@@ -154,8 +167,12 @@ def tap_range(kernel: int, block: int) -> tuple[int, int]:
 
 
 @cache
+@torch.inference_mode(False)  # else a first use in inference mode would leave a tensor that training cannot use
 def _taps(kernel: int, block: tuple[int, int], device: torch.device) -> Float[Tensor, "kk p r q s u v"]:
-    """One-hot: output pixel (p, r) of a block takes input pixel (q, s) of the block at offset (u, v) with that tap of the kernel."""
+    """One-hot: the tap of the kernel between two pixels.
+
+    Output pixel (p, r) of a block takes input pixel (q, s) of the block at offset (u, v) with that tap.
+    """
     axes = []
     for side in block:
         first, last = tap_range(kernel, side)

@@ -181,6 +181,15 @@ def test_images_that_do_not_divide_into_blocks_are_computed_literally():
     assert torch.equal(stack(images), expected)
 
 
+def test_a_first_use_in_inference_mode_leaves_training_possible():
+    stack, images = stack_of(3), torch.randn(1, 2, 10, 10, generator=seeded(2))
+    stack.conv_form = Form((2, 5))  # blocks that no other test has, so that nothing is kept from one
+    with torch.inference_mode():
+        stack(images)
+    stack(images).sum().backward()
+    assert all(weight.grad.any() for weight in stack.weights)
+
+
 def test_space_to_depth_by_hand():
     x = torch.arange(16.0).view(1, 2, 2, 4)
     expected = [[[0, 2]], [[1, 3]], [[4, 6]], [[5, 7]], [[8, 10]], [[9, 11]], [[12, 14]], [[13, 15]]]
@@ -311,6 +320,24 @@ def test_dropout_keeps_the_mean():
     kept = layers.dropout(torch.full((100, 100), 3.0), 0.25, Noise(seeded()))
     assert kept.unique().tolist() == [0, 4]
     assert kept.mean().item() == pytest.approx(3, rel=0.02)
+
+
+def test_from_points_gives_the_outputs_of_its_classifier_and_takes_an_unknown_point_for_the_centre():
+    net, alone = (build([6, 8], [4, 1], 0.25, seeded()).eval() for build in (honari.FromPoints, honari.Classifier))
+    points = torch.rand(2, 3, 2, generator=seeded(1))
+    points[0, 1] = 0
+    expected = alone(points.flatten(1))
+    points[0, 1] = torch.nan
+    found = net(points)
+    assert [of_one.shape for of_one in found] == [(2, 4), (2, 1)]
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_localizer_and_its_head_are_parts_of_one_module():
+    localizer, head = honari.Localizer(SMALL, 3, seeded()), honari.Classifier([6, 8], [4], 0.0, seeded())
+    both = honari.LocalizerAndHead(localizer, head)
+    assert both.localizer is localizer and both.head is head
+    assert n_parameters(both) == n_parameters(localizer) + n_parameters(head)
 
 
 @pytest.mark.parametrize("size", [60, 32])
