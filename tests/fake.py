@@ -1,7 +1,8 @@
 """A training step on tensors without values, held to what a CUDA graph may hold.
 
-Such tensors are on torch's meta device, where a step goes forward and backward. A torch that was built for CUDA also makes fake ones on `cuda`, with no GPU in the
-machine, under its `FakeTensorMode`; there the backward pass is stood in for, since it asks for a real device.
+Such tensors are on torch's meta device, where a step goes forward and backward. A torch that was built for CUDA also
+makes fake ones on `cuda`, with no GPU in the machine, under its `FakeTensorMode`; there the backward pass is stood in
+for, since it asks for a real device.
 """
 
 from __future__ import annotations
@@ -97,7 +98,10 @@ def _masked(indices) -> bool:
 
 @contextmanager
 def tensors(device: str) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Gives what takes a tensor to that device, where it has no values. What the library keeps for its next step is forgotten before and after."""
+    """Gives what takes a tensor to that device, where it has no values.
+
+    What the library keeps for its next step is forgotten before and after.
+    """
     forget()
     try:
         with FakeTensorMode() if device == "cuda" else nullcontext() as mode:
@@ -124,7 +128,10 @@ def step(
     jitter: dict[str, float] | None = None,
     changes: dict | None = None,
 ) -> dict[str, Tensor]:
-    """One whole step of a pack, after a first one; returns the mean of each term. changes: to the method's options. Raises Refused."""
+    """One whole step of a pack, after a first one; returns the mean of each term. Raises Refused.
+
+    changes: to the method's options.
+    """
     runs, options = runs_of(name, "cpu", seeds, forms.Form((2, 2)), dict.fromkeys(terms, 0.0), 0.25, jitter, changes)
     pack = Pack(runs, methods.get(name), options)
     pack._begin(terms, torch.zeros(len(seeds), 12, dtype=torch.long), 8)  # 8 of 12 images are labelled

@@ -38,7 +38,10 @@ def keeps_the_rules(kind: ModuleType, n_points: int) -> None:
 
 
 def varies(annotations: Annotations, length: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
-    """Error of the mean shape on the last third, in % of length(points), and the error of a ridge from 16 x 16 grey pixels as a share of it."""
+    """Error of the mean shape on the last third, in % of length(points), and that of a ridge as a share of it.
+
+    The ridge sees 16 x 16 grey pixels.
+    """
     n, n_train = len(annotations), len(annotations) * 2 // 3
     side = annotations.images.shape[-1] // 16
     grey = annotations.images.mean(1).reshape(n, 16, side, 16, side).mean((2, 4)).reshape(n, 256)

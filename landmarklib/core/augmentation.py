@@ -13,9 +13,13 @@ from landmarklib.core.types import MARGIN, Batch
 
 
 def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batch:
-    """The batch as seen under one random affine map per image: images of that side, cut from larger ones, so that what comes in from outside is real as far as those reach.
+    """The batch under one random affine map per image. Points that leave the frame are not visible in it.
 
-    batch.images: what to cut from, MARGIN times as wide as the frame in which batch.points are. Points that leave the frame do not count.
+    batch: its images are MARGIN times as wide as the frame that its points are given in. They are cut to that frame,
+        so what a map brings in from outside the frame is real as far as they reach.
+    noise: draws the maps.
+    side: of the resulting images, in pixels.
+    ranges: of the maps, as for `warps.random_affine`.
     """
     jitter = warps.random_affine(len(batch.images), noise, **ranges)
     points = warps.move(batch.points, jitter)
@@ -30,7 +34,10 @@ def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batc
 
 
 def second_view(batch: Batch, first: int, affine: Float[Tensor, "b 2 3"]) -> Float[Tensor, "b C H W"]:
-    """The batch's images from `first` on, moved by a further affine map; taken from what they were cut from, where there is that, so that no pixel is interpolated twice."""
+    """The batch's images from index `first` on, moved by a further affine map.
+
+    Jittered images are taken from `batch.source` under both maps at once, so no pixel is interpolated twice.
+    """
     if batch.source is None:
         return warps.warp_images(batch.images[first:], affine)
     return warps.warp_images(

@@ -1,8 +1,8 @@
 """The only place that knows where a pixel centre lies.
 
 Pixel coordinates have pixel *centres* at the integers 0 .. n-1, so the image reaches from -0.5 to n-0.5. Normalised
-coordinates put those two *edges* at -1 and +1 (torch's `align_corners=False`). All functions take numpy arrays and torch
-tensors alike, x before y.
+coordinates put those two *edges* at -1 and +1 (torch's `align_corners=False`). All functions take numpy arrays and
+torch tensors alike, x before y.
 """
 
 from __future__ import annotations
@@ -11,13 +11,21 @@ from functools import cache
 
 
 def to_norm(points, size: tuple[int, int]):
-    """Pixels -> [-1, 1]. points: ... x 2; size: (width, height) in pixels."""
+    """Pixels -> [-1, 1].
+
+    points: ... x 2, in pixels.
+    size: (width, height) of the image in pixels.
+    """
     width, height = size
     return points * _like(points, [2 / width, 2 / height]) + _like(points, [1 / width - 1, 1 / height - 1])
 
 
 def to_pixels(points, size: tuple[int, int]):
-    """[-1, 1] -> pixels, the inverse of `to_norm`. points: ... x 2; size: (width, height) in pixels."""
+    """[-1, 1] -> pixels, the inverse of `to_norm`.
+
+    points: ... x 2, in [-1, 1].
+    size: (width, height) of the image in pixels.
+    """
     width, height = size
     return points * _like(points, [width / 2, height / 2]) + _like(points, [(width - 1) / 2, (height - 1) / 2])
 
@@ -30,12 +38,20 @@ def pixel_centres(n: int, *, dtype=None, device=None):
 
 
 def apply_affine(points, affine):
-    """Move points by an affine map, both in [-1, 1] coordinates. points: B x K x 2; affine: B x R x 3, R = 2 but for homogeneous results."""
+    """Move points by an affine map; returns B x K x R.
+
+    points: B x K x 2, in [-1, 1].
+    affine: B x R x 3, in the same coordinates; R is 2, or 3 for a homogeneous result.
+    """
     return points @ affine[:, :, :2].swapaxes(-1, -2) + affine[:, None, :, 2]
 
 
 def inside(points, margin: float = 0.0):
-    """Which points lie in the image, at least `margin` (normalised) from its edge. points: ... x 2; returns ..."""
+    """Which points lie in the image; returns booleans of shape ...
+
+    points: ... x 2, in [-1, 1].
+    margin: least distance from the edges, in the same coordinates.
+    """
     return (abs(points) <= 1 - margin).all(-1)
 
 
@@ -53,4 +69,5 @@ def _constant(values: tuple[float, ...], dtype, device):
     """A tensor that is made once: a step that is captured on a GPU must not copy anything from the host."""
     import torch
 
-    return torch.tensor(values, dtype=dtype, device=device)
+    with torch.inference_mode(False):  # else a first use in it would leave a tensor that training cannot use
+        return torch.tensor(values, dtype=dtype, device=device)

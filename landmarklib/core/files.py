@@ -15,7 +15,10 @@ PACKAGE = Path(__file__).parents[1]  # of this library
 
 
 def write_in_one_step(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Make or replace a file by what `write` puts into it. Raises UserError where it cannot be written; nothing is left half-written."""
+    """Make or replace a file by what `write` puts into it; nothing is left half-written.
+
+    Raises UserError where the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("wb", dir=path.parent, suffix=".tmp", delete=False) as file:

@@ -1,4 +1,4 @@
-"""Errors from points, mask and unit; never from a data set, whose business the unit is. numpy only."""
+"""Metrics from points, their visibility and the normalizer, which is the data set's business. numpy only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOWER_IS_BETTER = {
     "matched_percent": False,
     "angle_error_degrees": True,
 }
-PCK_SHARE = 0.1  # of the unit, within which a point counts as correct
+PCK_SHARE = 0.1  # of the normalizer, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
 
 
@@ -52,33 +52,45 @@ def point_error(
     predicted: Float[np.ndarray, "N K 2"],
     target: Float[np.ndarray, "N K 2"],
     visible: Bool[np.ndarray, "N K"],
-    unit: Float[np.ndarray, " N"] | float = 1.0,
+    normalizer: Float[np.ndarray, " N"] | float = 1.0,
 ) -> Float[np.ndarray, " N"]:
-    """Mean Euclidean distance over the visible points of each image, divided by its unit; NaN where nothing is visible.
+    """Mean Euclidean distance over the visible points of each image, divided by its normalizer; NaN without any.
 
-    With unit 1 this is the pixel error of honari2018, Table 1; with the distance of the eyes it is the usual NME.
+    With normalizer 1 this is the pixel error of honari2018, Table 1; with the distance between the eyes it is the
+    usual NME.
+
+    predicted, target: in pixels.
+    normalizer: of each image, in pixels.
     """
     distance = np.linalg.norm(predicted - target, axis=-1)
     count = visible.sum(-1)
     total = np.where(visible, distance, 0).sum(-1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan) / unit
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan) / normalizer
 
 
 def correct(
     predicted: Float[np.ndarray, "N K 2"],
     target: Float[np.ndarray, "N K 2"],
     visible: Bool[np.ndarray, "N K"],
-    unit: Float[np.ndarray, " N"],
+    normalizer: Float[np.ndarray, " N"],
     share: float = PCK_SHARE,
 ) -> Float[np.ndarray, " N"]:
-    """Share of the visible points of each image that lie within that share of its unit (PCK); NaN where nothing is visible."""
-    near = (np.linalg.norm(predicted - target, axis=-1) <= share * unit[:, None]) & visible
+    """Share of the visible points of each image that are correct (PCK); NaN where no point is visible.
+
+    predicted, target: in pixels.
+    normalizer: of each image, in pixels.
+    share: of the normalizer, within which a point counts as correct.
+    """
+    near = (np.linalg.norm(predicted - target, axis=-1) <= share * normalizer[:, None]) & visible
     count = visible.sum(-1)
     return np.where(count > 0, near.sum(-1) / np.maximum(count, 1), np.nan)
 
 
 def best_assignment(predicted: Float[np.ndarray, "N K 2"], target: Float[np.ndarray, "N K 2"]) -> list[int]:
-    """For networks that name their points as they like: which output is closest to each landmark, one to one, on average."""
+    """The output that is assigned to each landmark, one to one, with the least mean distance (linear assignment).
+
+    For networks that are free to choose the order of their points.
+    """
     from scipy.optimize import linear_sum_assignment
 
     cost = np.linalg.norm(predicted[:, None] - target[:, :, None], axis=-1).mean(0)
@@ -93,16 +105,19 @@ def nearer_to_own(predicted: Float[np.ndarray, "N K 2"], target: Float[np.ndarra
 
 
 def area(quantiles: Sequence[float], threshold: float = FAILURE) -> float:
-    """Area under the cumulative error distribution up to the threshold, as a share of what no error would have (AUC); from evenly spaced quantiles.
+    """Area under the cumulative error distribution up to the threshold (AUC), as a share of its value without errors.
 
     It is the mean of max(0, 1 - error / threshold) over images.
+
+    quantiles: of the errors, evenly spaced from 0 to 1.
+    threshold: in the errors' unit.
     """
     errors = np.interp(np.linspace(0, 1, 2001), np.linspace(0, 1, len(quantiles)), quantiles)
     return float(np.maximum(0, 1 - errors / threshold).mean())
 
 
 def interval(values: Float[np.ndarray, " N"]) -> tuple[float, float, float]:
-    """Mean and its 95% interval over images (normal approximation), NaN left out."""
+    """Mean over images and its 95% confidence interval, low and high (normal approximation). NaN is left out."""
     kept = values[~np.isnan(values)]
     mean = kept.mean()
     half = 1.96 * kept.std(ddof=1) / np.sqrt(len(kept)) if len(kept) > 1 else np.nan

@@ -1,8 +1,9 @@
 """Random numbers of one run: a method draws what it needs, and a run's numbers never depend on its neighbours.
 
-A pack of runs is computed by one function over all of them, in which nothing can be drawn. So a method draws from a `Noise`,
-whose three kinds are: `Noise` draws from the run's own generator; `Recorder` also notes what is asked for, so that the next steps' numbers can be drawn
-beforehand, run by run; `Drawn` hands those out.
+A pack of runs is computed by one function over all of them, in which nothing can be drawn. So a method draws from a
+`Noise`, of which there are three kinds. `Noise` draws from the run's own generator. `RecordingNoise` notes what is
+asked for as well, so that the numbers of the next steps can be drawn beforehand, run by run. `ReplayNoise` hands
+those out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The parts of the library that may move a number, each with a version: a small integer in `versions.toml`. No torch.
 
-The parts are the engine (training, reading of maps, splits, subsets), how photos are cut, each method, each data set's
-reading and each metric. Each has a line that says why it was last raised. Golden runs (`golden.py`) tell when that has
-to happen.
+The parts are the engine (training, reading of maps, splits, subsets), how photos are cut, each method, each data
+set's reading and each metric. Each has a line that says why it was last raised. Golden runs (`engine/golden.py`) tell
+when that has to happen.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Random maps (affine, perspective, thin-plate), drawn once and applied to images and points alike.
 
-All are in [-1, 1] coordinates. An affine map is B x 2 x 3 and a perspective one B x 3 x 3; both say where a point GOES: p' = A p + t, and for a perspective
-one divided by the third coordinate. A `ThinPlate` has no inverse in closed form, so it says where a point COMES FROM, which is what an image asks;
-`move` solves it for points.
+All are in [-1, 1] coordinates. An affine map is B x 2 x 3 and a perspective one B x 3 x 3; both say where a point
+GOES: p' = A p + t, and for a perspective one divided by the third coordinate. A `ThinPlate` has no inverse in closed
+form, so it says where a point COMES FROM, which is what an image asks; `move` solves it for points.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from landmarklib.core import coords
 from landmarklib.core.noise import Noise
 
 NEWTON_STEPS = 10
-START = (
-    1.4,
-    29,
-)  # the search for a thin plate's inverse starts from a grid: how far it reaches in [-1, 1] coordinates, and its points a side
+# The search for a thin plate's inverse starts from a grid: how far it reaches in [-1, 1] coordinates, and its points
+# a side.
+START = 1.4, 29
 SOLVED = 1e-4  # largest distance, in [-1, 1] coordinates, at which it counts as found
 
 
 class ThinPlate(NamedTuple):
     """Where the points p of a warped image come from: A p + t + sum_i w_i U(|p - c_i|), U(r) = r^2 log r.
 
-    The controls c_i are an n x n grid from edge to edge of the image, row by row, the same for every plate of the batch.
+    The controls c_i are an n x n grid from edge to edge of the image, row by row, the same for every plate of the
+    batch.
     """
 
     affine: Float[Tensor, "B 2 3"]
@@ -55,9 +55,9 @@ def random_affine(
 
 
 def random_perspective(n: int, noise: Noise, *, perspective: float, **ranges: float) -> Float[Tensor, "n 3 3"]:
-    """n perspective maps: `random_affine` with those ranges, and a third row (a, b, 1) with a and b from U(+-perspective).
+    """n perspective maps: `random_affine`'s with those ranges, and a third row (a, b, 1).
 
-    Below 0.5 no point of the image goes through infinity, so that is required.
+    a and b are from U(+-perspective). Below 0.5 no point of the image goes through infinity, so that is required.
     """
     if not 0 <= perspective < 0.5:
         raise ValueError(f"perspective must be in [0, 0.5), not {perspective}")
@@ -77,9 +77,16 @@ def random_thin_plate(
     scale: float,
     shift: float,
 ) -> ThinPlate:
-    """n thin plates on controls x controls points (supplement of thewlis2017, Table 1). All ranges are standard deviations of normals.
+    """n thin plates on controls x controls points (supplement of thewlis2017, Table 1).
 
-    bend: of every weight; strong_bend: of what is added to half of them, drawn one by one; the others: of the similarity, its factor around 1.
+    All ranges are standard deviations of normal distributions.
+
+    n: how many.
+    noise: draws them.
+    controls: control points along a side.
+    bend: of every weight.
+    strong_bend: of what is added to half of the weights, drawn one by one.
+    rotation_degrees, scale, shift: of the similarity, whose size factor is around 1.
     """
     u = noise.normal(n, 4)
     angle = math.radians(rotation_degrees) * u[:, 0]
@@ -109,8 +116,9 @@ def invert(matrix: Float[Tensor, "B R 3"]) -> Float[Tensor, "B R 3"]:
 
 
 def move(points: Float[Tensor, "B K 2"], warp: Warp) -> Float[Tensor, "B K 2"]:
-    """Where points go. A thin plate is solved by Newton's method; a point that comes from nowhere near the image is NaN.
+    """Where points go.
 
+    A thin plate is solved by Newton's method; a point that comes from nowhere near the image is NaN.
     Gradient flows through the points, for a thin plate by the implicit function theorem; a plate itself gets none.
     """
     if isinstance(warp, ThinPlate):
@@ -132,8 +140,9 @@ def warp_images(
 ) -> Float[Tensor, "B C S S"]:
     """Move image content by the map: bilinear, black outside. Square images only: [-1, 1] must be isotropic.
 
-    side: of the result, 0 for that of the images. margin: the result's frame, whose edges are at +-1 for the map, is so many times smaller than
-    the images', around the same centre.
+    side: of the result in pixels, 0 for that of the images.
+    margin: how many times smaller than the images the result's frame is, around the same centre; the frame's edges
+        are at +-1 for the map.
     """
     if images.shape[-1] != images.shape[-2]:
         raise ValueError(f"warps need square images, not {images.shape[-1]} x {images.shape[-2]}")
@@ -153,8 +162,8 @@ def compose(second: Float[Tensor, "B 2 3"], first: Float[Tensor, "B 2 3"]) -> Fl
 def _pixel_origins(warp: Warp, side: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "B 2 H W"]:
     """Where every pixel comes from, x and y apart.
 
-    What x and what y contribute to a matrix's result is known by column and by row, so a pixel costs one sum. What the controls of a thin plate
-    contribute at each pixel is the same for all plates, so the batch costs one matrix product.
+    What x and what y contribute to a matrix's result is known by column and by row, so a pixel costs one sum. What the
+    controls of a thin plate contribute at each pixel is the same for all plates, so the batch costs one matrix product.
     """
     axis = coords.pixel_centres(side, dtype=dtype, device=device)
     matrix = warp.affine if isinstance(warp, ThinPlate) else invert(warp)
@@ -195,8 +204,8 @@ def _bending(squared: Tensor) -> Tensor:
 def _solve(points: Float[Tensor, "B K 2"], plate: ThinPlate) -> Float[Tensor, "B K 2"]:
     """Points of the warped image that come from the given ones."""
     plate, target = ThinPlate(*(part.detach() for part in plate)), points.detach()
-    # The affine part alone can be far off, so the search starts from the nearest of a coarse grid over the image and its surroundings; where a
-    # plate has folded outside, a place in the image is preferred.
+    # The affine part alone can be far off, so the search starts from the nearest point of a coarse grid over the
+    # image and its surroundings; where a plate has folded outside, a place in the image is preferred.
     axis = torch.linspace(-START[0], START[0], START[1], dtype=points.dtype, device=points.device)
     grid = torch.cartesian_prod(axis, axis)
     outside = (grid.abs().amax(-1) - 1).clamp(min=0)
@@ -213,7 +222,10 @@ def _solve(points: Float[Tensor, "B K 2"], plate: ThinPlate) -> Float[Tensor, "B
 
 
 def _newton_step(points: Tensor, plate: ThinPlate, residual: Tensor) -> Float[Tensor, "B K 2"]:
-    """The step in the warped image that changes where points come from by the residual: J^-1 residual, J the slope of `origins`."""
+    """The step in the warped image that changes where points come from by the residual.
+
+    It is J^-1 residual, with J the Jacobian of `origins`.
+    """
     n = math.isqrt(plate.weights.shape[1])
     x, y = _offsets(points.detach(), n)
     slope = (1 + (_squared(x, y) + 1e-12).log()).unflatten(-1, (n, n))  # of U at each control, as a share of the offset

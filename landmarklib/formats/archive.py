@@ -1,6 +1,7 @@
-"""Reading what publishers ship, with one clear line for whatever is wrong with it. Nothing is unpickled, and no path leaves its folder.
+"""Reading what publishers ship, with one clear line for whatever is wrong with it.
 
-Every function raises UserError that names the file, the place in it and what was expected.
+Nothing is unpickled, and no path leaves its folder. Every function raises UserError that names the file, the place in
+it and what was expected.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ BESIDE = Path(__file__).parents[3] / "shared" / "data"  # a folder of archives b
 
 
 def roots(given: str | Path | None = None) -> list[Path]:
-    """Folders in which archives are looked for: the given one, else LANDMARKLIB_DATA, else the user's data folder; and the one beside the checkout."""
+    """Folders in which archives are looked for, the first one first.
+
+    It is the given one, else LANDMARKLIB_DATA, else the user's data folder; then the one beside the checkout, if it
+    is there.
+    """
     first = Path(given or os.environ.get("LANDMARKLIB_DATA") or HOME).expanduser()
     return [first, *([BESIDE] if BESIDE.is_dir() and BESIDE != first else [])]
 
@@ -52,7 +57,12 @@ def any_here(folder: Path, files: Iterable[str]) -> bool:
 
 @contextmanager
 def reading(path: Path, fault: str, *errors: type[Exception]) -> Iterator[None]:
-    """Within it, a file that is missing or is not what was expected gives one clear line. fault: what is said of the latter; errors: what shows it, beside an OSError."""
+    """Within it, a file that is missing or not what was expected raises UserError with one clear line.
+
+    path: the file.
+    fault: what is said of one that is not what was expected.
+    errors: exceptions that show that, beside OSError.
+    """
     try:
         yield
     except FileNotFoundError:
@@ -62,7 +72,7 @@ def reading(path: Path, fault: str, *errors: type[Exception]) -> Iterator[None]:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a text file without blank ones; any line ending, with or without a byte order mark."""
+    """The lines of a UTF-8 text file without blank ones; any line ending, with or without a byte order mark."""
     with reading(path, "cannot be read as text", UnicodeDecodeError):
         text = path.read_bytes().decode("utf-8-sig")
     found = [line.strip() for line in text.splitlines() if line.strip()]
@@ -72,7 +82,12 @@ def lines(path: Path) -> list[str]:
 
 
 def numbers(path: Path, line: int, words: Sequence[str], expected: str) -> list[float]:
-    """Words of a line as finite numbers."""
+    """The words of a line as finite numbers.
+
+    path, line: where they stand, for the message.
+    words: the numbers as they are written.
+    expected: what belongs there, for the message.
+    """
     try:
         values = [float(word) for word in words]
     except ValueError:
@@ -93,7 +108,11 @@ def check_unique(path: Path, ids: Sequence[str]) -> tuple[str, ...]:
 
 
 def matrix(path: Path, key: str, shape: Sequence[int | None]) -> Float[np.ndarray, ...]:
-    """An array of a MATLAB file, in double precision. shape: None where any length will do."""
+    """An array of a MATLAB file, in double precision.
+
+    key: its name.
+    shape: its length along each axis, None where any length will do.
+    """
     return _shaped(path, key, _matlab(path, key), shape)
 
 
@@ -112,7 +131,7 @@ def _matlab(path: Path, key: str, **how: bool) -> object:
 
 
 def array(path: Path, key: str, shape: Sequence[int | None]) -> np.ndarray:
-    """An array of an .npz file, as it is."""
+    """An array of an .npz file, in the number type that it has there. The arguments are those of `matrix`."""
     import zipfile
 
     refusals = ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile
@@ -159,7 +178,12 @@ def table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
 
 
 def check_disjoint(path: Path, splits: Sequence[str], groups: Sequence[str]) -> dict[str, Int[np.ndarray, " n"]]:
-    """Rows of train, val and test, if the column `split` names no other and no group (person, video) is in two of them."""
+    """Indices of the rows of train, val and test. Refuses another split, and a group that is in two of them.
+
+    path: of the table, for the message.
+    splits: of each row.
+    groups: what must not be divided, of each row, such as a person or a video.
+    """
     of: dict[str, str] = {}
     for i, (split, group) in enumerate(zip(splits, groups, strict=True)):
         if split not in ("train", "val", "test"):
@@ -213,12 +237,21 @@ def query(path: Path, sql: str) -> list[tuple]:
 
 
 def struct(path: Path, key: str) -> object:
-    """A struct of a MATLAB file: a dict; an array of structs is a list of them (one is a dict, none an empty array), text a str, one number a number."""
+    """A struct of a MATLAB file as a dict. Text in it is a str, one number a number.
+
+    An array of structs is a list of dicts; one struct is a dict, none an empty array.
+    """
     return _matlab(path, key, simplify_cells=True)
 
 
 def entries(path: Path, value: object, fields: Sequence[str], place: str) -> list[dict[str, object]]:
-    """What `struct` gave for an array of structs of any length, all with these fields. place: of it in the file, for the message."""
+    """An array of structs of any length as a list of dicts, if all have these fields.
+
+    path: the file, for the message.
+    value: what `struct` gave for the array.
+    fields: that each entry must have.
+    place: of the array in the file, for the message.
+    """
     found = [value] if isinstance(value, dict) else value
     if isinstance(found, np.ndarray) and found.ndim == 1:
         found = found.tolist()

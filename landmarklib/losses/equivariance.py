@@ -22,7 +22,12 @@ def elt(
 ) -> Float[Tensor, " b"]:
     """Equivariant landmark transformation: `equivariance` under one random affine map for each image from `first` on.
 
-    locate: images -> points, the localiser itself; points: what it found on all images of the batch; ranges: `warps.random_affine`'s.
+    locate: images -> points, the localiser itself.
+    batch: what it was given.
+    points: what it found on all images of the batch, in [-1, 1].
+    noise: draws the maps.
+    first: index of the first image that counts.
+    ranges: of the maps, as for `warps.random_affine`.
     """
     affine = warps.random_affine(len(points) - first, noise, **ranges)
     return equivariance(warps.move(points[first:], affine), locate(augmentation.second_view(batch, first, affine)))
@@ -36,7 +41,8 @@ def equivariance(
     Gradient flows through both sides, as the equation is written. Points that T moves out of the frame do not count:
     no network can find what it cannot see.
     """
-    # DEVIATION: points that the random map moves out of the image do not count in ELT; Eq. 2 of honari2018 has all points.
+    # DEVIATION: points that the random map moves out of the image do not count in ELT; Eq. 2 of honari2018 has all
+    # points.
     seen = coords.inside(warped_prediction.detach())
     squared = (warped_prediction - prediction_of_warped).square().sum(-1).where(seen, 0)
     return squared.sum(-1) / seen.sum(-1).clamp(min=1)

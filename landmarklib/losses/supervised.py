@@ -1,6 +1,7 @@
 """One function per equation, unreduced: a loss returns one value per image; the training loop takes the only average.
 
-Weights, schedules and which images count are the experiment's and the method's business, not a loss's. Points are in [-1, 1].
+Weights, schedules and which images count are the business of the experiment and the method, not of a loss. Points are
+in [-1, 1].
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ def landmark_distance(
 def pixel_cross_entropy(
     maps: Float[Tensor, "B K H W"], target: Float[Tensor, "B K 2"], visible: Bool[Tensor, "B K"]
 ) -> Float[Tensor, " B"]:
-    """-log softmax(map) at the pixel that holds the target, mean over visible points: Heatmap-MT's loss, honari2018 4.2."""
+    """-log softmax(map) at the pixel that holds the target, mean over the visible points.
+
+    Source: the loss of Heatmap-MT, honari2018, section 4.2.
+    """
     height, width = maps.shape[-2:]
     index = heatmaps.nearest_pixel(target.where(visible[..., None], 0), (width, height))
     log_p = maps.flatten(2).log_softmax(-1).gather(-1, index[..., None])[..., 0]
@@ -33,9 +37,11 @@ def pixel_cross_entropy(
 
 
 def attributes(heads: Sequence[Tensor], values: Float[Tensor, "B A"], terms: Collection[str]) -> dict[str, Tensor]:
-    """`Cost_attr` of honari2018, of those of the terms `classes` and `angles` that are asked for, each summed over its attributes.
+    """`Cost_attr` of honari2018: the terms `classes` and `angles`, each summed over its attributes.
 
-    heads: of each attribute B x classes, logits, or B x 1, an angle. values: a class or an angle in radians, NaN for an unknown one.
+    heads: for each attribute B x classes, logits, or B x 1, an angle in radians.
+    values: B x A, a class or an angle in radians; NaN for an unknown angle.
+    terms: those that are computed.
     """
     found: dict[str, Tensor] = {}
     for head, value in zip(heads, values.unbind(-1), strict=True):

@@ -1,3 +1,6 @@
-"""Architectures, one file per family. A net is written for one run, draws its weights from a given generator, keeps no global state."""
+"""Architectures, one file per family.
+
+A network is written for one run, draws its first weights from a given generator and keeps no global state.
+"""
 
 from __future__ import annotations

@@ -12,7 +12,14 @@ from torch.func import functional_call, vmap
 
 
 class Form(NamedTuple):
-    """How a stack is computed: block height and width of space-to-depth, number type, memory layout, or as matrix products, or as products of spectra."""
+    """How the convolutions of a network are computed.
+
+    block: height and width of a block of space-to-depth, in pixels.
+    dtype: number type.
+    channels_last: memory layout.
+    product: as matrix products.
+    fourier: as products of spectra.
+    """
 
     block: tuple[int, int] = (1, 1)
     dtype: torch.dtype = torch.float32
@@ -53,25 +60,30 @@ CANDIDATES = {
 
 
 def set_form(module: nn.Module, form: Form) -> None:
-    """Compute every stack inside module in that form."""
+    """Compute all convolutions inside the module in that form."""
     for part in module.modules():
-        if hasattr(part, "form"):
-            part.form = form
+        if hasattr(part, "conv_form"):
+            part.conv_form = form
 
 
 def fastest_form(
-    module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5, exact: bool = False
+    module: nn.Module, images: Float[Tensor, "B ..."], runs: int = 1, rounds: int = 5, inference: bool = False
 ) -> tuple[Form, float]:
-    """Try the candidates of this device, the module's own where it has some, forward and backward; set and return the fastest with its images per second.
+    """Measure the candidates of this device; set the fastest form and return it with its images per second.
 
-    exact: the candidates in float32, forward alone, as test images are predicted; one that is fast in bfloat16 may take four times as long as another in float32.
-    runs: so many copies of the module are computed at once, as a pack is, each on its own images. rounds: how often the three that were fastest
-    at first take turns; the least time of each counts. A processor that lacks bfloat16 takes some twenty times as long with it, so one image
-    is tried first.
+    The candidates are the module's own `CANDIDATES` where it has some. Each is tried on one image first: a processor
+    that lacks bfloat16 takes some twenty times as long with it.
+
+    module: the network, on the device of the images.
+    images: B x ..., a batch of inputs.
+    runs: how many copies of the module are computed at once, as a pack is, each on its own images.
+    rounds: how often the three that were fastest at first take turns; the least time of each counts.
+    inference: measure candidates in float32, forward alone, as test images are predicted; else in training, forward
+        and backward. A form that is fast in bfloat16 may take four times as long as another in float32.
     """
     parameters = {name: torch.stack([p.detach()] * runs).requires_grad_() for name, p in module.named_parameters()}
 
-    @torch.set_grad_enabled(not exact)
+    @torch.set_grad_enabled(not inference)
     def seconds(form: Form, images: Tensor = images) -> float:
         set_form(module, form)
         start = time.perf_counter()
@@ -80,7 +92,7 @@ def fastest_form(
         else:
             inputs = images.expand(runs, *images.shape)
             total = vmap(lambda p, x: functional_call(module, p, (x,)))(parameters, inputs).sum()
-        if not exact:
+        if not inference:
             total.backward()
         if images.is_cuda:
             torch.cuda.synchronize()
@@ -89,7 +101,7 @@ def fastest_form(
     candidates = getattr(module, "CANDIDATES", CANDIDATES)[images.device.type]
     forms = [
         form
-        for form in dict.fromkeys(f._replace(dtype=torch.float32) if exact else f for f in candidates)
+        for form in dict.fromkeys(f._replace(dtype=torch.float32) if inference else f for f in candidates)
         if not any(s % b for s, b in zip(images.shape[-2:], form.block, strict=True))
         and not ((form.channels_last or form.fourier) and runs > 1)
     ]

@@ -1,12 +1,14 @@
 """Same-padding convolutions as products of spectra, for large kernels on a CPU.
 
-Per frequency a convolution is one product over its channels, whatever the kernel's size: what remains are the transforms there and back, whose cost grows with
-the number of maps where that of a convolution grows with its square. On images of this size a transform is two products with a dense
-matrix of cosines and sines, which come closer to a processor's peak than an FFT does and leave out the padding and the mirrored half. With the maps last
-(H x W x B x C) nothing is transposed on the way.
+Per frequency a convolution is one product over its channels, whatever the kernel's size. What remains are the
+transforms there and back, whose cost grows with the number of maps, where that of a convolution grows with its
+square. On images of this size a transform is two products with a dense matrix of cosines and sines, which come closer
+to a processor's peak than an FFT does and leave out the padding and the mirrored half. With the maps last (H x W x B x
+C) nothing is transposed on the way.
 
-A spectrum holds, for either sign of the vertical frequency, the horizontal and the vertical ones from 0 to half the period: 2 x V x U x B x C,
-the sum of x exp(i (u y + v x)). A period of n pixels and half a kernel, at least, keeps what wraps around in the padding.
+A spectrum holds, for either sign of the vertical frequency, the horizontal and the vertical frequencies from 0 to
+half the period: 2 x V x U x B x C, the sum of x exp(i (u y + v x)). A period of n pixels and half a kernel, at least,
+keeps what wraps around in the padding.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from torch import Tensor
 
 
 class Convolution(torch.autograd.Function):
-    """H x W x B x C, D x C x k x l with odd k and l, D -> H x W x B x D: `conv2d` with k // 2 and l // 2 black pixels around. Not in bfloat16.
+    """`conv2d` with k // 2 and l // 2 pixels of zeros around: H x W x B x C, D x C x k x l, D -> H x W x B x D.
 
+    k and l are odd. Not in bfloat16.
     Where the formula has a conjugate, a spectrum is taken with waves that turn the other way, which spares the copies.
     """
 
@@ -81,7 +84,14 @@ def adjoint(
 def bases(
     sides: tuple[int, int], kernel: tuple[int, int], dtype: torch.dtype
 ) -> tuple[tuple[Float[Tensor, "u H"], Float[Tensor, "v W"]], ...]:
-    """The `waves` of an image's rows and columns, those of a kernel turning back, and both the other way round. A kernel's carry their shares in an image."""
+    """The `waves` of an image's rows and columns, those of a kernel turning back, and both the other way round.
+
+    A kernel's carry their `shares` in an image.
+
+    sides: of the image, in pixels.
+    kernel: its sides in pixels, odd.
+    dtype: of the result.
+    """
     periods = [n + k // 2 + (n + k // 2) % 2 for n, k in zip(sides, kernel, strict=True)]
     of_image = [waves(n, 0, period) for n, period in zip(sides, periods, strict=True)]
     # both signs of the vertical frequency stand for one where the other is its mirror image

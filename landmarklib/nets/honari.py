@@ -18,7 +18,7 @@ from landmarklib.nets.plain import ConvStack
 
 
 class Classifier(nn.Module):
-    """A branch for each attribute (honari2018, section 4.4, S12): a perceptron for each one with classes, and one for all angles.
+    """A perceptron for each attribute with classes, and one for all angles (honari2018, section 4.4, S12).
 
     It gives B x classes, logits, for an attribute with classes, and B x 1, radians, for an angle.
 
@@ -31,8 +31,8 @@ class Classifier(nn.Module):
     def __init__(self, widths: list[int], outputs: list[int], dropout: float, generator: torch.Generator):
         super().__init__()
         self.outputs, self.shares = outputs, branches(outputs)
-        # All but the first branch draw their hidden layers from generators of their own: what a run draws after them does not depend on
-        # the number of branches, which matters for a run that uses no attribute.
+        # All but the first branch draw their hidden layers from generators of their own: what a run draws after them
+        # does not depend on the number of branches, which matters for a run that uses no attribute.
         seeds = [generator.initial_seed() + 1_000_003 * i for i in range(1, len(self.shares))]
         hidden = [generator, *(torch.Generator().manual_seed(seed) for seed in seeds)]
         self.branches = nn.ModuleList(
@@ -48,9 +48,9 @@ class Classifier(nn.Module):
 
 
 def branches(outputs: list[int]) -> list[list[int]]:
-    """Indices of the attributes of each branch of a classifier: one for each attribute with classes, one for all angles.
+    """Indices of the attributes of each branch of a classifier: a branch for each one with classes, one for all angles.
 
-    Without attributes there is one branch, of none.
+    Without attributes there is one branch, which predicts none.
     """
     angles = [i for i, n in enumerate(outputs) if n == 1]
     with_classes = [[i] for i, n in enumerate(outputs) if n > 1]
@@ -58,7 +58,7 @@ def branches(outputs: list[int]) -> list[list[int]]:
 
 
 class Reader(Classifier):
-    """A `Classifier` of points B x K x 2, its outputs in a row. An unknown point (NaN) counts as the centre of the image."""
+    """A `Classifier` of points, its outputs in a row. An unknown point (NaN) counts as the centre of the image."""
 
     CANDIDATES: ClassVar = {"cpu": (LITERAL,), "cuda": (LITERAL,)}
 
@@ -85,7 +85,8 @@ class Layout:
     depth: number of these convolutions.
     width: channels of each.
     final_relu: ReLU after the last layer as well, as the paper's tables print it.
-    centred: images of [0, 1] are taken to [-1, 1] by the network, so that what a warp brings in from outside an image stays black.
+    centred: the network takes images from [0, 1] to [-1, 1], so that what a warp brings in from outside an image stays
+        black.
     out_gain: factor on the last layer's He-normal weights; below 1, the first maps are nearly flat.
     out_kernel: side of the last convolution, if above 1: it then takes the place of both 1 x 1 layers (S12, S13).
     standard: each image is standardised by itself.
@@ -102,8 +103,9 @@ class Layout:
 
 
 class Localizer(nn.Module):
-    """k x k convolutions, one 1 x 1, and a 1 x 1 to one map per landmark (S11, and the trunk of S10); or as `Layout` says.
+    """Images to one map per landmark, as its layout says.
 
+    By default there are k x k convolutions, one 1 x 1, and a 1 x 1 to the maps (S11, and the trunk of S10).
     The 1 x 1 layers are computed in float32, whatever the form of the convolutions.
     """
 
@@ -144,7 +146,7 @@ class LocalizerAndHead(nn.Module):
 
 
 class CommonNet(nn.Module):
-    """Comm-MT (S9): convolutions with two poolings, two shared 256-unit layers, one head for points, one for attributes.
+    """Comm-MT (S9): convolutions with two poolings, two shared layers of 256 units, heads for points and attributes.
 
     size: side of the images in pixels.
     kernel: side of the convolutions in pixels, odd.
@@ -181,7 +183,10 @@ class CommonNet(nn.Module):
     def forward(
         self, images: Float[Tensor, "B 1 H W"], noise: Noise | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Points B x K x 2, in [-1, 1] where they are in the image, and the outputs of each attribute: B x classes, or B x 1."""
+        """Points B x K x 2, in [-1, 1] where they lie in the image, and the outputs of each attribute.
+
+        Those are B x classes, logits, or B x 1, an angle in radians.
+        """
         x = standardised(images) if self.standard else images
         x = F.max_pool2d(self.second(F.max_pool2d(self.first(x), 2)), 2)
         x = self.third(x).flatten(1)
@@ -191,9 +196,9 @@ class CommonNet(nn.Module):
 
 
 class MapClassifier(nn.Module):
-    """Heatmap-MT's branch for attributes (S10): four times (pool 2, convolution), then a `Classifier` with 256, 256 hidden units.
+    """Heatmap-MT's branch for attributes (S10): four times (pool 2, convolution), then a `Classifier`.
 
-    Its input are the maps before the softmax, B x K x size x size. The arguments are those of `CommonNet`.
+    Its input is the maps before the softmax, B x K x size x size. The arguments are those of `CommonNet`.
     """
 
     def __init__(

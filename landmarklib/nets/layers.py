@@ -26,7 +26,13 @@ class Linear(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Fully connected layers with ReLU and dropout between them; the last one linear. hidden: draws the layers before it; the generator, by default."""
+    """Fully connected layers with ReLU and dropout between them; the last one is linear.
+
+    widths: of the input, the hidden layers and the output.
+    dropout: its probability after each hidden layer.
+    generator: draws the first weights.
+    hidden: draws those of the hidden layers, if not the generator.
+    """
 
     def __init__(
         self, widths: list[int], dropout: float, generator: torch.Generator, hidden: torch.Generator | None = None
@@ -43,7 +49,7 @@ class Perceptron(nn.Module):
 
 
 def dropout(x: Tensor, probability: float, noise: Noise | None) -> Tensor:
-    """Inverted dropout whose mask comes from the run's own numbers."""
+    """Inverted dropout whose mask comes from the run's own random numbers."""
     if probability == 0:
         return x
     kept = noise.uniform(*x.shape) >= probability

@@ -1,11 +1,12 @@
 """Stacks of same-padding convolutions without pooling, as honari2018 uses them, computed in the fastest exact form.
 
-A k x k convolution on few channels leaves most of a processor idle. Space-to-depth re-writes it, exactly, as a smaller
-kernel on more channels: pixels of a by x bx block become channels. The parameters stay those of the literal network
-(k x k, as printed in the paper); only `ConvStack.forward` knows the form. Between layers nothing is rearranged, since ReLU and
-zero padding act on blocks as they do on pixels. On a CPU large kernels on more channels are fastest as products of spectra (`fourier`).
+A k x k convolution on few channels leaves most of a processor idle. Space-to-depth rewrites it, exactly, as a smaller
+kernel on more channels: the pixels of a by x bx block become channels. The parameters stay those of the literal
+network (k x k, as printed in the paper); only `ConvStack.forward` knows the form. Between layers nothing is
+rearranged, since ReLU and zero padding act on blocks as they do on pixels. On a CPU large kernels on more channels
+are fastest as products of spectra (`fourier`).
 
-To choose: `fastest_form` measures; no result depends on the outcome beyond rounding.
+`forms.fastest_form` measures which form to take; no result depends on that beyond rounding.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ from landmarklib.nets.fourier import Convolution
 
 
 class ConvStack(nn.Module):
-    """n same-padding convolutions of odd size k, each followed by ReLU, the last one if last_relu: B x C x H x W -> B x widths[-1] x H x W, float32."""
+    """Same-padding convolutions, each followed by ReLU: B x C x H x W -> B x widths[-1] x H x W, float32.
+
+    channels: of the input.
+    widths: channels of each layer.
+    kernel: side of the convolutions in pixels, odd.
+    generator: draws the first weights.
+    last_relu: whether the last layer has a ReLU, too.
+    """
 
     def __init__(
         self, channels: int, widths: list[int], kernel: int, generator: torch.Generator, last_relu: bool = True
@@ -36,28 +44,32 @@ class ConvStack(nn.Module):
             layers.he_normal((w, c, kernel, kernel), generator) for c, w in zip(inputs, widths, strict=True)
         )
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(w)) for w in widths)
-        self.form = forms.LITERAL
+        self.conv_form = forms.LITERAL
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
-        block = self.form.block if x.shape[-2] % self.form.block[0] == x.shape[-1] % self.form.block[1] == 0 else (1, 1)
+        block = (
+            self.conv_form.block
+            if x.shape[-2] % self.conv_form.block[0] == x.shape[-1] % self.conv_form.block[1] == 0
+            else (1, 1)
+        )
         kernel = self.weights[0].shape[-1]
         padding = tuple(-tap_range(kernel, b)[0] for b in block)
         crop = any(sum(tap_range(kernel, b)) for b in block)
         assert not crop, f"block {block} of a {kernel} x {kernel} kernel reaches further on one side"
-        fourier = self.form.fourier and kernel > 1  # a 1 x 1 convolution is a product already
-        x = space_to_depth(x, block).to(self.form.dtype)
+        fourier = self.conv_form.fourier and kernel > 1  # a 1 x 1 convolution is a product already
+        x = space_to_depth(x, block).to(self.conv_form.dtype)
         if fourier:
             x = x.permute(2, 3, 0, 1)
-        elif self.form.product:
+        elif self.conv_form.product:
             x = x.movedim(1, -1)
-        elif self.form.channels_last:
+        elif self.conv_form.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        weights = expand_weights(list(self.weights), block, self.form)
-        offsets = torch.cat(list(self.biases)).repeat_interleave(block[0] * block[1]).to(self.form.dtype)
+        weights = expand_weights(list(self.weights), block, self.conv_form)
+        offsets = torch.cat(list(self.biases)).repeat_interleave(block[0] * block[1]).to(self.conv_form.dtype)
         for i, (weight, offset) in enumerate(zip(weights, offsets.split([len(w) for w in weights]), strict=True)):
             if fourier:
                 x = Convolution.apply(x, weight, offset)
-            elif self.form.product:
+            elif self.conv_form.product:
                 x = Product.apply(x, weight.permute(2, 3, 1, 0), offset)
             else:
                 x = F.conv2d(x, weight, offset, padding=padding)
@@ -65,7 +77,7 @@ class ConvStack(nn.Module):
                 x = x.relu_()
         if fourier:
             x = x.permute(2, 3, 0, 1)
-        elif self.form.product:
+        elif self.conv_form.product:
             x = x.movedim(-1, 1)
         return depth_to_space(x, block).float()
 
@@ -124,9 +136,14 @@ def depth_to_space(x: Float[Tensor, "B D h w"], block: tuple[int, int]) -> Float
 
 
 def expand_weights(weights: list[Tensor], block: tuple[int, int], form: Form = forms.LITERAL) -> list[Tensor]:
-    """The kernels on blocks, E x G x u x v, that equal `weights` on pixels, D x C x k x k with one k, in the form's number type and layout.
+    """The kernels on blocks, E x G x u x v, that equal `weights` on pixels.
 
-    Differentiable, so training sees the literal parameters only. All layers at once, since each operation costs more than its arithmetic.
+    Differentiable, so training sees the literal parameters only. All layers are expanded at once, since each
+    operation costs more than its arithmetic.
+
+    weights: D x C x k x k, of one k.
+    block: height and width of a block, in pixels.
+    form: its number type and memory layout are the result's.
     """
     if block == (1, 1):
         layout = torch.channels_last if form.channels_last else torch.contiguous_format
@@ -150,8 +167,12 @@ def tap_range(kernel: int, block: int) -> tuple[int, int]:
 
 
 @cache
+@torch.inference_mode(False)  # else a first use in inference mode would leave a tensor that training cannot use
 def _taps(kernel: int, block: tuple[int, int], device: torch.device) -> Float[Tensor, "kk p r q s u v"]:
-    """One-hot: output pixel (p, r) of a block takes input pixel (q, s) of the block at offset (u, v) with that tap of the kernel."""
+    """One-hot: the tap of the kernel between two pixels.
+
+    Output pixel (p, r) of a block takes input pixel (q, s) of the block at offset (u, v) with that tap.
+    """
     axes = []
     for side in block:
         first, last = tap_range(kernel, side)

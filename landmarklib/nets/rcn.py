@@ -1,4 +1,4 @@
-"""The recombinator network (Honari et al., CVPR 2016) that honari2018 builds on: coarse maps are handed back to the finer ones."""
+"""The recombinator network (Honari et al., CVPR 2016), on which honari2018 builds: coarse maps go into finer ones."""
 
 from __future__ import annotations
 
@@ -29,11 +29,21 @@ class Conv(nn.Module):
 
 
 class Recombinator(nn.Module):
-    """Encoder of 3 x 3 convolutions, each level half the size of the one before; then, from the coarsest level to the finest, the level's maps beside the
-    coarser result go through 5 x 5 and 1 x 1 convolutions. Two more 1 x 1 give one map per landmark, linear.
+    """An encoder to ever coarser levels, and a way back that recombines each level with the coarser result.
 
-    widths: maps of each level, the finest first; there are as many levels as halve down to `coarsest` cells a side (at one cell, which has no neighbours, all layers are 1 x 1). cells: side of the maps that
-    come out, where the way back stops; 0 for the images' own.
+    The encoder has 3 x 3 convolutions, each level half the size of the one before. On the way back, from the coarsest
+    level to the finest, the level's maps beside the coarser result go through 5 x 5 and 1 x 1 convolutions. Two more
+    1 x 1 give one map per landmark, linear. At one cell, which has no neighbours, all layers are 1 x 1. Raises
+    UserError for cells that no level has.
+
+    size: side of the images in pixels.
+    widths: channels of each level, the finest first; levels halve down to `coarsest` cells a side, if there are as
+        many widths.
+    n_maps: number of landmarks.
+    cells: side of the maps that come out, where the way back stops; 0 for the images' own.
+    coarsest: least side of a level.
+    out_std: standard deviation of the last layer's first weights.
+    generator: draws the first weights.
     """
 
     CANDIDATES: ClassVar = {
@@ -68,12 +78,13 @@ class Recombinator(nn.Module):
         self.mix = Conv(coarser, coarser, 1, generator)
         self.out = nn.Parameter(out_std * torch.randn((n_maps, coarser, 1, 1), generator=generator))
         self.out_bias = nn.Parameter(torch.zeros(n_maps))
-        self.form = LITERAL
+        self.conv_form = LITERAL
 
     def forward(self, images: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B K S S"]:
-        # DEVIATION: images are standardised one by one; the published code subtracts a local mean and divides by a local deviation.
-        x = standardised(images).to(self.form.dtype)
-        if self.form.channels_last:
+        # DEVIATION: images are standardised one by one; the published code subtracts a local mean and divides by a
+        # local deviation.
+        x = standardised(images).to(self.conv_form.dtype)
+        if self.conv_form.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         levels = []
         for i, layer in enumerate(self.encoder):
@@ -86,21 +97,26 @@ class Recombinator(nn.Module):
 
 
 def halved(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C I J"]:
-    """Max pooling by two; an odd side, which two by two would leave a line of, in windows of three (published code, from 5 to 2 cells)."""
+    """Max pooling by two; of an odd side in windows of three, so that no line is left over.
+
+    Source: the published code, from 5 to 2 cells.
+    """
     return F.max_pool2d(x, 3 if x.shape[-1] % 2 else 2, 2)
 
 
 def beside_coarser(
     level: Float[Tensor, "B C H W"], coarser: Float[Tensor, "B D I J"], layer: Conv
 ) -> Float[Tensor, "B E H W"]:
-    """The layer on the level's maps beside the coarser ones, each of whose pixels counts for two by two: their part of the sum is computed before they
-    are spread, with the taps that fall on one pixel added up, which is exact and takes a third of the work. An odd side is spread as it is, to
-    the nearest: 0, 0, 0, 1, 1 of two cells.
+    """The layer on the level's maps beside the coarser ones, of which each pixel is repeated two by two.
+
+    The coarser maps' part of the sum is computed before they are repeated, with the taps that fall on one pixel added
+    up: that is exact and takes a third of the work. An odd side is filled with the nearest cell: 0, 0, 0, 1, 1 of two
+    cells.
     """
     if level.shape[-1] % 2:
         return layer(torch.cat([level, F.interpolate(coarser, size=level.shape[-2:], mode="nearest")], 1))
-    # DEVIATION: coarser maps are repeated, as the published code does by default; its released model of 300-W learned its upsampling, and in
-    # the finer maps beside them sets every pixel to zero that pooling did not take.
+    # DEVIATION: coarser maps are repeated, as the published code does by default; its released model of 300-W learned
+    # its upsampling, and in the finer maps beside them sets every pixel to zero that pooling did not take.
     n, kernel = level.shape[1], layer.weight.shape[-1]
     weight = layer.weight.to(level.dtype)
     fine = F.conv2d(level, weight[:, :n], layer.bias.to(level.dtype), padding=kernel // 2)
@@ -109,7 +125,12 @@ def beside_coarser(
 
 
 def sides_of(size: int, most: int, coarsest: int) -> list[int]:
-    """Sides of the levels' maps, the finest first."""
+    """Sides of the levels' maps in cells, the finest first.
+
+    size: of the finest.
+    most: how many there may be.
+    coarsest: least side.
+    """
     sides = [size]
     while len(sides) < most and sides[-1] // 2 >= coarsest:
         sides.append(sides[-1] // 2)

@@ -1,4 +1,7 @@
-"""TCDCN (Zhang et al., ECCV 2014 and PAMI 2016): a small network with pooling that regresses points and attributes, honari2018's other multi-task net."""
+"""TCDCN (Zhang et al., ECCV 2014 and PAMI 2016), the other multi-task network of honari2018.
+
+It is small, has poolings, and regresses points and attributes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,17 @@ POOLED = 3  # layers that are followed by 2 x 2 max pooling: the first ones
 
 
 class Trunk(nn.Module):
-    """Convolutions without padding, max pooling after the first three, one fully connected layer, |tanh| after each. Images are standardised one by one."""
+    """Convolutions without padding, max pooling after the first three, one fully connected layer; |tanh| after each.
+
+    Images are standardised one by one. Raises UserError where kernels and widths differ in number or the images are
+    too small.
+
+    size: side of the images in pixels.
+    kernels: side of each convolution in pixels.
+    widths: channels of each.
+    shared: units of the fully connected layer.
+    generator: draws the first weights.
+    """
 
     CANDIDATES: ClassVar = {"cpu": (LITERAL,), "cuda": (LITERAL,)}
 
@@ -50,7 +63,14 @@ class Trunk(nn.Module):
 
 
 class TaskNet(nn.Module):
-    """The trunk and a linear layer for points and attributes each. outputs: of each attribute its classes, or 1 for an angle."""
+    """The trunk and a linear layer for points and attributes each.
+
+    trunk: images to `shared` numbers.
+    shared: how many these are.
+    n_points: number of landmarks.
+    outputs: number of classes of each attribute, 1 for an angle.
+    generator: draws the first weights of both layers.
+    """
 
     def __init__(self, trunk: Trunk, shared: int, n_points: int, outputs: list[int], generator: torch.Generator):
         super().__init__()
@@ -64,6 +84,9 @@ class TaskNet(nn.Module):
     def forward(
         self, images: Float[Tensor, "B 1 H W"], noise: Noise | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Points B x K x 2 in [-1, 1] and the outputs of each attribute. noise: not used, there is no dropout."""
+        """Points B x K x 2, in [-1, 1] where they lie in the image, and the outputs of each attribute.
+
+        noise: not used, there is no dropout.
+        """
         x = self.first(images)
         return self.points(x).view(len(x), -1, 2), self.attributes(x).split(self.outputs, -1)

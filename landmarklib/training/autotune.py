@@ -53,7 +53,7 @@ def measured_form(
     module = spec.build(loading.get(dataset), size, {**spec.options, **dict(shape)}, generator).to(device).eval()
     seen = (1, size, size) if spec.input == "images" else (len(loading.get(dataset).landmarks), 2)
     images = torch.rand(16, *seen, generator=generator).to(device)
-    return forms.fastest_form(attrgetter(spec.costly)(module), images, runs, exact=inference)
+    return forms.fastest_form(attrgetter(spec.costly)(module), images, runs, inference=inference)
 
 
 @cache

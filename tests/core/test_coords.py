@@ -53,6 +53,15 @@ def test_conversion_keeps_kind_and_number_type(points):
         assert type(converted) is type(points) and converted.dtype == points.dtype
 
 
+def test_a_first_use_in_inference_mode_leaves_training_possible():
+    size = 13, 17  # which no other test has, so that nothing is kept from one
+    with torch.inference_mode():
+        coords.to_norm(torch.ones(1, 2), size)
+    points = torch.ones(1, 2, requires_grad=True)
+    coords.to_norm(points, size).sum().backward()
+    assert close(points.grad, [[2 / 13, 2 / 17]])
+
+
 @both_kinds
 def test_affine_by_hand(array):
     quarter_turn_and_shift = [[0.0, -1.0, 0.5], [1.0, 0.0, -0.25]]

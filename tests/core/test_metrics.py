@@ -34,13 +34,17 @@ def test_error_is_nan_where_nothing_is_visible():
     assert np.isnan(error).tolist() == [True, False]
 
 
-def test_error_does_not_change_when_points_and_unit_are_scaled_together():
+def test_error_does_not_change_when_points_and_normalizer_are_scaled_together():
     rng = np.random.default_rng(0)
     predicted, target = rng.normal(size=(2, 5, 3, 2))
-    visible, unit = rng.uniform(size=(5, 3)) < 0.7, rng.uniform(1, 2, 5)
-    expected = metrics.point_error(predicted, target, visible, unit)
-    assert np.allclose(metrics.point_error(7 * predicted, 7 * target, visible, 7 * unit), expected, equal_nan=True)
-    assert not np.allclose(metrics.point_error(7 * predicted, 7 * target, visible, unit), expected, equal_nan=True)
+    visible, normalizer = rng.uniform(size=(5, 3)) < 0.7, rng.uniform(1, 2, 5)
+    expected = metrics.point_error(predicted, target, visible, normalizer)
+    assert np.allclose(
+        metrics.point_error(7 * predicted, 7 * target, visible, 7 * normalizer), expected, equal_nan=True
+    )
+    assert not np.allclose(
+        metrics.point_error(7 * predicted, 7 * target, visible, normalizer), expected, equal_nan=True
+    )
 
 
 def test_angles_differ_by_the_short_way_round():

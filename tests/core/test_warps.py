@@ -8,9 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from landmarklib.core import augmentation, coords, warps
+from landmarklib.core import coords, warps
 from landmarklib.core.noise import Noise, ReplayNoise
-from landmarklib.core.types import Batch
 
 RANGES = {"rotation_degrees": 180.0, "scale": 0.1, "shift": 1 / 6}
 KINDS = {
@@ -118,43 +117,11 @@ def test_the_slope_of_a_moved_point(draw, generator):
     assert torch.autograd.gradcheck(lambda p: warps.move(p, warp), points)
 
 
-def a_batch(images: torch.Tensor, points: torch.Tensor) -> Batch:
-    n = len(images)
-    return Batch(images, points, torch.ones(points.shape[:2], dtype=torch.bool), torch.zeros(n, 1), n)
-
-
-def test_a_look_at_a_batch_moves_images_and_points_by_the_same_drawn_map(generator):
-    images, points = torch.rand(3, 1, 12, 12, generator=generator), torch.rand(3, 2, 2, generator=generator)
-    points[0, 0] = torch.tensor([0.95, 0.95])
-    points[1, 1] = torch.nan
-    seen = augmentation.jitter_batch(a_batch(images, points), seeded(7), 6, **RANGES)
-    affine = warps.random_affine(3, seeded(7), **RANGES)
-    assert torch.equal(seen.images, warps.warp_images(images, affine, 6, warps.MARGIN)) and seen.images.shape[-1] == 6
-    assert torch.equal(seen.source, images) and torch.equal(seen.jitter, affine)
-    expected = coords.apply_affine(points, affine)
-    assert close(seen.points[~points.isnan()], expected[~points.isnan()]) and seen.points[1, 1].isnan().all()
-    assert torch.equal(seen.visible, coords.inside(expected)) and not seen.visible[1, 1]
-
-
-def test_a_look_without_a_map_is_the_middle_of_the_image(generator):
+def test_images_under_no_map_are_cut_to_their_middle(generator):
     images = torch.rand(2, 1, 16, 16, generator=generator)
     still = torch.eye(2, 3).expand(2, 2, 3)
     assert close(warps.warp_images(images, still, 8, 2.0), images[:, :, 4:12, 4:12])
     assert close(warps.warp_images(images, still, 8), torch.nn.functional.avg_pool2d(images, 2))
-
-
-def test_a_second_look_is_one_look_under_both_maps(generator):
-    points = torch.rand(2, 3, 2, generator=generator)
-    seen = augmentation.jitter_batch(
-        a_batch(torch.rand(2, 1, 20, 20, generator=generator), points), seeded(7), 10, **RANGES
-    )
-    further = warps.random_affine(1, seeded(8), **RANGES)
-    both = warps.compose(further, seen.jitter[1:])
-    assert close(coords.apply_affine(points[1:], both), coords.apply_affine(seen.points[1:], further))
-    again = augmentation.second_view(seen, 1, further)
-    assert torch.equal(again, warps.warp_images(seen.source[1:], both, 10, warps.MARGIN))
-    plain = a_batch(seen.images, points)
-    assert torch.equal(augmentation.second_view(plain, 1, further), warps.warp_images(seen.images[1:], further))
 
 
 def test_a_map_by_hand():

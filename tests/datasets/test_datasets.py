@@ -1,10 +1,8 @@
-"""The generated data sets, their brush, and which images are labelled."""
+"""The generated data sets: what their images and points are."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +15,6 @@ from landmarklib.datasets import blocks, shapes
 from landmarklib.drawing import raster
 from landmarklib.nets.layers import Perceptron
 
-IDS = tuple(f"train-{i:05d}" for i in range(10))
-
 
 @pytest.fixture(scope="module")
 def some_blocks():
@@ -28,10 +24,6 @@ def some_blocks():
 @pytest.fixture(scope="module")
 def some_shapes():
     return shapes.generate(150, seed=3)
-
-
-def drawn(polygon, size: int = 24) -> np.ndarray:
-    return raster.draw_convex(np.array([polygon], float), np.zeros(1, int), 1, size)[0]
 
 
 def area(image: np.ndarray) -> float:
@@ -210,139 +202,3 @@ def test_circumcircles_of_shapes_reach_the_edges_of_the_image_and_no_further():
 
 def test_classes_of_shapes_are_balanced():
     assert 0.45 < shapes.generate(4000, 0, 16).attributes["class"].mean() < 0.55
-
-
-@pytest.mark.parametrize("angle", [0.0, 0.3, 1.2])
-@pytest.mark.parametrize("n_corners, radius", [(3, 11.0), (4, 10.0), (8, 7.0)])
-def test_drawn_area_is_the_geometric_area(n_corners, radius, angle):
-    polygon = raster.regular_polygon(n_corners) @ raster.rotation(np.array([angle]))[0].T * radius + [15.3, 14.8]
-    expected = n_corners / 2 * radius**2 * np.sin(2 * np.pi / n_corners)
-    assert area(drawn(polygon, 30)) == pytest.approx(expected, rel=0.01)
-
-
-def test_a_square_on_pixel_edges_is_drawn_exactly():
-    image = drawn([[1.5, 2.5], [4.5, 2.5], [4.5, 4.5], [1.5, 4.5]], 7)
-    expected = np.zeros((7, 7))
-    expected[3:5, 2:5] = 255
-    assert np.array_equal(image, expected)
-
-
-def test_an_edge_through_pixel_centres_is_half_covered():
-    image = drawn([[1, 0.5], [4, 0.5], [4, 4.5], [1, 4.5]], 6)
-    assert image[2].tolist() == [0, 128, 255, 255, 128, 0]
-
-
-def test_sense_and_first_corner_do_not_matter():
-    polygon = np.array([[3.2, 4.1], [15.7, 6.3], [9.4, 17.8]])
-    expected = drawn(polygon).astype(int)
-    assert area(expected) > 50
-    for order in itertools.permutations(range(3)):
-        assert np.abs(drawn(polygon[list(order)]) - expected).max() <= 1
-
-
-@pytest.mark.parametrize("shift", [(-10, 0), (0, -10), (14, 0), (0, 14), (-9, 13)])
-def test_what_is_outside_the_frame_is_clipped(shift):
-    polygon = np.array([[3.2, 4.1], [15.7, 6.3], [9.4, 17.8]]) + shift
-    whole = np.zeros((72, 72))
-    whole += drawn(polygon + 24, 72)
-    assert 0 < area(whole[24:48, 24:48]) < area(whole) - 5
-    assert np.abs(drawn(polygon, 24) - whole[24:48, 24:48]).max() <= 1
-
-
-def test_a_polygon_wholly_outside_draws_nothing():
-    assert not drawn([[-9, 3], [-3, 3], [-3, 9], [-9, 9]], 8).any()
-
-
-def test_polygons_go_to_their_own_image():
-    square = np.array([[0.5, 0.5], [2.5, 0.5], [2.5, 2.5], [0.5, 2.5]])
-    images = raster.draw_convex(np.stack([square, square + 3, square]), np.array([2, 2, 0]), 3, 7)
-    assert [area(image) for image in images] == [4, 0, 8]
-
-
-def test_many_polygons_are_drawn_like_few():
-    rng = np.random.default_rng(0)
-    polygons = raster.regular_polygon(3) * 3 + rng.uniform(2, 10, (2100, 1, 2))
-    images = raster.draw_convex(polygons, np.arange(2100), 2100, 12)
-    for i in (0, 1049, 1050, 2099):
-        assert np.array_equal(images[i], drawn(polygons[i], 12))
-
-
-def test_rotation_by_a_quarter_turns_x_into_y():
-    assert np.allclose(raster.rotation(np.array([np.pi / 2])), [[[0, -1], [1, 0]]])
-
-
-def test_regular_polygons_have_circumradius_one_and_equal_sides():
-    for n in (3, 4, 7):
-        corners = raster.regular_polygon(n)
-        assert corners.shape == (n, 2) and np.allclose(corners.mean(0), 0)
-        assert np.allclose(np.linalg.norm(corners, axis=1), 1)
-        assert np.allclose(np.linalg.norm(corners - np.roll(corners, 1, 0), axis=1), 2 * np.sin(np.pi / n))
-
-
-def test_labelled_images_are_the_same_in_every_process():
-    assert subsets.label_order(IDS, None, 0).tolist() == [0, 7, 8, 9, 5, 1, 4, 3, 6, 2]
-    assert subsets.label_subset(IDS, 0.3, 0).tolist() == [0, 7, 8]
-    assert subsets.label_subset(IDS, 0.3, 1).tolist() == [1, 3, 8]
-
-
-def test_labelled_images_with_classes_take_turns():
-    classes = np.arange(10) % 2
-    assert subsets.label_order(IDS, classes, 0).tolist() == [0, 7, 8, 9, 5, 4, 1, 6, 3, 2]
-    assert subsets.label_subset(IDS, 0.6, 0, classes).tolist() == [0, 4, 5, 7, 8, 9]
-
-
-@pytest.mark.parametrize("fraction, n", [(0.0, 0), (0.01, 3), (0.05, 15), (0.333, 100), (0.5, 150), (1.0, 300)])
-def test_subset_is_the_rounded_share_and_balanced_within_one(fraction, n):
-    classes = np.random.default_rng(0).permutation(np.arange(300) % 15)
-    chosen = subsets.label_subset(tuple(map(str, range(300))), fraction, 0, classes)
-    assert len(chosen) == len(set(chosen.tolist())) == n
-    assert chosen.tolist() == sorted(chosen.tolist())
-    counts = np.bincount(classes[chosen], minlength=15)
-    assert counts.max() - counts.min() <= 1
-
-
-@pytest.mark.parametrize("balanced", [False, True])
-def test_subsets_of_growing_fractions_are_nested(balanced):
-    ids, classes = tuple(map(str, range(301))), np.arange(301) % 7 if balanced else None
-    subsets = [set(subsets.label_subset(ids, f, 0, classes).tolist()) for f in (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)]
-    for small, large in itertools.pairwise(subsets):
-        assert small < large
-
-
-@pytest.mark.parametrize("balanced", [False, True])
-def test_subset_does_not_depend_on_the_order_of_the_images(balanced):
-    ids, classes = tuple(map(str, range(200))), np.arange(200) % 7
-    shuffled = np.random.default_rng(0).permutation(200)
-
-    def chosen(order: np.ndarray) -> set[str]:
-        here = tuple(ids[i] for i in order)
-        return {here[i] for i in subsets.label_subset(here, 0.1, 0, classes[order] if balanced else None)}
-
-    assert chosen(shuffled) == chosen(np.arange(200))
-
-
-def test_subset_depends_on_the_seed():
-    ids = tuple(map(str, range(200)))
-    subsets = [frozenset(subsets.label_subset(ids, 0.1, seed).tolist()) for seed in range(5)]
-    assert len(set(subsets)) == 5
-
-
-def test_a_rare_class_is_used_up_before_the_rest_grows():
-    classes = np.array([0] * 8 + [1] * 2)
-    assert np.bincount(classes[subsets.label_subset(IDS, 0.6, 0, classes)]).tolist() == [4, 2]
-
-
-def test_hash_of_ids_ignores_their_order():
-    assert subsets.ids_hash(["b", "a"]) == hashlib.sha256(b"a\nb").hexdigest()[:12]
-    assert subsets.ids_hash(["a", "b"]) == subsets.ids_hash(["b", "a"]) != subsets.ids_hash(["a", "c"])
-
-
-def test_fingerprint_tells_pixels_points_and_ids_apart():
-    a = shapes.generate(3, 0, 16)
-    images, points = a.images.copy(), a.points.copy()
-    images[2, 0, 15, 15] += 1
-    points[0, 0, 0] += 0.01
-    changed = [replace(a, images=images), replace(a, points=points), replace(a, ids=("x", *a.ids[1:]))]
-    prints = [subsets.fingerprint(b) for b in (a, *changed)]
-    assert len(set(prints)) == 4 and all(len(p) == 16 for p in prints)
-    assert subsets.fingerprint(replace(a, images=a.images.copy())) == prints[0]

@@ -1,4 +1,7 @@
-"""What `landmarklib data check` says of forty-odd ways in which an archive can be wrong: one line that names the file, exit status 2, nothing written."""
+"""What `landmarklib data check` says of forty-odd ways in which an archive can be wrong.
+
+It is one line that names the file; the exit status is 2, and nothing is written.
+"""
 
 from __future__ import annotations
 

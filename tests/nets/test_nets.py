@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -19,6 +21,7 @@ from landmarklib.nets.plain import ConvStack
 
 BLOCKS = [(1, 2), (2, 1), (2, 2), (1, 4), (4, 4)]
 KERNELS = [5, 7, 9]
+SMALL = honari.Layout(kernel=5, depth=2, width=4)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -34,7 +37,7 @@ def stack_of(kernel: int, seed: int = 0) -> ConvStack:
 
 
 def outputs_and_gradients(stack: ConvStack, images: torch.Tensor, form: Form) -> list[torch.Tensor]:
-    stack.form = form
+    stack.conv_form = form
     stack.zero_grad()
     y = stack(images)
     (y * torch.linspace(-1, 1, y.numel()).view_as(y)).sum().backward()
@@ -67,9 +70,9 @@ def test_convolution_is_padded_with_black_and_not_flipped():
         stack.biases[0].fill_(-1)
     images = torch.tensor([[[[1.0, 0.0], [0.0, 10.0]]]])
     for form in (LITERAL, Form((2, 2)), Form((1, 2))):
-        stack.form = form
+        stack.conv_form = form
         assert stack(images).tolist() == [[[[83, 72], [50, 39]]]]
-    stack.form = Form(fourier=True)
+    stack.conv_form = Form(fourier=True)
     assert stack(images)[0, 0].tolist() == [pytest.approx([83, 72]), pytest.approx([50, 39])]
 
 
@@ -174,8 +177,17 @@ def test_images_that_do_not_divide_into_blocks_are_computed_literally():
     stack = stack_of(5)
     images = torch.randn(1, 2, 9, 12, generator=seeded(2))
     expected = stack(images)
-    stack.form = Form((2, 2))
+    stack.conv_form = Form((2, 2))
     assert torch.equal(stack(images), expected)
+
+
+def test_a_first_use_in_inference_mode_leaves_training_possible():
+    stack, images = stack_of(3), torch.randn(1, 2, 10, 10, generator=seeded(2))
+    stack.conv_form = Form((2, 5))  # blocks that no other test has, so that nothing is kept from one
+    with torch.inference_mode():
+        stack(images)
+    stack(images).sum().backward()
+    assert all(weight.grad.any() for weight in stack.weights)
 
 
 def test_space_to_depth_by_hand():
@@ -215,7 +227,7 @@ def test_weights_are_he_normal():
 @pytest.mark.parametrize(
     "build",
     [
-        lambda g: honari.Localizer(5, 2, 4, 3, g),
+        lambda g: honari.Localizer(SMALL, 3, g),
         lambda g: honari.CommonNet(16, 5, 4, 3, [2], 0.25, g),
         lambda g: honari.MapClassifier(16, 5, 4, 3, [2], 0.25, g),
         lambda g: layers.Perceptron([4, 8, 2], 0.25, g),
@@ -310,9 +322,27 @@ def test_dropout_keeps_the_mean():
     assert kept.mean().item() == pytest.approx(3, rel=0.02)
 
 
+def test_from_points_gives_the_outputs_of_its_classifier_and_takes_an_unknown_point_for_the_centre():
+    net, alone = (build([6, 8], [4, 1], 0.25, seeded()).eval() for build in (honari.FromPoints, honari.Classifier))
+    points = torch.rand(2, 3, 2, generator=seeded(1))
+    points[0, 1] = 0
+    expected = alone(points.flatten(1))
+    points[0, 1] = torch.nan
+    found = net(points)
+    assert [of_one.shape for of_one in found] == [(2, 4), (2, 1)]
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_localizer_and_its_head_are_parts_of_one_module():
+    localizer, head = honari.Localizer(SMALL, 3, seeded()), honari.Classifier([6, 8], [4], 0.0, seeded())
+    both = honari.LocalizerAndHead(localizer, head)
+    assert both.localizer is localizer and both.head is head
+    assert n_parameters(both) == n_parameters(localizer) + n_parameters(head)
+
+
 @pytest.mark.parametrize("size", [60, 32])
 def test_localizer_gives_one_map_per_landmark_at_image_size(size):
-    net = honari.Localizer(5, 2, 4, 5, seeded())
+    net = honari.Localizer(SMALL, 5, seeded())
     maps = net(torch.rand(2, 1, size, size, generator=seeded(1)))
     assert maps.shape == (2, 5, size, size) and maps.min() < 0
     net.final_relu = True
@@ -320,13 +350,13 @@ def test_localizer_gives_one_map_per_landmark_at_image_size(size):
 
 
 def test_a_centred_localizer_sees_images_between_minus_one_and_one():
-    plain_net, centred = (honari.Localizer(5, 2, 4, 5, seeded(), centred=c) for c in (False, True))
+    plain_net, centred = (honari.Localizer(replace(SMALL, centred=c), 5, seeded()) for c in (False, True))
     images = torch.rand(2, 1, 16, 16, generator=seeded(1))
     assert torch.equal(centred(images), plain_net(2 * images - 1))
 
 
 def test_out_gain_scales_the_first_maps():
-    ordinary, flat = (honari.Localizer(5, 2, 4, 5, seeded(), out_gain=g) for g in (1.0, 0.1))
+    ordinary, flat = (honari.Localizer(replace(SMALL, out_gain=g), 5, seeded()) for g in (1.0, 0.1))
     images = torch.rand(2, 1, 16, 16, generator=seeded(1))
     assert torch.allclose(flat(images), 0.1 * ordinary(images), rtol=1e-5)
 
@@ -346,7 +376,7 @@ def test_common_net_starts_with_points_near_the_centre():
 
 @pytest.mark.parametrize("size", [60, 32, 30])
 def test_a_wide_last_layer_is_one_more_convolution_without_relu(size):
-    net = honari.Localizer(5, 2, 4, 3, seeded(), out_kernel=3, standard=True)
+    net = honari.Localizer(replace(SMALL, out_kernel=3, standard=True), 3, seeded())
     images = torch.rand(2, 1, size, size, generator=seeded(1))
     x = layers.standardised(images)
     for stack, last in ((net.stack, False), (net.out_stack, True)):
@@ -356,7 +386,7 @@ def test_a_wide_last_layer_is_one_more_convolution_without_relu(size):
     maps = net(images)
     assert torch.allclose(maps, x, atol=1e-5) and maps.min() < 0
     assert not hasattr(net, "mix")
-    assert honari.Localizer(5, 2, 4, 3, seeded(), final_relu=True, out_kernel=3)(images).min() == 0
+    assert honari.Localizer(replace(SMALL, final_relu=True, out_kernel=3), 3, seeded())(images).min() == 0
 
 
 @pytest.mark.parametrize("size", [60, 32, 30])
@@ -382,7 +412,7 @@ def test_multipies_classifier_has_the_size_of_the_supplement():
 def test_set_form_reaches_every_stack_inside():
     net = honari.CommonNet(16, 5, 4, 3, [2], 0.25, seeded())
     forms.set_form(net, Form((2, 2)))
-    assert [part.form for part in (net.first, net.second, net.third)] == [Form((2, 2))] * 3
+    assert [part.conv_form for part in (net.first, net.second, net.third)] == [Form((2, 2))] * 3
 
 
 @pytest.mark.parametrize("size, blocks", [(8, {form.block for form in CANDIDATES["cpu"]}), (9, {(1, 1)})])
@@ -390,7 +420,7 @@ def test_fastest_form_sets_a_candidate_that_fits_and_leaves_no_gradient(size, bl
     stack = ConvStack(1, [2], 5, seeded())
     form, images_per_second = forms.fastest_form(stack, torch.rand(2, 1, size, size, generator=seeded()), rounds=1)
     assert form in CANDIDATES["cpu"] and form.block in blocks
-    assert stack.form == form
+    assert stack.conv_form == form
     assert 0 < images_per_second < math.inf
     assert all(p.grad is None for p in stack.parameters())
 
@@ -398,8 +428,8 @@ def test_fastest_form_sets_a_candidate_that_fits_and_leaves_no_gradient(size, bl
 def test_fastest_form_of_several_runs_counts_all_their_images_and_takes_no_channels_last(monkeypatch):
     stack, tried, forward = ConvStack(1, [2], 5, seeded()), [], ConvStack.forward
     ticks = itertools.count()
-    monkeypatch.setattr(plain.time, "perf_counter", lambda: float(next(ticks)))
-    monkeypatch.setattr(ConvStack, "forward", lambda self, x: tried.append(self.form) or forward(self, x))
+    monkeypatch.setattr(forms, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+    monkeypatch.setattr(ConvStack, "forward", lambda self, x: tried.append(self.conv_form) or forward(self, x))
     _, images_per_second = forms.fastest_form(stack, torch.rand(2, 1, 8, 8, generator=seeded()), runs=3, rounds=1)
     assert images_per_second == 6
     assert set(tried) == {form for form in CANDIDATES["cpu"] if not (form.channels_last or form.fourier)}
@@ -416,30 +446,30 @@ def test_a_form_that_one_image_shows_to_be_hopeless_is_tried_on_no_more(monkeypa
 
         def __init__(self):
             super().__init__()
-            self.form, self.weight = LITERAL, torch.nn.Parameter(torch.ones(()))
+            self.conv_form, self.weight = LITERAL, torch.nn.Parameter(torch.ones(()))
 
         def forward(self, x):
-            seen.append((self.form, len(x)))
-            clock[0] += len(x) * (10 if self.form == slow else 1)
+            seen.append((self.conv_form, len(x)))
+            clock[0] += len(x) * (10 if self.conv_form == slow else 1)
             return self.weight * x
 
-    monkeypatch.setattr(plain.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(forms, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     assert forms.fastest_form(Net(), torch.rand(4, 1, 2, 2)) == (LITERAL, 1.0)
     assert {n for form, n in seen if form == slow} == {1}
     assert {n for form, n in seen if form == LITERAL} == {1, 4}
 
 
-def test_the_exact_form_is_in_float32_and_is_measured_without_a_backward_pass(monkeypatch):
+def test_the_form_for_inference_is_in_float32_and_is_measured_without_a_backward_pass(monkeypatch):
     stack, tried, forward = ConvStack(1, [2], 5, seeded()), [], ConvStack.forward
 
     def noted(self, x):
-        tried.append(self.form)
+        tried.append(self.conv_form)
         y = forward(self, x)
         assert not y.requires_grad
         return y
 
     monkeypatch.setattr(ConvStack, "forward", noted)
-    form, _ = forms.fastest_form(stack, torch.rand(2, 1, 8, 8, generator=seeded()), rounds=1, exact=True)
+    form, _ = forms.fastest_form(stack, torch.rand(2, 1, 8, 8, generator=seeded()), rounds=1, inference=True)
     assert form in tried and {f.dtype for f in tried} == {torch.float32}
     assert set(tried) == {f._replace(dtype=torch.float32) for f in CANDIDATES["cpu"]}
 

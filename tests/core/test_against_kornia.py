@@ -65,7 +65,7 @@ def test_thin_plates(images, points, generator):
 
 @pytest.mark.parametrize("beta", [1.0, 10.0])
 def test_soft_argmax_and_its_gradient(generator, beta):
-    """Kornia's outermost pixel centres are at -1 and 1, ours half a pixel inside; its temperature is the inverse of beta."""
+    """Kornia's outermost pixel centres are at -1 and 1, ours half a pixel inside; its temperature is 1 / beta."""
     ours, other = (torch.randn(2, 3, 9, 12, generator=generator.manual_seed(0)).requires_grad_() for _ in range(2))
     weights = torch.rand(2, 3, 2, generator=generator)
     inside = torch.tensor([11 / 12, 8 / 9])

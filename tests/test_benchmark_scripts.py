@@ -1,0 +1,72 @@
+"""The scripts of `benchmarks/`, run on tiny settings; the numbers that they find are not tested."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from landmarklib.nets import forms
+from landmarklib.nets.rcn import Recombinator
+from landmarklib.pages import speed_page
+from landmarklib.records import benchmarks, record
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TINY = {
+    "against_kornia": ["--sides", "8", "--rounds", "1", "--threads", "1"],
+    "evaluation": ["--images", "8", "--photos", "2", "--budget", "smoke", "--rounds", "1", "--threads", "1"],
+    "forms": ["--batch", "2", "--rounds", "1"],
+    "pack_step": ["--packs", "2,1", "--budget", "smoke", "--rounds", "1"],
+    "table": ["--images", "8", "--rounds", "1", "--processes", "1", "--methods", "Seq-MT (L)"],
+    "train_step": ["--batch", "2", "--rounds", "1", "--threads", "1", "--no-compile"],
+}
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The benchmarks' modules, by name."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+def test_the_script_times_what_the_page_reads(scripts):
+    evaluation = scripts("evaluation")
+    full = evaluation.experiments()
+    wanted = {p["group"] for p in speed_page.published() if "group" in p}
+    assert wanted <= set(full) and wanted & set(evaluation.experiments("smoke")) == set()
+    sizes = {group: (full[group].size, full[group].options.get("width")) for group in wanted}
+    assert sizes == {"RCN, 300-W": (80, None), "RCN+, 300-W": (80, None), "Seq-MT, 300-W": (64, 32)}
+    assert evaluation.images_of(full["RCN, 300-W"], 2).shape == (2, 1, 80, 80)
+
+
+def test_rcn_in_plain_layers_has_the_same_maps(scripts):
+    module = Recombinator(16, [3, 4, 5], 2, 0, 4, 0.1, torch.Generator().manual_seed(0))
+    forms.set_form(module, forms.LITERAL)
+    images = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    ours = module(images)
+    with scripts("contenders").printed_layers():
+        printed = module(images)
+    assert torch.allclose(ours, printed, atol=1e-5)
+
+
+def test_the_committed_benchmarks_are_those_of_the_scripts():
+    names = {"train_step", "train_step_processes", "evaluation", "forms", "table", "kornia"}
+    assert {b.name for b in benchmarks.load_all(record.results_folder()) if b.device == "cpu"} == names
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_benchmark_runs(name, tmp_path):
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *TINY[name], "--results", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("*-cpu.json")
+    assert benchmarks.load(path).timings and path.name in done.stdout
+
+
+def test_every_benchmark_that_keeps_its_times_is_run_here():
+    keeping = {path.stem for path in BENCHMARKS.glob("*.py") if "benchmarks.finish" in path.read_text(encoding="utf-8")}
+    assert keeping == set(TINY)
