@@ -37,7 +37,7 @@ WORDS = {
     "less_than_equal": "is too large; it must be at most {le:g}",
 }
 SINGULAR = {"rows": "row", "references": "reference", "claims": "claim", "comparisons": "comparison"}
-SINGULAR |= {"budgets": "budget", "fractions": "fraction"}
+SINGULAR |= {"budgets": "budget", "fractions": "fraction", "stages": "stage"}
 
 
 @cache

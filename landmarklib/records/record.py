@@ -16,6 +16,7 @@ import pandas as pd
 
 from landmarklib.core import files, metrics
 from landmarklib.core.experiment import Experiment, from_json, to_json
+from landmarklib.core.mistakes import checked
 from landmarklib.core.types import UserError
 
 SCHEMA = 1
@@ -88,6 +89,7 @@ def load(path: Path) -> Record:
         for name in ("quantiles", "curve", "warnings", "gallery", "assignment"):  # JSON has no tuples
             raw[name] = None if raw[name] is None else tuple(raw[name])
         experiment = from_json(raw["experiment"], f"{path}: experiment")
+        checked(Mapping[str, Mapping[str, Any]], raw["metrics"], f"{path}: metrics")
         record = Record(**{**raw, "experiment": experiment})
         own = record.key
         frame([record])  # what every reader asks for

@@ -50,6 +50,7 @@ def read(path: Path) -> Table:
         different(where, name, getattr(table, name))
     check_names(where, table)
     check_fractions(where, table)
+    check_stages(where, table)
     check_methods(where, table)
     return replace(table, claims=tuple(comparisons.expand(where, claim, table) for claim in claims))
 
@@ -125,6 +126,14 @@ def check_fractions(where: str, table: Table) -> None:
     for place, fractions in places.items():
         if strange := set(fractions) - set(table.fractions):
             raise UserError(f"{where}, {place}: fraction {min(strange):g} is not one of the table's")
+
+
+def check_stages(where: str, table: Table) -> None:
+    """Raise UserError for a row that has stages and, beside them, what each stage has for itself."""
+    for row in (row for row in table.rows if row.stages):
+        for name in ("weights", "onset", "rates"):
+            if getattr(row, name):
+                raise UserError(f"{where}, row {row.name}: {name} beside stages; each stage has its own")
 
 
 def check_methods(where: str, table: Table) -> None:

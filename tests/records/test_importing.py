@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from experiments import changed
 
 from landmarklib import tables
 from landmarklib.__main__ import main
@@ -73,7 +74,7 @@ def of_a_newer_schema(path: Path) -> None:
 def with_another_rate(path: Path) -> None:
     one = record.load(path)
     path.unlink()
-    record.save(replace(one, experiment=replace(one.experiment, rate=0.5)), path.parent.parent)
+    record.save(replace(one, experiment=changed(one.experiment, rate=0.5)), path.parent.parent)
 
 
 def of_other_versions(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 
 from landmarklib import tables
 from landmarklib.core import files
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import Experiment, Stage, to_json
 from landmarklib.core.types import UserError
 from landmarklib.engine import golden
 from landmarklib.records import benchmarks, environment, query, record, staleness
@@ -40,7 +40,7 @@ def made(seed: int = 0, row: str = "Seq-MT (L)", **changes) -> Record:
         "curve": ({"step": 8, "loss": {"landmarks": 0.01}, "validation": {"error_px": 8.75}},),
         "best_step": 8,
         "warnings": ("map 0 is dead:  constant", "map 1 is dead"),
-        "passes": 64,
+        "images_processed": 64,
         "seconds": 0.5,
         "data": {"tier": "paper", "fingerprint": "0123456789abcdef", "n_labelled": 32, "labelled": "0123456789ab"},
         "gallery": (
@@ -158,13 +158,12 @@ def test_a_file_that_is_no_record_is_refused_by_name_and_kept(saved, content, wo
     ("changes", "words"),
     [
         ({"key": "seq-mt-l-10pc-seed0-smoke-00000000"}, "and says seq-mt-l-10pc-seed0-smoke-00000000"),
-        ({"experiment": asdict(experiment(seed=1))}, "its content has the key seq-mt-l-10pc-seed1-smoke-"),
-        ({"experiment": {**asdict(experiment()), "rate": 0.1}}, "its content has the key seq-mt-l-10pc-seed0-smoke-"),
+        ({"experiment": to_json(experiment(seed=1))}, "its content has the key seq-mt-l-10pc-seed1-smoke-"),
+        ({"experiment": {**to_json(experiment()), "rate": 0.1}}, "its content has the key seq-mt-l-10pc-seed0-smoke-"),
         ({"status": "unknown"}, "status 'unknown'; valid: done, failed"),
         ({"colour": "blue"}, "unexpected keyword argument 'colour'"),
-        ({"experiment": {**asdict(experiment()), "colour": "blue"}}, "unexpected keyword argument 'colour'"),
-        ({"experiment": {"table": "blocks"}}, "missing"),
-        ({"experiment": "blocks"}, "must be a mapping"),
+        ({"experiment": {"table": "blocks"}}, "experiment: 'row' is missing"),
+        ({"experiment": "blocks"}, "experiment: 'blocks'"),
         ({"curve": 3}, "'int' object is not iterable"),
         ({"metrics": {"error_px": {}}}, "not a record of schema 1: 'mean'"),
         ({"schema": 2}, "schema 2; this library reads records up to schema 1"),
@@ -179,10 +178,78 @@ def test_an_edited_record_is_refused_by_name_and_kept(saved, changes, words):
     assert saved.read_bytes() == before
 
 
+def two_stages() -> Experiment:
+    """The run of Blocks in two stages."""
+    (stage,) = experiment().stages
+    return replace(experiment(), stages=(replace(stage, name="first"), replace(stage, name="second", ema=0.9)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"colour": "blue"}, "experiment: unknown key 'colour'; known: batch, "),
+        ({"rates": 0.1}, "experiment: unknown key 'rates'; did you mean 'rate'? known: batch, "),
+        ({"row": 5}, "experiment, row: 5 is not a string"),
+        ({"fraction": "ten"}, "experiment, fraction: 'ten' is not a number"),
+        ({"seed": [0]}, "experiment, seed: [0] is not a whole number"),
+        ({"weights": {"landmarks": -1}}, "experiment, weights, landmarks: -1 is too small; it must be at least 0"),
+        ({"hold": None}, "experiment, hold: None is not a number"),
+    ],
+)
+def test_a_wrong_field_of_an_experiment_is_one_line_that_names_file_and_field(saved, changes, words):
+    rewrite(saved, experiment={**to_json(experiment()), **changes})
+    with pytest.raises(UserError) as caught:
+        record.load(saved)
+    message = str(caught.value)
+    assert message.startswith(f"{saved}: {words}") and "\n" not in message
+
+
+def test_a_wrong_field_of_a_stage_is_named_with_its_stage(tmp_path):
+    path = record.save(made(experiment=two_stages()), tmp_path)
+    raw = json.loads(path.read_text(encoding="utf-8"))["experiment"]
+    raw["stages"][1]["schedule"]["plateau"] = 2
+    rewrite(path, experiment=raw)
+    with pytest.raises(UserError) as caught:
+        record.load(path)
+    assert (
+        str(caught.value)
+        == f"{path}: experiment, stage second, schedule, plateau: 2 is too large; it must be at most 1"
+    )
+
+
+def test_a_record_of_two_stages_keeps_each_of_them(tmp_path):
+    one = made(experiment=two_stages())
+    path = record.save(one, tmp_path)
+    assert record.load(path) == one and path.stem != experiment().key
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    assert [stage["name"] for stage in raw["experiment"]["stages"]] == ["first", "second"]
+    assert set(raw["experiment"]["stages"][1]) == {f.name for f in fields(Stage)}
+
+
+def test_a_record_of_one_stage_has_the_fields_of_its_experiment_side_by_side(saved):
+    raw = json.loads(saved.read_text(encoding="utf-8"))["experiment"]
+    assert raw == to_json(experiment()) and {"starts", "hold", "rate", "head_rate"} <= set(raw)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        ({"error_px": 8.5}, "metrics, error_px: 8.5 is not a table of names and values"),
+        ({"error_px": {}}, "not a record of schema 1: 'mean'"),
+        (None, "metrics: None is not a table of names and values"),
+    ],
+)
+def test_metrics_of_a_wrong_kind_are_one_line_that_names_the_file(saved, metrics, words):
+    rewrite(saved, metrics=metrics)
+    with pytest.raises(UserError) as caught:
+        record.load(saved)
+    assert str(caught.value).startswith(f"{saved}: {words}") and "\n" not in str(caught.value)
+
+
 WRONG_KINDS = (
-    {"experiment": {**asdict(experiment()), "row": 5}},
-    {"experiment": {**asdict(experiment()), "fraction": "ten"}},
-    {"experiment": {**asdict(experiment()), "options": {}, "seed": [0]}},
+    {"experiment": {**to_json(experiment()), "row": 5}},
+    {"experiment": {**to_json(experiment()), "fraction": "ten"}},
+    {"experiment": {**to_json(experiment()), "options": {}, "seed": [0]}},
     {"metrics": {"error_px": 8.5}},
     {"metrics": None},
 )
@@ -194,7 +261,7 @@ def test_values_of_a_wrong_kind_are_refused_where_no_types_are_checked(tmp_path)
         paths.append(record.save(made(), tmp_path / str(i)))
         rewrite(paths[-1], **changes)
     script = (
-        "import sys\nfrom pathlib import Path\nfrom landmarklib import record, types\n"
+        "import sys\nfrom pathlib import Path\nfrom landmarklib.core import types\nfrom landmarklib.records import record\n"
         "for path in sys.argv[1:]:\n"
         "    try:\n        record.load(Path(path))\n"
         "    except types.UserError as error:\n        print(error)\n"

@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
+from experiments import changed
 from pydantic import ValidationError
 
 from landmarklib import tables
@@ -144,15 +145,18 @@ def test_rows_that_need_unlabelled_images_have_no_cell_where_all_are_labelled(bl
 
 
 def test_a_row_may_set_fields_of_the_budget_otherwise(blocks):
-    assert {e.clip for e in blocks.experiments(seeds=[0], rows=["Heatmap-MT (L)"])} == {1.0}
-    assert {e.clip for e in blocks.experiments(seeds=[0], rows=["Comm-MT (L)"])} == {100.0}
+    clips = {
+        name: {e.stages[0].optimizer.clip for e in blocks.experiments(seeds=[0], rows=[name])}
+        for name in ("Heatmap-MT (L)", "Comm-MT (L)")
+    }
+    assert clips == {"Heatmap-MT (L)": {1.0}, "Comm-MT (L)": {100.0}}
     assert blocks.budgets["cpu"].clip == 0
 
 
 def test_a_method_may_have_fields_of_its_own_at_one_fraction():
     w300 = tables.get("w300")
     of_rcn, others = (
-        {(e.fraction, e.images) for e in w300.experiments([0.5, 1.0], [0], rows)}
+        {(e.fraction, e.stages[0].images) for e in w300.experiments([0.5, 1.0], [0], rows)}
         for rows in (["RCN (L)", "RCN+ (L+ELT)"], ["Seq-MT (L)", "Heatmap-MT (L)"])
     )
     assert of_rcn == {(0.5, 48_000), (1.0, 96_000)} and others == {(0.5, 48_000), (1.0, 48_000)}
@@ -255,9 +259,9 @@ def test_claims_of_blocks_have_their_inequalities_and_hold_in_the_paper(blocks):
 
 def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
     (e,) = blocks.experiments([0.1], [3], ["Seq-MT (L+ELT)"], "cpu")
-    assert blocks.makes(e) and blocks.makes(replace(e, fraction=0.37, seed=99))
+    assert blocks.makes(e) and blocks.makes(changed(e, fraction=0.37, seed=99))
     for change in ({"rate": 0.1}, {"row": "another"}, {"budget": "huge"}, {"table": "shapes"}, {"clip": 5.0}):
-        assert not blocks.makes(replace(e, **change)), change
+        assert not blocks.makes(changed(e, **change)), change
 
 
 @pytest.mark.parametrize(
@@ -363,7 +367,8 @@ def test_a_row_without_points_has_no_value_of_the_first_metric():
     assert "Pose from true points" not in [row.name for row in table.rows_with("nme_percent")]
     assert "Pose from true points" in [row.name for row in table.rows_with("angle_error_degrees")]
     (e,) = table.experiments([1.0], [0], ["Pose from true points"])
-    assert e.select == "angle_error_degrees" and table.experiments([1.0], [0], ["RCN+ (L)"])[0].select == "nme_percent"
+    (other,) = table.experiments([1.0], [0], ["RCN+ (L)"])
+    assert (e.evaluation.select, other.evaluation.select) == ("angle_error_degrees", "nme_percent")
 
 
 @pytest.mark.parametrize(
@@ -387,7 +392,7 @@ def test_a_row_without_points_has_no_value_of_the_first_metric():
         ("blocks", "batch = 8", "batch = -8", "budget smoke, batch: -8 is too small; it must be at least 0"),
         ("blocks", "images = 64", "images = 0", "budget smoke, images: 0 is too small; it must be more than 0"),
         ("blocks", "images = 64", "images = 6.5", "budget smoke, images: 6.5 is not a whole number"),
-        ("blocks", "hold = 0.4", "hold = 1.5", "budget smoke, hold: 1.5 is too large; it must be at most 1"),
+        ("blocks", "plateau = 0.4", "plateau = 1.5", "budget smoke, plateau: 1.5 is too large; it must be at most 1"),
         ("blocks", "rate = 0.001", "rate = inf", "budget smoke, rate: inf is not a finite number"),
         ("blocks", '"0.01" = 8.33', '"0.01" = nan', "row Seq-MT (L), published, 0.01: nan is not a finite number"),
         (
@@ -430,7 +435,7 @@ def test_a_row_without_points_has_no_value_of_the_first_metric():
             "shapes",
             "batch_unlabelled = 16",
             "batch_unlabelled = 0",
-            "budget smoke, row Seq-MT (A) as printed: batch and batch_unlabelled are both 0",
+            "budget smoke, row Seq-MT (A) as printed: seq_mt: batch and batch_unlabelled are both 0",
         ),
     ],
 )
@@ -494,6 +499,138 @@ def test_a_table_is_in_the_folder_of_its_paper(folder, tmp_path):
     (tmp_path / "a2019").rename(tmp_path / "b2020")
     with pytest.raises(UserError, match=r"^b2020/aflw.toml: paper 'a2019'; expected 'b2020'$"):
         tables.names()
+
+
+STAGES = """
+stages = [
+    { name = "first", weights = { landmarks = 900 }, measured = false, training = { images = 32, rate = 0.01 } },
+    { name = "second", weights = { landmarks = 90, elt = 270 }, onset = { elt = 0.5 }, rates = { head = 0.1 }, trains = "head" },
+]
+readout = "regressed"
+"""
+FIRST = "training = { clip = 100.0, beta2 = 0.98 }\nweights = { landmarks = 900 }"  # of the first row of Blocks
+
+
+def staged(**changes: tuple[str, str]) -> str:
+    """The first row of Blocks with two stages, after these replacements in them."""
+    text = STAGES
+    for old, new in changes.values():
+        assert old in text
+        text = text.replace(old, new, 1)
+    return f"training = {{ clip = 100.0, beta2 = 0.98 }}{text}"
+
+
+def test_a_row_may_have_stages_a_readout_and_rates_of_its_own(edited):
+    (e,) = edited(FIRST, staged()).experiments([0.1], [0], ["Seq-MT (L)"], "smoke")
+    first, second = e.stages
+    assert (first.name, first.images, first.n_evaluations, first.optimizer.rate) == ("first", 32, 0, 0.01)
+    assert (second.name, second.images, second.n_evaluations, second.optimizer.rate) == ("second", 64, 2, 0.001)
+    assert (dict(first.weights), dict(second.weights)) == ({"landmarks": 900}, {"landmarks": 90, "elt": 270})
+    assert (dict(second.onset), dict(second.optimizer.rates), second.trains) == ({"elt": 0.5}, {"head": 0.1}, "head")
+    assert [(s.optimizer.clip, s.optimizer.beta2, s.schedule.warmup) for s in e.stages] == [
+        (100.0, 0.98, 1),
+        (100.0, 0.98, 2),
+    ]
+    assert e.evaluation.readout == "regressed" and e.steps == 4 + 8
+
+
+def test_stages_may_be_written_as_tables_of_their_own(edited):
+    lines = (
+        "training = { clip = 100.0, beta2 = 0.98 }",
+        "[[rows.stages]]\nname = 'first'\nweights = { landmarks = 900 }",
+        "[[rows.stages]]\nname = 'second'\nweights = { classes = 1 }\nonset = { classes = 0.5 }\nrates = { head = 10 }",
+    )
+    tail = 'published = { "0.01" = 8.33, "0.05" = 3.95, "0.1" = 3.35, "0.2" = 1.98, "0.5" = 1.19, "1" = 0.44 }'
+    table = edited(f"{FIRST}\n{tail}", "\n".join((lines[0], tail, *lines[1:])))
+    (e,) = table.experiments([0.1], [0], ["Seq-MT (L)"], "smoke")
+    assert [stage.name for stage in e.stages] == ["first", "second"] and e.terms == ["landmarks", "classes"]
+    assert e.stages[1].optimizer.rates == {"head": 10} and e.stages[1].onset == {"classes": 0.5}
+    assert table.makes(e) and not tables.get("blocks").makes(e)
+
+
+def test_a_row_without_stages_has_one_with_its_weights_onset_and_rates(blocks):
+    (e,) = blocks.experiments([0.1], [0], ["Seq-MT (L+A)"], "smoke")
+    row = blocks.row("Seq-MT (L+A)")
+    (stage,) = e.stages
+    assert (stage.weights, stage.onset, stage.optimizer.rates) == (row.weights, row.onset, row.rates)
+    assert row.onset == {"classes": 0.3} and row.rates == {"head": 10} and e.evaluation.readout == "named"
+    (shapes,) = tables.get("shapes").experiments(None, [0], ["Seq-MT (A) cured"], "smoke")
+    assert shapes.evaluation.readout == "matched"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("landmarks = 90,", "landmark = 90,", ["loss term 'landmark'; known: landmarks, classes"]),
+        ("onset = { elt", "onset = { classses", ["'classses'; known: landmarks, classes"]),
+        ("rates = { head", "rates = { tail", ["'tail'; known: head"]),
+        ('trains = "head"', 'trains = "tail"', ["'tail'; known: head"]),
+        ("{ landmarks = 90, elt = 270 }", "{ landmarks = 0 }", ["no loss term has a weight"]),
+        ('trains = "head"', "training = { batch = 0 }", ["batch is 0", "'landmarks'"]),
+        ('trains = "head"', "training = { batch_unlabelled = 0 }", ["batch_unlabelled is 0", "'elt'"]),
+        ('trains = "head"', "ema = 0.99", ["ema 0.99", "teacher"]),
+    ],
+    ids="unknown term,unknown onset,unknown rates,unknown group,no weight,no labelled,no unlabelled,no teacher".split(
+        ","
+    ),
+)
+def test_a_stage_that_its_method_cannot_do_is_refused_where_the_table_is_read(refused, old, new, words):
+    message = refused("blocks", FIRST, staged(change=(old, new)))
+    places = ["honari2018/blocks.toml, budget smoke, row Seq-MT (L): seq_mt: ", "stage second: "]
+    assert [word for word in [*places, *words] if word not in message] == []
+
+
+def test_a_stage_without_any_image_is_refused(refused):
+    message = refused(
+        "shapes",
+        "weights = { classes = 1 }",
+        'stages = [{ name = "a", weights = { classes = 1 }, training = { batch_unlabelled = 0 } }]',
+    )
+    assert "budget smoke, row " in message and "batch and batch_unlabelled are both 0" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("hgr1", 'method = "from_points"', 'method = "from_points"\nreadout = "regressed"', "readout 'regressed', and the method predicts no points"),
+        ("shapes", 'method = "seq_mt"', 'method = "seq_mt"\nreadout = "regressed"', "readout 'regressed' needs labelled images, and fraction is 0"),
+        ("shapes", 'method = "seq_mt"', 'method = "seq_mt"\nreadout = "named"', "readout 'named', and no image has a landmark; matched fits"),
+        ("blocks", 'method = "seq_mt"', 'method = "seq_mt"\nreadout = "best"', "row Seq-MT (L), readout: 'best'"),
+        ("blocks", FIRST, FIRST + "\nrates = { tail = 2 }", "'tail'; known: head"),
+        ("blocks", FIRST, staged(change=("measured = false", "measured = true"), last=('trains = "head"', "measured = false")), "n_evaluations is 0; the last stage is measured"),
+    ],
+    ids="no points,no labels,no names,unknown readout,unknown group,last stage not measured".split(","),
+)  # fmt: skip
+def test_a_readout_or_rate_that_does_not_fit_is_refused_where_the_table_is_read(refused, name, old, new, words):
+    message = refused(name, old, new)
+    assert words in message and "row " in message
+
+
+@pytest.mark.parametrize(
+    "name, value", [("weights", "{ landmarks = 900 }"), ("onset", "{ elt = 0.5 }"), ("rates", "{ head = 2 }")]
+)
+def test_a_row_with_stages_has_no_weights_onset_or_rates_of_its_own(refused, name, value):
+    message = refused("blocks", FIRST, f"{staged()}\n{name} = {value}")
+    assert message == f"honari2018/blocks.toml, row Seq-MT (L): {name} beside stages; each stage has its own"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("measured = false", "measurd = false", "row Seq-MT (L), stage first: unknown key 'measurd'"),
+        ("rate = 0.01", "rat = 0.01", "row Seq-MT (L), stage first, training: unknown key 'rat'"),
+        ("elt = 0.5", "elt = 1.5", "row Seq-MT (L), stage second, onset, elt: 1.5 is too large"),
+        ('name = "first", ', "", "row Seq-MT (L), stage 1: 'name' is missing"),
+    ],
+)
+def test_a_mistake_in_a_stage_is_named(refused, old, new, words):
+    assert words in refused("blocks", FIRST, staged(change=(old, new)))
+
+
+def test_reading_every_table_loads_no_torch():
+    text = "import sys; from landmarklib import tables; print([len(tables.get(n).rows) for n in tables.names()], 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{[len(tables.get(name).rows) for name in tables.names()]} False\n", "")
 
 
 def test_the_command_line_waits_for_no_table_and_tables_for_no_training():

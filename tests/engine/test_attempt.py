@@ -1,0 +1,81 @@
+"""One pack under locks: what is free and fits is computed, what is there or held is left."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from filling import hold, runs
+
+from landmarklib.engine import attempt
+from landmarklib.engine.attempt import How
+from landmarklib.records import checkpoint
+from landmarklib.training import compute
+
+
+def test_time_that_a_run_takes_is_estimated_from_its_images(tmp_path, literal):
+    e = runs()[0]
+    # 64 images forward and backward; a third of that for each of 2 * 32 in evaluations and 2 * 64 in tests; 16 a second
+    assert attempt.estimate_seconds(e, How(tmp_path)) == pytest.approx((64 + (2 * 32 + 2 * 64) / 3) / 16)
+
+
+def test_of_a_pack_only_the_runs_that_would_end_in_time_are_computed(tmp_path, computed, literal):
+    pack = runs(3)
+    stop = time.time() + 25.0  # each is estimated at 8 s, and 1.3 times that is kept
+    states = attempt.attempt(pack, How(tmp_path, stop=stop))
+    assert states == [attempt.DONE, attempt.DONE, attempt.DEFERRED] and [e.seed for e in computed] == [0, 1]
+
+
+def test_a_run_that_another_process_holds_is_left_to_it(tmp_path, computed, literal):
+    with hold(tmp_path, seed=0):
+        e = runs()[0]
+        assert attempt.attempt([e], How(tmp_path)) == [attempt.BUSY]
+    assert computed == []
+
+
+@pytest.fixture
+def parts(monkeypatch) -> list:
+    """Seeds and steps of the packs that would be trained; none is."""
+    noted = []
+
+    def noting(pack, *, states, **_):
+        noted.append(([e.seed for e in pack], [state.get("step", 0) for state in states]))
+        return []
+
+    monkeypatch.setattr(compute, "run", noting)
+    return noted
+
+
+def test_of_the_time_that_is_left_a_run_half_way_takes_less(tmp_path, literal):
+    (e,) = runs()
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 4}])
+    # 32 images, one of the two evaluations, the test images as before
+    assert attempt.estimate_seconds(e, How(tmp_path)) == pytest.approx((32 + (32 + 2 * 64) / 3) / 16)
+
+
+def test_a_state_whose_record_is_there_is_forgotten(tmp_path, computed):
+    (e,) = runs()
+    assert attempt.attempt([e], How(tmp_path)) == [attempt.DONE]
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    assert attempt.attempt([e], How(tmp_path)) == [attempt.DONE] and len(computed) == 1
+    assert not checkpoint.path_of(tmp_path, e).exists()
+
+
+def test_a_pack_whose_runs_another_process_took_further_is_trained_in_parts(tmp_path, parts):
+    pack = runs(4)
+    checkpoint.save(tmp_path, "cpu", pack[2:], [{"step": 3}] * 2)
+    attempt.attempt(pack, How(tmp_path))
+    assert parts == [([0, 1], [0, 0]), ([2, 3], [3, 3])]
+
+
+def test_a_damaged_array_is_no_state_for_the_run_that_needs_it(tmp_path, parts):
+    pack = runs(2)
+    checkpoint.save(tmp_path, "cpu", pack, [{"step": 3, "array": np.arange(1000)}] * 2)
+    path = checkpoint.path_of(tmp_path, pack[1])
+    content = bytearray(path.read_bytes())
+    content[content.index(np.arange(1000).tobytes()) + 100] ^= 1
+    path.write_bytes(content)
+    assert [checkpoint.step(tmp_path, e, "cpu") for e in pack] == [3, 3]  # the arrays are not looked at
+    attempt.attempt(pack, How(tmp_path))
+    assert parts == [([0], [3]), ([1], [0])]

@@ -1,0 +1,57 @@
+"""From experiments to records: the same seed gives the same record, which says how it was made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from landmarklib import tables
+from landmarklib.nets import forms
+from landmarklib.records import staleness
+from landmarklib.training import autotune, compute, prediction
+
+ROW = "Seq-MT (L)"
+
+
+@pytest.mark.parametrize("dtype, exact", [(torch.bfloat16, forms.Form((1, 2))), (torch.float32, forms.Form((2, 2)))])
+def test_test_images_are_predicted_in_the_form_that_is_fastest_in_float32(monkeypatch, dtype, exact):
+    asked, seen, predict = [], [], prediction.predict
+
+    def measured(*network, exact):
+        asked.append(exact)
+        return forms.Form((1, 2)), 16.0
+
+    def noted(module, method, images, *rest):
+        seen.append((len(images), module.localizer.stack.form))
+        return predict(module, method, images, *rest)
+
+    monkeypatch.setattr(autotune, "measured_form", measured)
+    monkeypatch.setattr(prediction, "predict", noted)
+    (e,) = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")
+    compute.run(
+        [replace(e, images=8, n_evaluations=1, evaluation_images=4, test_images=7)], form=forms.Form((2, 2), dtype)
+    )
+    assert {form for n, form in seen if n != 7} == {forms.Form((2, 2), dtype)}
+    assert [form for n, form in seen if n == 7] == [exact]
+    assert asked == [True] * (dtype == torch.bfloat16)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others():
+    e = tables.get("blocks").experiments([0.1], [3], ["Seq-MT (L+ELT+A)"], "smoke")[0]
+    (first,), (again,) = (compute.run([e], form=forms.LITERAL) for _ in range(2))
+    assert replace(again, seconds=first.seconds) == first
+    (other,) = compute.run([replace(e, seed=4)], form=forms.LITERAL)
+    assert other.metrics["error_px"]["mean"] != first.metrics["error_px"]["mean"]
+    assert other.data["labelled"] != first.data["labelled"]
+    assert other.data["fingerprint"] == first.data["fingerprint"]
+
+
+def test_the_record_of_a_run_says_how_it_was_made():
+    (r,) = compute.run(tables.get("blocks").experiments([0.1], [0], [ROW], "smoke"), form=forms.LITERAL)
+    assert (r.images_processed, r.data["tier"], r.data["n_labelled"]) == (64, "stand-in", 32)
+    assert len(r.quantiles) == 21 and list(r.quantiles) == sorted(r.quantiles)
+    assert r.metrics["error_px"]["n"] == 64 and len(r.curve) == 2
+    assert [g["kind"] for g in r.gallery] == ["fixed"] * 4 + ["best", "median"] + ["worst"] * 3
+    assert staleness.staleness(r) == "current"
