@@ -38,7 +38,7 @@ def build(live: bool = False) -> Path:
             trained = (
                 {"refresh": True, "results": str(notebooks.ROOT / "build" / "live")} if live and name == LIVE else {}
             )
-            path = notebooks.execute(name, trained)
+            path = notebooks.execute(name, trained, BOOK / "tables")
             if trained:
                 notebooks.hide_parameters(path)
     generate(BOOK / "_generated")

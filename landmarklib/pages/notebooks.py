@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from landmarklib.core.types import UserError
-from landmarklib.pages import book
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
+PAGES = ROOT / "book" / "tables"  # where the book looks for executed notebooks
 KERNEL = "python3"
 CHECKED = "nbval-check-output"  # tag of the cells whose output is a regression check
 
@@ -46,7 +46,7 @@ def execute(name: str, parameters: dict[str, object] | None = None, folder: Path
     """Run a notebook and put it into the folder (book/tables), in one step and only if it finished. Returns its path."""
     import papermill
 
-    source, parameters, folder = notebook_path(name), parameters or {}, folder or book.BOOK / "tables"
+    source, parameters, folder = notebook_path(name), parameters or {}, folder or PAGES
     known = parameters_of(source)
     if unknown := set(parameters) - set(known):
         raise UserError(f"notebook {name}: unknown parameter {sorted(unknown)[0]!r}; known: {', '.join(known)}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from landmarklib.core.types import UserError
 from landmarklib.tables import reading
-from landmarklib.tables.models import Table
+from landmarklib.tables.models import Budget, Claim, Inequality, Reference, Row, Table
 
 __all__ = ["FOLDER", "Budget", "Claim", "Inequality", "Reference", "Row", "Table", "get", "names"]
 FOLDER = Path(__file__).parent

@@ -125,7 +125,7 @@ def test_both_readings_of_every_network_that_has_them(tmp_path):
 
 def test_the_summary_has_the_largest_ratios_and_what_is_not_there(folder):
     table, runs = conventions.recorded("w300", folder)
-    text = conventions.summary(table, runs)
+    text = " ".join(conventions.summary(table, runs).split())
     assert table.dataset == "part-of-w300" and "2 cells of 300-W" in text
     assert "<b>2.62 times</b>" in text  # 10.5 to 4 in one cell
     assert "1.85 times that of the best" in text  # 12 to 6.5 by the outer eye corners

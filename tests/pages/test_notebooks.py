@@ -108,7 +108,7 @@ def test_nbval_sees_an_altered_record(workspace):
 
 
 def test_nbval_sees_a_changed_metric(workspace):
-    path = workspace / "library" / "landmarklib" / "metrics.py"
+    path = workspace / "library" / "landmarklib" / "core" / "metrics.py"
     text = path.read_text()
     changed = text.replace(
         "np.linalg.norm(predicted - target, axis=-1)", "1.01 * np.linalg.norm(predicted - target, axis=-1)", 1

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from landmarklib import datasets, loading, tables
+from landmarklib.core import files
 from landmarklib.pages import catalogue, conventions, overlap, overview, speed_page, table_page
 from landmarklib.records import benchmarks, record
 from landmarklib.records.record import Record
@@ -19,15 +20,14 @@ from landmarklib.report import claim_tables, claims, comparison, markup, provena
 
 RAW, ESCAPED = '<script>&"', "&lt;script&gt;&amp;"
 BLOCKS = tables.get("blocks")
-PACKAGE = Path(markup.__file__).parent
-TEMPLATES = sorted((PACKAGE / "templates").glob("*.html"))
+TEMPLATES = sorted((Path(markup.__file__).parent / "templates").glob("*.html"))
 
 
 @pytest.fixture(scope="module")
 def table() -> tables.Table:
     """Blocks with such a title, row, published line, claim and budget."""
     row = replace(next(r for r in BLOCKS.rows if r.name == "Seq-MT (L+A)"), name=RAW)
-    inequality = BLOCKS.claims[0].comparisons[0]._replace(lower=RAW, higher=RAW)
+    inequality = replace(BLOCKS.claims[0].comparisons[0], lower=RAW, higher=RAW)
     return replace(
         BLOCKS,
         title=RAW,
@@ -148,7 +148,7 @@ def test_a_template_that_lacks_a_value_is_an_error():
 
 
 def test_every_template_is_used():
-    library = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    library = "".join(path.read_text(encoding="utf-8") for path in files.PACKAGE.rglob("*.py"))
     assert TEMPLATES
     for path in TEMPLATES:
         assert re.search(rf'render\(\s*"{path.stem}"', library), path.stem
