@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import sys
 from pathlib import Path
 
@@ -70,20 +71,31 @@ def execute(name: str, parameters: dict[str, object] | None = None, folder: Path
     return target
 
 
-def store(name: str) -> Path:
-    """Execute a notebook with its defaults and store what its check cells print; nbval compares with that. No other output is kept."""
+def store(name: str) -> list[str]:
+    """Execute a notebook with its defaults and store what its check cells print; nbval compares with that.
+
+    No other output is kept. Returns the lines that changed, with - those of before and with + those of now.
+    """
     import nbformat
 
     source = notebook_path(name)
     executed = nbformat.read(execute(name, folder=ROOT / "build" / "store"), as_version=4)
     checked = {cell.id: cell for cell in executed.cells if CHECKED in cell.metadata.get("tags", [])}
     notebook = nbformat.read(source, as_version=4)
+    before = _printed(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             kept = checked.get(cell.id)
             cell.outputs, cell.execution_count = (kept.outputs, kept.execution_count) if kept else ([], None)
     nbformat.write(notebook, source)
-    return source
+    _, _, *lines = [*difflib.unified_diff(before, _printed(notebook), n=0, lineterm="")] or ["", ""]  # two heads
+    return [line for line in lines if not line.startswith("@@")]
+
+
+def _printed(notebook) -> list[str]:
+    """The lines that a notebook's check cells have printed."""
+    checked = [c for c in notebook.cells if c.cell_type == "code" and CHECKED in c.metadata.get("tags", [])]
+    return "".join(output.get("text", "") for cell in checked for output in cell.outputs).splitlines()
 
 
 def refuse_unfinished(path: Path) -> None:
