@@ -1,4 +1,4 @@
-"""The arguments of a command: how it declares them, and `name=value` as values of their types. What is wrong is one clear line."""
+"""The arguments of a command: how it declares them, and `name=value` as values of their types."""
 
 from __future__ import annotations
 

@@ -98,9 +98,8 @@ def run_table(arguments: argparse.Namespace) -> None:
     runs = ensure.ensure(table.name, **parameters)
     wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "rows", "budget")))
     cells, of, _, failed = aggregate.state(table, runs)
-    print(
-        f"{table.name}: {len(runs)} of {len(wanted)} runs are there ({failed} failed); {cells} of the paper's {of} cells"
-    )
+    there = f"{len(runs)} of {len(wanted)} runs are there ({failed} failed)"
+    print(f"{table.name}: {there}; {cells} of the paper's {of} cells")
     if len(runs) < len(wanted):
         left = len(wanted) - len(runs)
         print(

@@ -44,7 +44,11 @@ def parameters_of(path: Path) -> dict[str, tuple[str, object]]:
 
 
 def execute(name: str, parameters: dict[str, object] | None = None, folder: Path | None = None) -> Path:
-    """Run a notebook and put it into the folder (book/tables), in one step and only if it finished. Returns its path."""
+    """Run a notebook and put it into a folder, in one step and only if it finished. Returns its path.
+
+    parameters: by default the notebook's own.
+    folder: by default book/tables.
+    """
     import papermill
 
     source, parameters, folder = notebook_path(name), parameters or {}, folder or PAGES
@@ -115,7 +119,7 @@ def refuse_unfinished(path: Path) -> None:
 
 
 def hide_parameters(path: Path) -> None:
-    """Keep papermill's parameters off the page and out of its source: those of the live run are folders of this machine."""
+    """Keep papermill's parameters off the page and out of its source: a live run has folders of this machine."""
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)

@@ -85,8 +85,11 @@ def resolve_tier(
 ) -> tables.Table:
     """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier.
 
-    Where there are records on the paper's set, on a part of it or on an open one, auto takes the first of those, whether the data are here or not, unless a better one
-    is here: reading asks for no data. budget: of those records, by default the table's own.
+    Reading needs no data: `auto` takes the best data set that has records, whether it is here or not, unless a better one
+    is here. The paper's set is best, then a part of it, an open one, stand-ins.
+
+    data: auto, paper, open or stand-in.
+    budget: of the records, by default the table's own.
     """
     known = recorded(table, results, budget)
     offered = {v.dataset: v for tier, v in table.variants().items() if data in ("auto", tier, OPEN.get(tier))}

@@ -44,19 +44,19 @@ def test_runs_that_ended_with_broken_maps_are_warned_of():
     assert text in table_page.headline(BLOCKS, runs, [*sound, broken], [])
 
 
-def test_runs_far_from_the_other_starts_of_their_cell_are_warned_of():
+def test_outliers_of_a_cell_are_warned_of():
     records = [*some(8.0, 9.0, 18.1), *some(8.0, 30.0, fraction=0.5), *some(8.0, 9.0, 17.9, fraction=0.2)]
-    assert provenance.apart(records) == {records[2].key: "its error is 2.0 times the median of its cell's 3 starts"}
+    assert provenance.outliers(records) == {records[2].key: "its error is 2.0 times the median of its cell's 3 seeds"}
     (text,) = provenance.warn_outliers(records)
     assert "in 1 of 8 runs" in text and text in table_page.headline(BLOCKS, record.frame(records), records, [])
     assert records[2].key in provenance.flagged(records) and records[7].key not in provenance.flagged(records)
-    assert provenance.apart(records[3:]) == {} and provenance.warn_outliers(records[3:]) == []
-    assert "none is far" in provenance.flagged(records[3:])
+    assert provenance.outliers(records[3:]) == {} and provenance.warn_outliers(records[3:]) == []
+    assert "none is an outlier" in provenance.flagged(records[3:])
 
 
-def test_a_share_of_right_answers_has_no_runs_that_stray():
+def test_a_share_of_right_answers_has_no_outliers():
     shares = [replace(r, experiment=replace(r.experiment, select="accuracy_percent")) for r in some(8.0, 9.0, 99.0)]
-    assert provenance.apart(shares) == {}
+    assert provenance.outliers(shares) == {}
 
 
 @pytest.mark.parametrize(("accuracy", "warns"), [(49.0, True), (51.0, False)])
@@ -73,7 +73,7 @@ def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_oft
     records = [made(e, 8.0) for e in table.experiments([0.05, 0.2], [0, 1, 2], ["Seq-MT (L+A)"])]
     runs = record.frame(records).assign(accuracy_percent=[46.0] * 3 + [46.0, 46.0, 60.0])
     (text,) = provenance.warn_untrained_heads(table, runs)
-    assert "is right in 46% at every start, so one class whatever it sees: Seq-MT (L+A) with 5% labelled." in text
+    assert "is right in 46% with every seed, so one class whatever it sees: Seq-MT (L+A) with 5% labelled." in text
     assert "20%" not in text
     (text,) = provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=46.0))
     assert text.endswith("whatever it sees: Seq-MT (L+A) with 5%, 20% labelled.")
@@ -85,17 +85,17 @@ def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_oft
     assert provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=100.0)) == []
 
 
-def test_every_attribute_and_every_start_is_looked_at_by_itself():
+def test_every_attribute_and_every_seed_is_looked_at_by_itself():
     table = tables.get("multipie")
     records = [made(e, 8.0) for e in table.experiments([1.0], [0, 1, 2], ["Seq-MT (L+A)"])]
     runs = record.frame(records).assign(**{"accuracy_percent": 60.0, "accuracy_percent of camera": [92.0, 90.0, 19.0]})
     (text,) = provenance.warn_untrained_heads(table, runs)
     assert text.endswith(
-        "The camera, by chance right in 20%, is right in 19% at 1 of 3 starts: Seq-MT (L+A) with 100% labelled."
+        "The camera, by chance right in 20%, is right in 19% with 1 of 3 seeds: Seq-MT (L+A) with 100% labelled."
     )
     (text,) = provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=[20.0, 60.0, 22.0]))
     assert (
-        "The expression, by chance right in 17%, is right in 21% at 2 of 3 starts: Seq-MT (L+A)" in text
+        "The expression, by chance right in 17%, is right in 21% with 2 of 3 seeds: Seq-MT (L+A)" in text
         and "camera" in text
     )
 
