@@ -12,8 +12,8 @@ from landmarklib.records import benchmarks, record, staleness
 def import_records(source: Path, folder: Path) -> tuple[int, int]:
     """Import the records of another machine. Returns how many are new here, and how many were here.
 
-    All are checked before anything is written: each can be read, is of a run that its table makes today, and has today's
-    versions. A record that is here stays, unless it is stale; a benchmark replaces the one that is here.
+    All are checked before anything is written: each can be read, is of a run that its table makes today, and has
+    today's versions. A record that is here stays, unless it is stale; a benchmark replaces the one that is here.
 
     source: folder with TABLE/KEY.json.
     folder: the results here.

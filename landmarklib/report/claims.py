@@ -62,9 +62,9 @@ def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verd
     """Every claim of the table on these runs (`record.frame`).
 
     A claim holds if each comparison's interval lies above 0 (so no correction is needed); it holds so far if some have
-    no two seeds yet. It fails if one interval lies below 0 after Bonferroni's correction for their number. It is not run
-    if no comparison has two seeds, and not decided otherwise. A published line (`Reference`) can only be the larger one:
-    an inequality in which it is the smaller counts as not run.
+    no two seeds yet. It fails if one interval lies below 0 after Bonferroni's correction for their number. It is not
+    run if no comparison has two seeds, and not decided otherwise. A published line (`Reference`) can only be the larger
+    one: an inequality in which it is the smaller counts as not run.
     """
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")

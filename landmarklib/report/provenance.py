@@ -126,8 +126,8 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
     """A warning for class heads that have learnt little: their rows do not test what a class label is worth.
 
     Each attribute is judged by itself. On generated images, whose classes are balanced, it names methods whose mean
-    accuracy is below `enough` percent. Elsewhere it names cells with a seed that is right less than one and a half times
-    as often as chance, and cells of three seeds or more that all have one and the same accuracy below 100%.
+    accuracy is below `enough` percent. Elsewhere it names cells with a seed that is right less than one and a half
+    times as often as chance, and cells of three seeds or more that all have one and the same accuracy below 100%.
     """
     if table.metrics[0] == "accuracy_percent" or not len(runs):
         return []

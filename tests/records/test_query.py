@@ -17,6 +17,16 @@ def test_read_gives_the_records_of_one_budget(tmp_path):
     assert records == smoke and runs.error_px.tolist() == [20.0]
 
 
+def test_parts_are_joined_with_every_run_once_in_the_order_of_reading(tmp_path):
+    several, more = some(8.0, 9.0, 7.0), some(5.0, 6.0, fraction=0.5)
+    for r in several + more:
+        record.save(r, tmp_path)
+    parts = [(BLOCKS, record.frame(part), part) for part in (several[1:], several[:2][::-1], more)]
+    table, runs, records = query.join(parts)
+    expected, in_order = query.read(BLOCKS, "cpu", tmp_path)
+    assert table is BLOCKS and records == in_order and runs.equals(expected)
+
+
 def test_records_of_other_settings_than_todays_are_in_no_table(tmp_path):
     (today,) = BLOCKS.experiments([0.1], [0], ["Seq-MT (L)"], "cpu")
     for e in (today, replace(today, rate=0.5)):
