@@ -1,8 +1,10 @@
-"""The words of the command line: `name=value` as arguments of their types, with one clear line for what is wrong."""
+"""The arguments of a command: how it declares them, and `name=value` as values of their types."""
 
 from __future__ import annotations
 
+import argparse
 import shlex
+from collections.abc import Callable
 
 from landmarklib.core.types import UserError
 
@@ -21,10 +23,36 @@ RUN_PARAMETERS = {
 OLDER = {"methods": "rows"}  # older names of parameters, still understood
 
 
-def run_parameters(words: list[str]) -> dict:
-    """name=value words as arguments of `run.ensure`, each of its type. Raises UserError that names the valid ones."""
+def command(
+    commands: argparse._SubParsersAction,
+    name: str,
+    function: Callable[[argparse.Namespace], None],
+    text: str,
+    **options,
+) -> argparse.ArgumentParser:
+    """Add a command to the parser; returns its own parser, for its arguments.
+
+    commands: what `add_subparsers` returned.
+    function: does the work, given the parsed arguments.
+    text: what the command does, for both helps.
+    options: further ones of `argparse.ArgumentParser`.
+    """
+    sub = commands.add_parser(
+        name, help=text, description=text, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+    )
+    sub.set_defaults(command=function)
+    return sub
+
+
+def group(commands: argparse._SubParsersAction, name: str, text: str) -> argparse._SubParsersAction:
+    """Add a command that has commands of its own, as `data list`; returns what they are added to."""
+    return commands.add_parser(name, help=text, description=text).add_subparsers(metavar="COMMAND", required=True)
+
+
+def run_parameters(given: list[str]) -> dict:
+    """`name=value` as arguments of `engine.ensure`, each of its type. Raises UserError that names the valid ones."""
     values = {}
-    for name, text in split_words(words, RUN_PARAMETERS).items():
+    for name, text in split(given, RUN_PARAMETERS).items():
         if name in ("fractions", "seeds"):
             values[name] = [number(name, part, float if name == "fractions" else int) for part in items(text)]
         elif name == "rows":
@@ -38,26 +66,26 @@ def run_parameters(words: list[str]) -> dict:
     return values
 
 
-def split_words(words: list[str], known: dict) -> dict[str, str]:
-    """`name=value` and `--name value` words as a dict; `--help` prints the known ones with what is said of them.
+def split(given: list[str], known: dict) -> dict[str, str]:
+    """`name=value` and `--name value` as a dict; `--help` prints the known names with what is said of them.
 
     An older name means today's. Raises UserError for an unknown or repeated name and for a missing value.
     """
     values: dict[str, str] = {}
-    words = list(words)
-    while words:
-        word = words.pop(0)
-        if word in ("-h", "--help"):
+    left = list(given)
+    while left:
+        argument = left.pop(0)
+        if argument in ("-h", "--help"):
             print("\n".join(f"{name:<10} {about}" for name, about in known.items()))
             raise SystemExit(0)
-        if word.startswith("--") and "=" not in word:
-            if not words:
-                raise UserError(f"{word}: a value is missing")
-            word = f"{word}={words.pop(0)}"
-        written, equals, value = word.removeprefix("--").partition("=")
+        if argument.startswith("--") and "=" not in argument:
+            if not left:
+                raise UserError(f"{argument}: a value is missing")
+            argument = f"{argument}={left.pop(0)}"
+        written, equals, value = argument.removeprefix("--").partition("=")
         name = written if written in known else OLDER.get(written, written)
         if name not in known or not equals:
-            raise UserError(f"unknown parameter {word!r}; write name=value with one of: {', '.join(known)}")
+            raise UserError(f"unknown parameter {argument!r}; write name=value with one of: {', '.join(known)}")
         if not value:
             raise UserError(f"{written}: a value is missing")
         if name in values:
@@ -68,9 +96,10 @@ def split_words(words: list[str], known: dict) -> dict[str, str]:
 
 
 def items(text: str) -> list[str]:
-    """'0.05,0.2' and '[0.05, 0.2]' as a list of words; a comma between quotes belongs to its word, unless they are around it all.
+    """'0.05,0.2' and '[0.05, 0.2]' as a list of texts.
 
-    Raises UserError for a quote that does not end.
+    A comma between quotes belongs to its text, unless the quotes are around all of it. Raises UserError for a quote
+    that does not end.
     """
     text = text.strip()
     lexer = shlex.shlex(text.removeprefix("[").removesuffix("]"), posix=True)
@@ -103,7 +132,7 @@ def truth(name: str, text: str) -> bool:
 
 
 def literal(text: str) -> int | float | str:
-    """A number if it is one, else the word."""
+    """A number if it is one, else the text."""
     for kind in (int, float):
         try:
             return kind(text)

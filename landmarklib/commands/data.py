@@ -6,7 +6,31 @@ import argparse
 import json
 from pathlib import Path
 
+from landmarklib.commands.arguments import command, group
 from landmarklib.core.types import UserError
+
+ROOT = "folder of the archives; else LANDMARKLIB_DATA, else ~/.local/share/landmarklib"
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this file to the parser."""
+    data = group(commands, "data", "The data sets on this machine.")
+    for name, function, text in (
+        ("list", list_data, "The data sets: which are here, their licence, how to get the rest."),
+        ("check", check_data, "Read a whole archive: lists, counts, every image, every point."),
+        ("fetch", fetch_data, "Download a data set that is openly available, and check it."),
+        ("show", show_data, "Draw images of a data set with their points, mirror pairs and skeleton."),
+    ):
+        sub = command(data, name, function, text)
+        sub.add_argument("--data", help=ROOT)
+        if name == "list":
+            sub.add_argument("--json", action="store_true", help="for programs")
+        else:
+            sub.add_argument("name")
+        if name == "show":
+            sub.add_argument("--split", help="by default the first one")
+            picture = "contact-sheet.png"
+            sub.add_argument("--out", default=picture, help=f"picture to write, by default {picture}")
 
 
 def list_data(arguments: argparse.Namespace) -> None:

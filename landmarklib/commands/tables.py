@@ -6,8 +6,60 @@ import argparse
 import json
 from pathlib import Path
 
-from landmarklib.commands.arguments import run_parameters
+from landmarklib.commands.arguments import RUN_PARAMETERS, command, group, run_parameters
 from landmarklib.core.types import UserError
+
+TIER = "auto, paper, open or stand-in"
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this file to the parser."""
+    sub = command(commands, "list", list_tables, "The tables, and how much of each has been run.")
+    sub.add_argument("--json", action="store_true", help="for programs")
+    known = "\n".join(["parameters (name=value, or --name value):", *_columns(RUN_PARAMETERS)])
+    sub = command(commands, "run", run_table, "Compute the runs of a table that are missing.", epilog=known)
+    sub.add_argument("table")
+    sub.add_argument("parameters", nargs=argparse.REMAINDER, metavar="name=value")
+    of_cells = "One line per cell: method, fraction, n_seeds, mean, sd, unit, paper, tier, budget."
+    of_claims = "One line per claim: id, verdict, effect, low, high, paper_holds."
+    for name, function, text in (("table", show_table, of_cells), ("claims", show_claims, of_claims)):
+        sub = command(commands, name, function, text)
+        sub.add_argument("table")
+        sub.add_argument("--budget", help="only this budget; by default the table's own")
+        sub.add_argument("--csv", action="store_true", help="comma-separated, full precision")
+    command(commands, "status", show_status, "What is recorded per table and budget, and what is stale.")
+    _add_bundle_and_overlap(commands)
+    _add_results_and_golden(commands)
+
+
+def _add_bundle_and_overlap(commands: argparse._SubParsersAction) -> None:
+    text = "Bundle a table's photos for a machine without archives: one file per data set."
+    sub = command(commands, "bundle", bundle_table, text)
+    sub.add_argument("table")
+    sub.add_argument("--budget", default="paper", help="its image sizes are bundled; by default paper")
+    sub.add_argument("--data", default="auto", help=TIER)
+    sub.add_argument("--out", default="build/data", help="LANDMARKLIB_DATA of that machine; by default build/data")
+    text = "How much a data set's attributes and landmarks tell of each other (Table S2)."
+    sub = command(commands, "overlap", measure_overlap, text)
+    sub.add_argument("name")
+    sub.add_argument("--data", default="auto", help=TIER)
+    sub.add_argument("--results", help="folder of the results; by default the project's own")
+
+
+def _add_results_and_golden(commands: argparse._SubParsersAction) -> None:
+    results = group(commands, "results", "Import the records of another machine.")
+    text = "Check the records in a folder (TABLE/KEY.json) and import those that are not here yet."
+    command(results, "import", import_results, text).add_argument("folder")
+    text = "Compute the golden runs, and say whether a number moved and what to do about it."
+    sub = command(commands, "golden", check_golden, text)
+    text = (
+        "keep what is computed in results/golden/*.json and results/golden.json, once versions.toml says why it moved"
+    )
+    sub.add_argument("--store", action="store_true", help=text)
+
+
+def _columns(described: dict[str, str]) -> list[str]:
+    return [f"  {name:<10} {text}" for name, text in described.items()]
 
 
 def list_tables(arguments: argparse.Namespace) -> None:
@@ -23,7 +75,7 @@ def list_tables(arguments: argparse.Namespace) -> None:
         cells, of, done, failed = aggregate.state(table, runs)
         lines.append(
             {"table": name, "title": table.title, "paper": table.paper, "where": table.where, "cells": cells, "of": of}
-            | {"runs": done, "failed": failed, "budgets": list(table.budgets), "methods": [r.name for r in table.rows]}
+            | {"runs": done, "failed": failed, "budgets": list(table.budgets), "rows": [r.name for r in table.rows]}
         )
     if arguments.json:
         print(json.dumps(lines, indent=1))
@@ -46,9 +98,8 @@ def run_table(arguments: argparse.Namespace) -> None:
     runs = ensure.ensure(table.name, **parameters)
     wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "rows", "budget")))
     cells, of, _, failed = aggregate.state(table, runs)
-    print(
-        f"{table.name}: {len(runs)} of {len(wanted)} runs are there ({failed} failed); {cells} of the paper's {of} cells"
-    )
+    there = f"{len(runs)} of {len(wanted)} runs are there ({failed} failed)"
+    print(f"{table.name}: {there}; {cells} of the paper's {of} cells")
     if len(runs) < len(wanted):
         left = len(wanted) - len(runs)
         print(
@@ -86,9 +137,8 @@ def _runs(arguments: argparse.Namespace):
 
 
 def _print(frame, csv: bool) -> None:
-    print(frame.to_csv(index=False), end="") if csv else print(
-        frame.to_string(index=False, float_format=lambda v: f"{v:.3f}")
-    )
+    text = frame.to_csv(index=False) if csv else f"{frame.to_string(index=False, float_format='{:.3f}'.format)}\n"
+    print(text, end="")
 
 
 def measure_overlap(arguments: argparse.Namespace) -> None:
@@ -115,7 +165,7 @@ def bundle_table(arguments: argparse.Namespace) -> None:
 
 
 def import_results(arguments: argparse.Namespace) -> None:
-    """Take records home."""
+    """Import the records of another machine."""
     from landmarklib.records import importing, record
 
     folder = record.results_folder()

@@ -1,7 +1,7 @@
-"""From notebooks and records to pages: execute with papermill, refuse what did not finish, build strictly with Jupyter Book.
+"""From notebooks and records to the book: execute with papermill, refuse what did not finish, build strictly.
 
-Pages under book/ are text; what depends on records is generated into book/_generated/ and included by them. Nothing typed into a page is a
-result.
+Pages under book/ are text. What depends on records is generated into book/_generated/, and the pages include it. No
+result is typed into a page.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def build(live: bool = False) -> Path:
             trained = (
                 {"refresh": True, "results": str(notebooks.ROOT / "build" / "live")} if live and name == LIVE else {}
             )
-            path = notebooks.execute(name, trained)
+            path = notebooks.execute(name, trained, BOOK / "tables")
             if trained:
                 notebooks.hide_parameters(path)
     generate(BOOK / "_generated")
@@ -68,7 +68,7 @@ def check_results() -> None:
 
 
 def generate(folder: Path) -> None:
-    """Write every included part: summary of all tables and claims, deviations, data sets with example images, status, conventions, benchmarks."""
+    """Write every part that depends on records: all tables and claims, deviations, data sets, status, benchmarks."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     measured = overview.read()

@@ -40,7 +40,10 @@ def write(pages: Path, pictures: Path) -> None:
 
 
 def samples(d: Dataset) -> list[inspection.Sample]:
-    """Pictures that may be shown: of the generator, or of stand-ins read from a small archive in the publisher's layout; none where there is neither."""
+    """Pictures that may be shown: generated ones, or stand-ins; none where there is neither.
+
+    Stand-ins are written into a small archive in the publisher's layout and read from it.
+    """
     if d.load:
         return inspection.samples(d.name, SHOWN, "test")
     if d.write_standin is None:
@@ -70,7 +73,7 @@ def overview() -> str:
 
 
 def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
-    """What it is, whose, how to get it, its layout and splits, what is assumed, and what a reader of its files gets wrong."""
+    """What it is, whose, how to get it, its layout and splits, what is assumed, and its known issues."""
     counts = ", ".join(f"{n:,} {split}" for split, n in d.counts.items())
     facts = {
         "images": f"{counts}; used at {d.size} x {d.size} px",

@@ -1,7 +1,8 @@
-"""The same predictions under every convention in use on faces: the length that errors are divided by, points that count as right, faces that fail, the reading of
-the maps. Reads records only; no torch.
+"""The same predictions under every convention in use on faces. Reads records only; no torch.
 
-What no record holds is said to be not recorded; nothing is converted from one convention into another.
+A convention chooses the normalizer (the length that an error is divided by), which points count as correct, which faces
+count as failures, and how maps are read. What no record holds is called not recorded; no number is converted from one
+convention into another.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ READ_TWICE = ("w300", "mtfl")  # tables whose records may hold both readings of 
 CELL = ["method", "fraction", "budget"]
 OWN = "nme_percent"  # by the eye centres, as the table's method reads its maps
 ERROR, COUNT, READING = (
-    "Mean error, in % of this length",
-    "Points within a tenth of this length, faces that fail, and the area under the distribution of errors, in %",
+    "Mean error, in % of this normalizer",
+    "Points within a tenth of this normalizer, faces that fail, and the area under the distribution of errors, in %",
     "Mean error, in % of the distance of the eyes, when a network's maps are read by",
 )
 
 
 @dataclass(frozen=True)
 class Convention:
-    """A way from predictions to a number: its kind, its name among those of that kind, and its metric in the records."""
+    """A way from predictions to a number: its kind, its name within that kind, and its metric in the records."""
 
     kind: str
     name: str
@@ -46,11 +47,11 @@ def reads_both(row: Row) -> bool:
     return row.options.get("decoder") == "softmax"
 
 
-LENGTHS = ("eye centres", "outer eye corners", "root of the points' box", "longer side of the points' box")
+NORMALIZERS = ("eye centres", "outer eye corners", "root of the points' box", "longer side of the points' box")
 CONVENTIONS = (
-    Convention(ERROR, LENGTHS[0], OWN),
-    *(Convention(ERROR, length, f"{OWN} by the {length}") for length in LENGTHS[1:]),
-    *(Convention(COUNT, length, f"pck_percent at {metrics.PCK_SHARE:g} of the {length}") for length in LENGTHS),
+    Convention(ERROR, NORMALIZERS[0], OWN),
+    *(Convention(ERROR, name, f"{OWN} by the {name}") for name in NORMALIZERS[1:]),
+    *(Convention(COUNT, name, f"pck_percent at {metrics.PCK_SHARE:g} of the {name}") for name in NORMALIZERS),
     Convention(COUNT, f"fail: over {metrics.FAILURE:g}% of the eye centres", "failures_percent"),
     Convention(COUNT, f"area: up to {metrics.FAILURE:g}% of the eye centres", "auc_percent"),
     Convention(READING, "argmax", OWN),
@@ -109,9 +110,9 @@ def readings(results: str | Path | None = None) -> pd.DataFrame:
 
 
 def ratios(runs: pd.DataFrame) -> pd.DataFrame:
-    """By how much the error by the eye centres is larger than that by another length: the least and the largest over runs."""
+    """How many times the error by another normalizer the error by the eye centres is: least and largest over runs."""
     done, lines = runs[runs.status == "done"], []
-    for c in CONVENTIONS[1 : len(LENGTHS)]:
+    for c in CONVENTIONS[1 : len(NORMALIZERS)]:
         found = (_values(done, OWN) / _values(done, c.metric)).dropna()
         numbers = [f"{found.min():.3f}", f"{found.max():.3f}"] if len(found) else ["not recorded"] * 2
         lines.append([c.name, *numbers, len(found)])
@@ -119,7 +120,10 @@ def ratios(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def orders(runs: pd.DataFrame) -> tuple[int, int]:
-    """Pairs of runs at one label fraction and budget, and how many of them two conventions put in opposite orders; a tie is no order."""
+    """Pairs of runs at one label fraction and budget, and how many of them two conventions put in opposite orders.
+
+    A tie is no order.
+    """
     known = [c.metric for c in CONVENTIONS if c.kind != READING and c.metric in runs]
     pairs = opposite = 0
     for _, group in runs[runs.status == "done"].groupby(["fraction", "budget"]):
@@ -130,7 +134,7 @@ def orders(runs: pd.DataFrame) -> tuple[int, int]:
 
 
 def summary(table: Table, runs: pd.DataFrame) -> markup.Html:
-    """How many cells and runs there are, how far conventions are apart and how far cells are, and what has not been run."""
+    """Counts of cells and runs, the ratios between conventions and between cells, and what has not been run."""
     frame, done = measured(table, runs), runs[runs.status == "done"]
     errors = frame[(frame.kind == ERROR) & (frame.n > 0)]
     between = max(v.max() / v.min() for _, v in errors.groupby(CELL)["mean"])
@@ -164,7 +168,10 @@ def pictured(table: Table, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def figure(table: Table, runs: pd.DataFrame):
-    """A row per convention, in it a dot per cell with its spread over seeds; larger dots have more labels. Returns a Figure."""
+    """A row per convention with a dot per cell and its spread over seeds. Returns a Figure.
+
+    A larger dot has more labels.
+    """
     plt = style.pyplot()
     frame, _ = pictured(table, runs)
     panels = {kind: [c.name for c in CONVENTIONS if c.kind == kind] for kind in (ERROR, COUNT)}
@@ -217,7 +224,7 @@ def page(results: str | Path | None = None) -> str:
         f"A dot is a cell at the budget `{budget}`, mean ± standard deviation over seeds; a larger dot has more labels."
     ]
     shown = {kind: beside_each_other(frame, kind) for kind in (ERROR, COUNT)} | {READING: readings(results)}
-    shown["The error by the eye centres is so many times that by another length"] = ratios(runs)
+    shown["The error by the eye centres is so many times that by another normalizer"] = ratios(runs)
     for title, part in shown.items():
         lines += ["", f"**{title}**", "", markup.to_html(part, kind="conventions")]
     return "\n".join([*lines, ""])

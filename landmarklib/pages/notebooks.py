@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import sys
 from pathlib import Path
 
 from landmarklib.core.types import UserError
-from landmarklib.pages import book
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
+PAGES = ROOT / "book" / "tables"  # where the book looks for executed notebooks
 KERNEL = "python3"
 CHECKED = "nbval-check-output"  # tag of the cells whose output is a regression check
 
@@ -43,10 +44,14 @@ def parameters_of(path: Path) -> dict[str, tuple[str, object]]:
 
 
 def execute(name: str, parameters: dict[str, object] | None = None, folder: Path | None = None) -> Path:
-    """Run a notebook and put it into the folder (book/tables), in one step and only if it finished. Returns its path."""
+    """Run a notebook and put it into a folder, in one step and only if it finished. Returns its path.
+
+    parameters: by default the notebook's own.
+    folder: by default book/tables.
+    """
     import papermill
 
-    source, parameters, folder = notebook_path(name), parameters or {}, folder or book.BOOK / "tables"
+    source, parameters, folder = notebook_path(name), parameters or {}, folder or PAGES
     known = parameters_of(source)
     if unknown := set(parameters) - set(known):
         raise UserError(f"notebook {name}: unknown parameter {sorted(unknown)[0]!r}; known: {', '.join(known)}")
@@ -70,20 +75,31 @@ def execute(name: str, parameters: dict[str, object] | None = None, folder: Path
     return target
 
 
-def store(name: str) -> Path:
-    """Execute a notebook with its defaults and store what its check cells print; nbval compares with that. No other output is kept."""
+def store(name: str) -> list[str]:
+    """Execute a notebook with its defaults and store what its check cells print; nbval compares with that.
+
+    No other output is kept. Returns the lines that changed, with - those of before and with + those of now.
+    """
     import nbformat
 
     source = notebook_path(name)
     executed = nbformat.read(execute(name, folder=ROOT / "build" / "store"), as_version=4)
     checked = {cell.id: cell for cell in executed.cells if CHECKED in cell.metadata.get("tags", [])}
     notebook = nbformat.read(source, as_version=4)
+    before = _printed(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             kept = checked.get(cell.id)
             cell.outputs, cell.execution_count = (kept.outputs, kept.execution_count) if kept else ([], None)
     nbformat.write(notebook, source)
-    return source
+    _, _, *lines = [*difflib.unified_diff(before, _printed(notebook), n=0, lineterm="")] or ["", ""]  # two heads
+    return [line for line in lines if not line.startswith("@@")]
+
+
+def _printed(notebook) -> list[str]:
+    """The lines that a notebook's check cells have printed."""
+    checked = [c for c in notebook.cells if c.cell_type == "code" and CHECKED in c.metadata.get("tags", [])]
+    return "".join(output.get("text", "") for cell in checked for output in cell.outputs).splitlines()
 
 
 def refuse_unfinished(path: Path) -> None:
@@ -103,7 +119,7 @@ def refuse_unfinished(path: Path) -> None:
 
 
 def hide_parameters(path: Path) -> None:
-    """Keep papermill's parameters off the page and out of its source: those of the live run are folders of this machine."""
+    """Keep papermill's parameters off the page and out of its source: a live run has folders of this machine."""
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)

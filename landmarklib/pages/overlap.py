@@ -1,7 +1,7 @@
-"""How much an attribute and the landmarks tell of each other: adjusted mutual information, honari2018, supplement S.5.2 and Table S2.
+"""Adjusted mutual information (AMI) of an attribute and the landmarks: honari2018, supplement S.5.2 and Table S2.
 
-Every coordinate, and an attribute that is a real number, is cut into LEVELS equal steps. A landmark's value is AMI(A; x) + AMI(A; y), as if its two coordinates were
-independent; the table has the mean and the largest over landmarks. AMI is divided by the larger entropy, scikit-learn's rule until 2018.
+Every coordinate, and an attribute that is a real number, is divided into LEVELS steps of equal width. A landmark has
+AMI(A; x) + AMI(A; y), as if its two coordinates were independent. The table has their mean and their maximum. AMI is normalized by the larger entropy, scikit-learn's rule until 2018.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ def levels(values: Float[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
 
 
 def with_landmarks(attribute: np.ndarray, points: Float[np.ndarray, "N K 2"]) -> Float[np.ndarray, " K"]:
-    """AMI(A; x) + AMI(A; y) of every landmark. attribute: classes, words, or real numbers, which are cut into levels. NaN is left out."""
+    """AMI(A; x) + AMI(A; y) of every landmark.
+
+    attribute: N classes, texts, or real numbers, which are divided into levels.
+    points: in pixels; NaN where unknown, which is left out, as is an unknown attribute.
+    """
     from sklearn.metrics import adjusted_mutual_info_score
 
     found = []
@@ -67,7 +71,11 @@ def with_landmarks(attribute: np.ndarray, points: Float[np.ndarray, "N K 2"]) ->
 
 
 def measure(name: str, data: str = "auto") -> Overlap:
-    """Every attribute of a data set against its landmarks, in pixels of the crops of its training split. Raises DataMissing, and UserError where it has no attribute."""
+    """Every attribute of a data set against its landmarks, in pixels of the crops of its training split.
+
+    data: the tier.
+    Raises DataMissing, and UserError where the data set has no attribute or no landmark.
+    """
     dataset = loading.get(name)
     if not dataset.attributes or not dataset.landmarks:
         raise UserError(

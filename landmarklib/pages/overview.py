@@ -1,4 +1,4 @@
-"""All tables and all claims of the papers at a glance: how far each is, and what was found. Reads records and TOML only; no torch."""
+"""All tables and claims of the papers: how far each is, and what was found. Reads records and TOML only; no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from landmarklib.tables import Table
 
 @dataclass(frozen=True)
 class Measured:
-    """A table on the data that its records are of, its runs, those of them by which its page decides its claims, and the verdicts."""
+    """A table on the data of its records, its runs, the runs that decide its claims on its page, and the verdicts."""
 
     table: Table
     runs: pd.DataFrame
@@ -70,7 +70,7 @@ def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> l
 
 
 def claims_page(measured: Sequence[Measured]) -> str:
-    """Every claim of the papers whose tables are here, then every question of ours, a line each with its verdict; before them how many there are of which."""
+    """Every claim of the papers whose tables are here, then every question of ours: counts, then a line each."""
     parts = []
     for title, of_paper in (("The papers' claims", True), ("Questions of ours", False)):
         found = [(m, v) for m in measured for v in m.verdicts if v.claim.of_paper == of_paper]
@@ -80,7 +80,7 @@ def claims_page(measured: Sequence[Measured]) -> str:
 
 
 def claims_list(found: Sequence[tuple[Measured, claims.Verdict]]) -> markup.Html:
-    """A line per claim, sortable: id and its table with a link, verdict, in words, mean effect, on which data, by the paper's numbers."""
+    """A sortable line per claim: id and link to its table, verdict, words, mean effect, data, the paper's numbers."""
     lines = [
         {
             "claim": markup.render("claim", id=v.claim.id, link=_page(m.table)),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from landmarklib import tables
+from landmarklib.core import files
 from landmarklib.pages import notebooks
 from landmarklib.records import query, staleness
 from landmarklib.report import markup
@@ -15,7 +14,7 @@ from landmarklib.report import markup
 def deviations() -> list[tuple[str, str]]:
     """(file, sentence) of every comment in the library that starts with DEVIATION:, with its continuation lines."""
     found = []
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted(files.PACKAGE.rglob("*.py")):
         lines = path.read_text(encoding="utf-8").splitlines()
         for i, line in enumerate(lines):
             if not line.strip().startswith("# DEVIATION:"):

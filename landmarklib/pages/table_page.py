@@ -77,8 +77,11 @@ def headline(
     )
 
 
-def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> Html:
-    """A line per start, and how many of them succeed: accuracy and points on their own shape both at least `enough` percent."""
+def per_seed(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> Html:
+    """A line per run, and how many seeds of each row succeed.
+
+    enough: the least accuracy and the least share of points on their own shape of a run that succeeds, in percent.
+    """
     done = runs[runs.status == "done"].copy()
     if not len(done):
         return render("paragraph", text="No run yet.")
@@ -88,12 +91,12 @@ def starts(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0
     out = done[["row", "seed", "succeeds"]].join(done[numbers].map("{:.2f}".format))
     out["row"] = [name.split(") ")[-1] for name in out.row]  # without the method, where a name says more
     out["succeeds"] = out.succeeds.map({True: "yes", False: "no"})
-    out.columns = ["form", "start", "succeeds", "accuracy [%]", "own shape [%]", "distance to centre [px]"]
-    return render("starts", enough=enough, counts=counts, table=to_html(out))
+    out.columns = ["form", "seed", "succeeds", "accuracy [%]", "own shape [%]", "distance to centre [px]"]
+    return render("per_seed", enough=enough, counts=counts, table=to_html(out))
 
 
 def at_budget(table: Table, budget: str, results: str | Path | None = None) -> Html:
-    """The runs of one budget beside the paper, a table for each measure that the paper has, then where their numbers come from."""
+    """The runs of one budget beside the paper, a table per metric that it has; then where the numbers come from."""
     runs, records = query.read(table, budget, results)
     wanted = [m for m in table.metrics if any(table.published(row.name, m) for row in table.rows)]
     where = " at the budget " + _trained(table, budget, records)
@@ -107,7 +110,10 @@ def _trained(table: Table, budget: str, records: Sequence[record.Record]) -> Htm
 
 
 def measures(table: Table, runs: pd.DataFrame, wanted: Sequence[str], where: str = "") -> Html:
-    """Some of a table's metrics beside the paper, one below the other, each under its name and what `where` adds to it."""
+    """Some of a table's metrics beside the paper, one below the other, each under its name.
+
+    where: is added to each name.
+    """
     parts = [(_capital(label(metric)), comparison.beside_paper(table, runs, metric)) for metric in wanted]
     return render("measures", parts=parts, where=where)
 
@@ -119,7 +125,7 @@ def _capital(text: str) -> str:
 def details(
     table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
 ) -> Html:
-    """What is behind the page, folded: every cell, other metrics, every inequality, provenance, flagged runs, how to run it again."""
+    """What is behind the page, folded: cells, other metrics, inequalities, provenance, flagged runs, commands."""
     parts = [
         ("Every cell", comparison.long_table(table, runs) + download(f"{table.name}.csv", aggregate.cells(table, runs)))
     ]

@@ -1,8 +1,8 @@
-"""Speed, side by side in one run: taking the times, keeping them as JSON beside the records, loading them. No torch.
+"""Benchmarks: times side by side in one run, kept as JSON beside the records. No torch.
 
-A benchmark under benchmarks/ lets contenders take turns, round by round, so that a disturbance of the machine hits all of them, and a ratio is taken
-within each round. Its file holds what was timed on which machine with which code; the book's page "How fast" shows every file
-(`speed_page.py`).
+A script under benchmarks/ lets contenders take turns, round by round, so that a disturbance of the machine hits all of
+them; the speed-up is taken within each round. Its file holds what was timed on which machine with which code; the page
+"How fast" of the book shows every file (`pages/speed_page.py`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ LONG = 20.0  # seconds beyond which an action is not short, even if its first tu
 
 @dataclass(frozen=True)
 class Timing:
-    """How fast one contender of a group is, and how many times as fast ours is: 10%, 50% and 90% quantiles over rounds. Ours comes first."""
+    """One contender of a group; ours comes first. Both are 10%, 50% and 90% quantiles over rounds.
+
+    rate: in the benchmark's unit.
+    ours: the speed-up of ours over this contender.
+    """
 
     group: str
     contender: str
@@ -41,13 +45,18 @@ class Timing:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One run of one benchmark on one device. unit: of the rates; facts: other numbers that it found, in words and with their unit."""
+    """One run of one benchmark on one device.
+
+    unit: of the rates.
+    device: cpu or cuda.
+    facts: other numbers that it found, in words and with their unit.
+    """
 
     name: str
     title: str
     text: str
     unit: str
-    device: str  # cpu or cuda
+    device: str
     timings: tuple[Timing, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -63,10 +72,11 @@ def seconds(
     longest: float = LONG,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds of each contender in each round, after turns to warm up. synchronize: waits for the device.
+    """Seconds of each contender in each round, after turns to warm up. A short action is repeated, and its mean counts.
 
-    wait: a barrier with other processes that do the same; each time is then of one action, so that all of them overlap. Else an action that is
-    short is repeated; one whose first turn took `longest` seconds is not even looked at for that.
+    synchronize: waits for the device.
+    wait: a barrier with other processes that time the same; then no action is repeated, so that all of them overlap.
+    longest: seconds of a first turn from which on an action is not tried for repeating.
     """
 
     def once(action: Callable[[], object], repeats: int = 1) -> float:
@@ -153,7 +163,7 @@ def load(path: Path) -> Benchmark:
 
 
 def _check(raw: dict[str, Any]) -> None:
-    """Raise TypeError or KeyError for the first thing that a reader of the file asks for and that is of another kind."""
+    """Raise TypeError or KeyError for the first value that is missing or of another kind than readers need."""
     told = {name: raw.get(name, {}) for name in ("facts", "settings", "provenance")}
     versions = {"versions": told["provenance"].get("versions", {})} if isinstance(told["provenance"], dict) else {}
     for name, found in (told | versions).items():
@@ -187,7 +197,6 @@ def show(benchmark: Benchmark) -> str:
         lines.append(group)
         for t in (t for t in benchmark.timings if t.group == group):
             low, middle, high = t.ours
-            lines.append(
-                f"  {t.contender:<36} {t.rate[1]:10,.0f} {benchmark.unit}   ours is {middle:5.2f}x as fast ({low:.2f} to {high:.2f})"
-            )
+            faster = f"ours is {middle:5.2f}x as fast ({low:.2f} to {high:.2f})"
+            lines.append(f"  {t.contender:<36} {t.rate[1]:10,.0f} {benchmark.unit}   {faster}")
     return "\n".join(lines)

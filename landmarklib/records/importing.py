@@ -1,4 +1,4 @@
-"""Records and benchmarks of another machine: checked as a whole, then taken home. No torch."""
+"""Records and benchmarks of another machine: checked as a whole, then imported. No torch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from landmarklib.records import benchmarks, record, staleness
 
 
 def import_records(source: Path, folder: Path) -> tuple[int, int]:
-    """Take over the records of another machine, TABLE/KEY.json in `source`; returns how many are new here, and how many were here.
+    """Import the records of another machine. Returns how many are new here, and how many were here.
 
-    Checked before anything is written: each can be read, is of a run that its table makes today, and of today's versions. A record that
-    is here stays, unless it is stale; a benchmark replaces the one that is here. Raises UserError that names the first file refused and
-    counts the others.
+    All are checked before anything is written: each can be read, is of a run that its table makes today, and has
+    today's versions. A record that is here stays, unless it is stale; a benchmark replaces the one that is here.
+
+    source: folder with TABLE/KEY.json.
+    folder: the results here.
+    Raises UserError that names the first file refused and counts the others.
     """
     measured = benchmarks.load_all(source)
     paths = sorted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,19 @@ def read(
     records = load_all(record.results_folder(results), table.name)
     records = [r for r in records if budget in (None, r.experiment.budget) and table.makes(r.experiment)]
     return record.frame(records), records
+
+
+def join(
+    parts: Iterable[tuple[Table, pd.DataFrame, list[record.Record]]],
+) -> tuple[Table, pd.DataFrame, list[record.Record]]:
+    """What was asked of one table in several parts, as one: the table, its runs and its records, in the order of `read`.
+
+    A run that is in several parts is there once.
+    """
+    parts = list(parts)
+    found = {r.key: r for _, _, records in parts for r in records}
+    records = [found[key] for key in sorted(found)]
+    return parts[0][0], record.frame(records), records
 
 
 def recorded(table: Table, results: str | Path | None = None, budget: str | None = None) -> Table | None:
@@ -85,8 +98,11 @@ def resolve_tier(
 ) -> tables.Table:
     """The table with the data set of that tier. Raises DataMissing, and UserError where it has no such tier.
 
-    Where there are records on the paper's set, on a part of it or on an open one, auto takes the first of those, whether the data are here or not, unless a better one
-    is here: reading asks for no data. budget: of those records, by default the table's own.
+    Reading needs no data: `auto` takes the best data set that has records, whether it is here or not, unless a better
+    one is here. The paper's set is best, then a part of it, an open one, stand-ins.
+
+    data: auto, paper, open or stand-in.
+    budget: of the records, by default the table's own.
     """
     known = recorded(table, results, budget)
     offered = {v.dataset: v for tier, v in table.variants().items() if data in ("auto", tier, OPEN.get(tier))}

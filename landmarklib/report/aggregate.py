@@ -1,6 +1,6 @@
 """The numbers of a table: its cells, ours and the paper's. Reads records and TOML only; no torch.
 
-Every function takes a `Table` and the runs that `run.ensure` returned (or `record.frame`).
+Every function takes a `Table` and its runs as `record.frame` has them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Group = tuple[str, float, str]  # row, fraction, budget
 def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
     """One line per cell, with COLUMNS: n_seeds, mean and sd are over seeds.
 
-    Cells of the paper's table without a run are there with n_seeds 0, so that nothing is blank by accident.
-    difference is NaN unless the tier is `paper` and the budget leaves images and networks as the table has them: other
-    numbers do not compare.
+    A cell of the paper's table without a run has n_seeds 0, so that nothing is blank by accident. difference is NaN
+    unless the tier is `paper` and the budget leaves images and networks at the table's size: other numbers do not
+    compare.
     """
     metric = metric or table.metrics[0]
     rows = table.rows_with(metric)

@@ -1,4 +1,4 @@
-"""What readers see of verdicts on claims: a line per claim, a line per inequality, an effect with its interval. No torch.
+"""Verdicts on claims as readers see them: a line per claim or inequality, an effect with its interval. No torch.
 
 Takes the verdicts of `claims.evaluate`.
 """
@@ -17,7 +17,7 @@ BY_THE_PAPER = {True: "holds", False: "does not hold", None: "no number"}
 
 
 def per_claim(verdicts: Sequence[claims.Verdict]) -> markup.Html:
-    """Each claim: what the paper says, the verdict here, the mean effect with its interval, how many inequalities hold."""
+    """A line per claim: the paper's words, our verdict, the mean effect with its interval, counts of inequalities."""
     out = pd.DataFrame(
         {
             "claim": [v.claim.id for v in verdicts],

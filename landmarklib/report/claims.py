@@ -1,7 +1,8 @@
 """Whether the paper's claims hold on a set of records: inequalities between rows, decided over paired seeds. No torch.
 
-A comparison says that one row has a smaller error than another at one label fraction. The two rows share their seeds: the same labelled
-images, the same initial weights. So the difference is taken seed by seed, and its mean gets a Student t interval.
+A comparison says that one row has a smaller error than another at one label fraction. The two rows share their seeds:
+the same labelled images, the same initial weights. So the difference is taken seed by seed, and its mean gets a
+Student t interval.
 """
 
 from __future__ import annotations
@@ -20,27 +21,36 @@ NO_SEED = pd.Series(dtype=float)  # what a cell without a run has
 
 @dataclass(frozen=True)
 class Comparison:
-    """One inequality: error(higher) + margin - error(lower), mean over n paired seeds, with its 95% interval; positive supports the claim."""
+    """One inequality, decided.
+
+    effect: error(higher) + margin - error(lower), mean over n paired seeds; a positive one supports the claim.
+    low, high: its 95% interval.
+    paper: the same difference in the published numbers, NaN where the paper has none.
+    """
 
     inequality: Inequality
     n: int
     effect: float
     low: float
     high: float
-    paper: float  # the same difference in the published numbers, NaN where the paper has none
+    paper: float
     verdict: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim as a whole. effect, low, high: mean of the differences of all comparisons that are run, per seed, and its 95% interval."""
+    """A claim as a whole.
+
+    effect, low, high: mean over seeds of the mean difference of all comparisons that are run, and its 95% interval.
+    paper_holds: None where the paper prints no number that would say.
+    """
 
     claim: Claim
     verdict: str
     effect: float
     low: float
     high: float
-    paper_holds: bool | None  # None where the paper prints no number that would say
+    paper_holds: bool | None
     comparisons: tuple[Comparison, ...]
 
     def count(self, verdict: str) -> int:
@@ -51,9 +61,10 @@ class Verdict:
 def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verdict]:
     """Every claim of the table on these runs (`record.frame`).
 
-    A claim holds if each comparison's interval lies above 0 (so no correction is needed), so far if others have no pair of seeds yet; it fails if
-    one lies below 0 after Bonferroni's correction for their number, is not run if none has a pair of seeds, and is else not decided. A published
-    line (`Reference`) can only be the larger one: an inequality in which it is the smaller counts as not run.
+    A claim holds if each comparison's interval lies above 0 (so no correction is needed); it holds so far if some have
+    no two seeds yet. It fails if one interval lies below 0 after Bonferroni's correction for their number. It is not
+    run if no comparison has two seeds, and not decided otherwise. A published line (`Reference`) can only be the larger
+    one: an inequality in which it is the smaller counts as not run.
     """
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
@@ -71,7 +82,10 @@ def seed_errors(runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.S
 
 
 def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.Series]:
-    """The same of the lines that others measured, one value for all seeds; none unless all runs are on the paper's data, in full."""
+    """The same of the lines that others measured: one value for all seeds.
+
+    Empty unless all runs are on the paper's data and in full.
+    """
     if (
         not table.references
         or not len(runs)
@@ -148,7 +162,7 @@ def counted(verdicts: list[str]) -> list[str]:
 
 
 def frame(verdicts: list[Verdict]) -> pd.DataFrame:
-    """One line per claim: id, verdict, effect, low, high, paper_holds, and how many comparisons hold, fail, stay open."""
+    """One line per claim: id, verdict, effect, low, high, paper_holds, and counts of its comparisons."""
     lines = [
         {
             "id": v.claim.id,

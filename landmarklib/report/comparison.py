@@ -1,6 +1,6 @@
 """What readers see of a table: its numbers beside the paper's, every cell, other metrics. No torch.
 
-Every function takes a `Table` and the runs that `run.ensure` returned (or `record.frame`), and gives an `Html`.
+Every function takes a `Table` and its runs as `record.frame` has them, and returns an `Html`.
 """
 
 from __future__ import annotations

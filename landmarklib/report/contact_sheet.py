@@ -12,7 +12,14 @@ from landmarklib.report import style
 
 
 def draw(dataset: Dataset, shown: Sequence[inspection.Sample], columns: int = 4, titled: bool = True):
-    """Images cut to their points, with the skeleton; a mirror pair has one colour, round on one side and square on the other. titled: larger, with the ids. Returns a Figure."""
+    """Images cut to their points, with the skeleton. Returns a Figure.
+
+    A mirror pair has one colour, round on one side and square on the other.
+
+    shown: the images.
+    columns: images side by side.
+    titled: draw them larger, with their ids.
+    """
     plt = style.pyplot()
     lines, width = -(-len(shown) // columns), 2 * style.WIDTH if titled else style.WIDTH
     figure, axes = plt.subplots(
@@ -44,7 +51,7 @@ def draw(dataset: Dataset, shown: Sequence[inspection.Sample], columns: int = 4,
 
 
 def _window(points: np.ndarray, width: int, height: int) -> tuple[np.ndarray, float]:
-    """Left and top corner and side of a square around the points that reaches out of the image no further than it must."""
+    """Left and top corner, and side, of a square around the points; it leaves the image no further than it must."""
     low, high = points.min(0), points.max(0)
     side = float(min(1.8 * (high - low).max() + 8, max(width, height)))
     room = np.maximum([width - side, height - side], 0)
@@ -52,7 +59,10 @@ def _window(points: np.ndarray, width: int, height: int) -> tuple[np.ndarray, fl
 
 
 def _markers(mirror: Sequence[int]) -> dict[str, tuple[list[int], list[str]]]:
-    """Marker -> landmarks and their colours: a colour per mirror pair, round and square for its sides, a diamond for a landmark in the middle."""
+    """Marker -> landmarks and their colours.
+
+    A mirror pair has a colour, and its two sides are round and square; a landmark in the middle is a diamond.
+    """
     groups: dict[str, tuple[list[int], list[str]]] = {}
     for i, (a, b) in enumerate(sorted({(min(k, m), max(k, m)) for k, m in enumerate(mirror)})):
         for side, k in enumerate([a, b] if a != b else [a]):

@@ -1,4 +1,4 @@
-"""The pictures of numbers: label-efficiency curves, effects of the claims, distributions of errors, starts. No torch."""
+"""Pictures of numbers: label-efficiency curves, effects of claims, distributions of errors, single seeds. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from landmarklib.tables import Table
 
 
 def curve(table: Table, runs: pd.DataFrame):
-    """Error against labelled fraction, a panel per method that has been run: ours with its spread over seeds, the paper's dashed. Returns a Figure."""
+    """Error against labelled fraction, a panel per method that has been run. Returns a Figure.
+
+    Ours has its spread over seeds; the paper's is dashed.
+    """
     plt = style.pyplot()
     frame = aggregate.cells(table, runs)
     methods = {name: table.row(name).method for name in frame.method}
@@ -46,9 +49,9 @@ def curve(table: Table, runs: pd.DataFrame):
 
 
 def effects(table: Table, verdicts: Sequence[claims.Verdict]):
-    """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark; right of zero supports the claim. Returns a Figure.
+    """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark. Returns a Figure.
 
-    Claims about another quantity than the table's are left to the table of the claims.
+    An effect right of zero supports the claim. Claims about another metric than the table's first are left out.
     """
     plt = style.pyplot()
     own = metrics.base(table.metrics[0])
@@ -77,13 +80,16 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
 
 
 def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
-    """How many test images have at most which error (the cumulative error distribution), a panel per labelled fraction and a line per method, mean over seeds.
+    """Cumulative error distribution: the share of test images with at most which error. Returns a Figure.
 
-    Drawn from the 21 quantiles that each record keeps. most: the largest error shown. Returns a Figure.
+    It has a panel per labelled fraction and a line per method, mean over seeds, from the quantiles that records keep.
+    Records that keep none, as older ones do, are left out.
+
+    most: the largest error shown.
     """
-    done = [r for r in records if r.status == "done"]
+    done = [r for r in records if r.status == "done" and r.quantiles]
     if not done:
-        return style.message("No run yet.")
+        return style.message("No run has kept the quantiles of its errors.")
     plt = style.pyplot()
     fractions = sorted({r.experiment.fraction for r in done})
     size = (style.WIDTH, 2.8 * len(fractions))
@@ -108,8 +114,8 @@ def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
     return figure
 
 
-def starts(table: Table, runs: pd.DataFrame):
-    """Accuracy against the share of points on their own shape, a mark per start. Returns a Figure."""
+def per_seed(table: Table, runs: pd.DataFrame):
+    """Accuracy against the share of points on their own shape, a mark per seed. Returns a Figure."""
     plt = style.pyplot()
     figure, axis = plt.subplots(figsize=(style.WIDTH, 3.2), layout="constrained")
     axis.axhline(99, color="0.4", lw=1, ls="--", label="accuracy in the paper")
@@ -117,11 +123,11 @@ def starts(table: Table, runs: pd.DataFrame):
         part = runs[(runs.row == row.name) & (runs.status == "done")] if len(runs) else runs
         if len(part):
             mark = {"facecolor": "none", "edgecolor": colour, "marker": marker, "s": 50, "lw": 1.5}
-            label = f"{row.name}, {len(part)} starts"
+            label = f"{row.name}, {len(part)} seeds"
             axis.scatter(part.matched_percent, part.accuracy_percent, **mark, label=label)
             for (x, y), n in part.groupby([part.matched_percent.round(), part.accuracy_percent.round()]).size().items():
-                if 1 < n and x < 90:  # starts that lock alike hide each other
-                    axis.annotate(f"{n} starts", (x, y), (8, 0), textcoords="offset points", va="center", fontsize=9)
+                if 1 < n and x < 90:  # runs that fail alike hide each other
+                    axis.annotate(f"{n} seeds", (x, y), (8, 0), textcoords="offset points", va="center", fontsize=9)
     low = runs.accuracy_percent.min() if "accuracy_percent" in runs else 80
     axis.set(xlabel=markup.label("matched_percent"), ylabel=markup.label("accuracy_percent"))
     axis.set(xlim=(45, 103), ylim=(min(80, low - 2), 101))

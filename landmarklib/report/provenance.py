@@ -17,7 +17,7 @@ from landmarklib.tables import Table
 
 
 def origin(table: Table, records: Sequence[record.Record]) -> Html:
-    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, what was flagged, whether their versions are today's."""
+    """Where the numbers come from: budget, data, seeds, devices, commits, dates, cost, flags, staleness."""
     if not records:
         return render("paragraph", text="No record yet.")
     lines = []
@@ -25,7 +25,7 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
         part = [r for r in records if r.experiment.budget == budget]
         spec = table.budgets[budget]
         # A row may have its own number.
-        seen = " or ".join(f"{n:,}" for n in sorted({sum(stage.images for stage in r.experiment.stages) for r in part}))
+        seen = " or ".join(f"{n:,}" for n in sorted({r.experiment.images for r in part}))
         joined = {
             name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
             for name in ("device", "form", "commit", "date")
@@ -62,8 +62,8 @@ def _time(seconds: float) -> str:
 
 
 def flagged(records: Sequence[record.Record]) -> Html:
-    """Runs that failed, whose maps are dead or saturated, or that are far from their cell's other starts, with the reason."""
-    far = apart(records)
+    """Runs that failed, that have dead or saturated maps, or that are outliers of their cell, with the reason."""
+    far = outliers(records)
     lines = [
         {
             "run": r.key,
@@ -73,21 +73,24 @@ def flagged(records: Sequence[record.Record]) -> Html:
         for r in records
         if r.warnings or r.status == "failed" or r.key in far
     ]
-    none = "No run failed, none has a dead or saturated map, and none is far from its cell's other starts."
+    none = "No run failed, none has a dead or saturated map, and none is an outlier of its cell."
     return to_html(pd.DataFrame(lines)) if lines else render("paragraph", text=none)
 
 
-def apart(records: Sequence[record.Record]) -> dict[str, str]:
-    """By key (`Record.key`), the runs whose error is more than twice the median of their cell, of three seeds or more, and by how much. Other metrics than errors have none."""
-    done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.evaluation.select)]
+def outliers(records: Sequence[record.Record]) -> dict[str, str]:
+    """Runs whose error is more than twice the median of their cell, by key (`Record.key`), and by how much.
+
+    A cell needs three seeds. Metrics of which more is better have no outliers.
+    """
+    done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.select)]
     cell = attrgetter("experiment.row", "experiment.fraction", "experiment.budget")
     found = {}
     for _, group in groupby(sorted(done, key=cell), cell):
-        errors = {r.key: r.metrics[r.experiment.evaluation.select]["mean"] for r in group}
+        errors = {r.key: r.metrics[r.experiment.select]["mean"] for r in group}
         if len(errors) >= 3:
             middle = float(np.median([*errors.values()]))
             found |= {
-                key: f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} starts"
+                key: f"its error is {error / middle:.1f} times the median of its cell's {len(errors)} seeds"
                 for key, error in errors.items()
                 if error > 2 * middle
             }
@@ -95,7 +98,7 @@ def apart(records: Sequence[record.Record]) -> dict[str, str]:
 
 
 def warn_locked(runs: pd.DataFrame) -> list[Html]:
-    """A warning for runs that ended with dead or saturated maps: their numbers may tell of the start more than of the method."""
+    """A warning for runs that ended with dead or saturated maps: their initial weights may decide their numbers."""
     done = runs[runs.status == "done"] if len(runs) else runs
     n = int((done.warnings > 0).sum()) if len(done) else 0
     if not n:
@@ -108,13 +111,13 @@ def warn_locked(runs: pd.DataFrame) -> list[Html]:
 
 
 def warn_outliers(records: Sequence[record.Record]) -> list[Html]:
-    """A warning for runs that are far from the other starts of their cell: its mean and its intervals tell of them."""
-    n = len(apart(records))
+    """A warning for outliers: a cell's mean and intervals depend on them."""
+    n = len(outliers(records))
     if not n:
         return []
     text = (
-        f"in {n} of {len(records)} runs the error is more than twice the median of the cell's starts. Such a run is in the mean "
-        "and widens the interval; “Flagged runs” below names them."
+        f"in {n} of {len(records)} runs the error is more than twice the median of the cell's seeds. Such a run is in "
+        "the mean and widens the interval; “Flagged runs” below names them."
     )
     return [render("beware", text=text)]
 
@@ -122,8 +125,9 @@ def warn_outliers(records: Sequence[record.Record]) -> list[Html]:
 def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[Html]:
     """A warning for class heads that have learnt little: their rows do not test what a class label is worth.
 
-    On generated images with balanced classes, methods whose mean accuracy is below `enough` percent; elsewhere, where some classes are easier, cells with a start that is right
-    less than one and a half times as often as guessing, or with three starts or more that are all right equally often but not always. Of each attribute by itself.
+    Each attribute is judged by itself. On generated images, whose classes are balanced, it names methods whose mean
+    accuracy is below `enough` percent. Elsewhere it names cells with a seed that is right less than one and a half
+    times as often as chance, and cells of three seeds or more that all have one and the same accuracy below 100%.
     """
     if table.metrics[0] == "accuracy_percent" or not len(runs):
         return []
@@ -157,9 +161,12 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
 
 
 def _blind(accuracies: pd.Series, chance: float) -> str:
-    """How little the starts of a cell have learnt of a class, in percent of the images and in words; "" where all have learnt some."""
+    """How little the seeds of a cell have learnt of a class, in words; "" where all have learnt some.
+
+    accuracies, chance: in percent of the images.
+    """
     if len(accuracies) >= 3 and accuracies.nunique() == 1 and accuracies.max() < 100:
-        return f"{accuracies.mean():.0f}% at every start, so one class whatever it sees"
+        return f"{accuracies.mean():.0f}% with every seed, so one class whatever it sees"
     low = accuracies[accuracies < 1.5 * chance]
-    some = f" at {len(low)} of {len(accuracies)} starts" if len(low) < len(accuracies) else ""
+    some = f" with {len(low)} of {len(accuracies)} seeds" if len(low) < len(accuracies) else ""
     return f"{low.mean():.0f}%{some}" if len(low) else ""

@@ -28,10 +28,15 @@ COMMANDS = {
     "list": ["--json"],
     "run": ["table", "name=value", *RUN_PARAMETERS],
     "notebook": ["name", "name=value"],
+    "store": ["name"],
     "table": ["table", "--budget", "--csv"],
     "claims": ["table", "--budget", "--csv"],
     "book": ["--live"],
+    "overlap": ["name", "--data", "--results"],
+    "bundle": ["table", "--budget", "--data", "--out"],
+    "data": ["list", "check", "fetch", "show"],
     "results": ["import"],
+    "golden": ["--store", "results/golden.json"],
     "status": ["--help"],
 }
 
@@ -192,7 +197,7 @@ def test_list_for_programs_is_json(capsys):
     found = json.loads(printed(capsys, "list", "--json"))
     blocks = next(line for line in found if line["table"] == "blocks")
     assert (blocks["table"], blocks["cells"], blocks["of"], blocks["runs"]) == ("blocks", 0, 46, 0)
-    assert blocks["budgets"] == ["smoke", "cpu", "paper"] and blocks["methods"][0] == ROW
+    assert blocks["budgets"] == ["smoke", "cpu", "paper"] and blocks["rows"][0] == ROW
 
 
 def test_status_has_a_line_per_table_and_budget(capsys):
@@ -281,6 +286,12 @@ def test_help_of_a_command_names_its_parameters(capsys, command):
     out, err = capsys.readouterr()
     assert ended.value.code == 0 and err == ""
     assert [name for name in COMMANDS[command] if name not in out] == []
+
+
+@pytest.mark.parametrize(("changed", "said"), [(["-1.5", "+1.6"], "-1.5\n+1.6\n"), ([], "blocks: nothing changed\n")])
+def test_store_prints_what_changed(capsys, monkeypatch, changed, said):
+    monkeypatch.setattr(notebooks, "store", lambda name: changed)
+    assert printed(capsys, "store", "blocks") == said
 
 
 @pytest.mark.parametrize("words", [["run", "blocks", "--help"], ["run", "blocks", "seeds=0", "-h"]])

@@ -1,4 +1,4 @@
-"""The same predictions under every convention: means, ratios and orders by hand, what is not recorded, what is not run, the picture."""
+"""The same predictions under every convention: means, ratios, orders, what is missing, the picture."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pytest
 
 from landmarklib import tables
 from landmarklib.pages import conventions
-from landmarklib.pages.conventions import COUNT, ERROR, LENGTHS, READING
+from landmarklib.pages.conventions import COUNT, ERROR, NORMALIZERS, READING
 from landmarklib.records import record
 from landmarklib.records.record import Record
 from landmarklib.report import style
 
 TABLE = tables.get("w300")
 PART = TABLE.variants()["part"]
-CORNERS, ROOT, SIDE = (f"nme_percent by the {length}" for length in LENGTHS[1:])
+CORNERS, ROOT, SIDE = (f"nme_percent by the {name}" for name in NORMALIZERS[1:])
 NEAR = f"pck_percent at 0.1 of the {SIDE.partition(' by the ')[2]}"
 SOFT = "nme_percent read by soft-argmax"
 
@@ -61,14 +61,14 @@ def test_a_number_is_the_mean_over_the_runs_that_recorded_it():
     errors = frame[frame.kind == ERROR].set_index("convention")
     assert errors.loc["eye centres", ["mean", "n", "runs"]].tolist() == [10.5, 2, 2]
     assert errors.loc["eye centres", "sd"] == pytest.approx(np.sqrt(4.5))
-    assert errors.loc[LENGTHS[2], ["mean", "n", "runs"]].tolist() == [4.0, 1, 2]
-    assert errors.loc[LENGTHS[3], "n"] == 0
+    assert errors.loc[NORMALIZERS[2], ["mean", "n", "runs"]].tolist() == [4.0, 1, 2]
+    assert errors.loc[NORMALIZERS[3], "n"] == 0
 
 
 def test_what_no_run_or_not_every_run_recorded_is_said():
     frame = conventions.measured(PART, record.frame(two_seeds()))
     (line,) = conventions.beside_each_other(frame, ERROR).to_dict("records")
-    assert [line[length] for length in LENGTHS] == [
+    assert [line[name] for name in NORMALIZERS] == [
         "10.50 ± 2.12",
         "6.50 ± 2.12",
         "4.00 (1 of 2 seeds)",
@@ -82,14 +82,14 @@ def test_what_no_run_or_not_every_run_recorded_is_said():
         "open",
     ]
     (line,) = conventions.beside_each_other(frame, COUNT).to_dict("records")
-    assert [line[length] for length in LENGTHS] == ["not recorded"] * 3 + ["85.00 ± 7.07"]
+    assert [line[name] for name in NORMALIZERS] == ["not recorded"] * 3 + ["85.00 ± 7.07"]
 
 
 def test_ratios_are_taken_within_a_run():
     frame = conventions.ratios(record.frame(two_seeds())).set_index("eye centres against")
-    assert frame.loc[LENGTHS[1]].tolist() == ["1.500", "1.800", 2]
-    assert frame.loc[LENGTHS[2]].tolist() == ["3.000", "3.000", 1]
-    assert frame.loc[LENGTHS[3]].tolist() == ["not recorded", "not recorded", 0]
+    assert frame.loc[NORMALIZERS[1]].tolist() == ["1.500", "1.800", 2]
+    assert frame.loc[NORMALIZERS[2]].tolist() == ["3.000", "3.000", 1]
+    assert frame.loc[NORMALIZERS[3]].tolist() == ["not recorded", "not recorded", 0]
 
 
 def test_orders_are_opposite_where_the_mean_and_the_count_disagree():
@@ -125,7 +125,7 @@ def test_both_readings_of_every_network_that_has_them(tmp_path):
 
 def test_the_summary_has_the_largest_ratios_and_what_is_not_there(folder):
     table, runs = conventions.recorded("w300", folder)
-    text = conventions.summary(table, runs)
+    text = " ".join(conventions.summary(table, runs).split())
     assert table.dataset == "part-of-w300" and "2 cells of 300-W" in text
     assert "<b>2.62 times</b>" in text  # 10.5 to 4 in one cell
     assert "1.85 times that of the best" in text  # 12 to 6.5 by the outer eye corners
@@ -149,7 +149,7 @@ def test_without_a_run_the_page_says_so(tmp_path):
 
 def test_the_picture_has_a_row_per_convention_and_a_mark_per_cell(folder):
     errors, counts = conventions.figure(*conventions.recorded("w300", folder)).axes
-    assert [label.get_text().replace("\n", " ") for label in errors.get_yticklabels()] == list(LENGTHS)
+    assert [label.get_text().replace("\n", " ") for label in errors.get_yticklabels()] == list(NORMALIZERS)
     assert len(counts.get_yticklabels()) == 6
     assert len(errors.containers) == 3 + 2 and len(counts.containers) == 1  # an error bar per cell and length
     assert [text.get_text() for text in errors.texts] == ["not recorded"] and len(counts.texts) == 5

@@ -108,7 +108,7 @@ def test_nbval_sees_an_altered_record(workspace):
 
 
 def test_nbval_sees_a_changed_metric(workspace):
-    path = workspace / "library" / "landmarklib" / "metrics.py"
+    path = workspace / "library" / "landmarklib" / "core" / "metrics.py"
     text = path.read_text()
     changed = text.replace(
         "np.linalg.norm(predicted - target, axis=-1)", "1.01 * np.linalg.norm(predicted - target, axis=-1)", 1
@@ -166,6 +166,27 @@ def test_only_papermills_parameters_are_kept_off_the_page(tmp_path):
         [],
     ]
     assert [c.source for c in found.cells] == ["seeds = [0]", "", "print(seeds)"] and "papermill" not in found.metadata
+
+
+def test_storing_keeps_what_the_check_cell_prints_and_tells_which_lines_changed(tmp_path, monkeypatch):
+    def notebook(text: str):
+        cells = [nbformat.v4.new_code_cell(code, id=code[0], execution_count=1) for code in ("a = 1", "print(a)")]
+        cells[1].metadata["tags"] = [notebooks.CHECKED]
+        for cell in cells:
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+        return nbformat.v4.new_notebook(cells=cells)
+
+    def execute(name: str, folder: Path) -> Path:
+        nbformat.write(notebook("head\n--2.5\nend\n"), tmp_path / "executed.ipynb")
+        return tmp_path / "executed.ipynb"
+
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(notebooks, "execute", execute)
+    nbformat.write(notebook("head\n1.5\nend\n"), tmp_path / "x.ipynb")
+    assert notebooks.store("x") == ["-1.5", "+--2.5"]
+    first, checked = nbformat.read(tmp_path / "x.ipynb", as_version=4).cells
+    assert first.outputs == [] and checked.outputs[0].text == "head\n--2.5\nend\n"
+    assert notebooks.store("x") == []
 
 
 def test_an_unknown_parameter_is_refused_before_anything_runs(tmp_path):

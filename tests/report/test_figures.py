@@ -68,12 +68,12 @@ def test_one_seed_draws_no_spread_and_a_narrow_range_has_ticks():
         assert sum(low <= tick <= high for tick in axis.get_yticks()) >= 3
 
 
-def test_starts_are_drawn_where_every_run_failed():
+def test_seeds_are_drawn_where_every_run_failed():
     shapes = tables.get("shapes")
     runs, _ = query.read(shapes, "cpu")
-    assert figures.starts(shapes, runs).axes
+    assert figures.per_seed(shapes, runs).axes
     failed = runs[["row", "seed", "fraction", "budget"]].assign(status="failed")
-    assert figures.starts(shapes, failed).axes
+    assert figures.per_seed(shapes, failed).axes
 
 
 def test_the_error_distribution_of_each_method_and_fraction():
@@ -85,7 +85,15 @@ def test_the_error_distribution_of_each_method_and_fraction():
     assert lines[0].get_xdata().tolist() == list(first.quantiles)
     assert lines[0].get_ydata()[[0, 10, 20]].tolist() == [0, 50, 100]
     assert [line.get_label().split(":")[0] for line in lines] == ROWS
-    assert figures.distribution(TABLE, []).texts[0].get_text() == "No run yet."
+    assert figures.distribution(TABLE, []).texts[0].get_text() == "No run has kept the quantiles of its errors."
+
+
+def test_records_without_quantiles_are_left_out_of_the_error_distribution():
+    first, second, *_ = galleries.runs_of(RECORDS, ROWS, 0.05)
+    (axis,) = figures.distribution(TABLE, [replace(first, quantiles=()), second]).axes
+    assert [line.get_label().split(":")[0] for line in axis.get_lines()[:-1]] == [ROWS[1]]
+    older = [replace(r, quantiles=()) for r in RECORDS]
+    assert figures.distribution(TABLE, older).texts[0].get_text() == "No run has kept the quantiles of its errors."
 
 
 def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from landmarklib import datasets, loading, tables
+from landmarklib.core import files
 from landmarklib.pages import catalogue, conventions, overlap, overview, speed_page, table_page
 from landmarklib.records import benchmarks, record
 from landmarklib.records.record import Record
@@ -19,15 +20,14 @@ from landmarklib.report import claim_tables, claims, comparison, markup, provena
 
 RAW, ESCAPED = '<script>&"', "&lt;script&gt;&amp;"
 BLOCKS = tables.get("blocks")
-PACKAGE = Path(markup.__file__).parent
-TEMPLATES = sorted((PACKAGE / "templates").glob("*.html"))
+TEMPLATES = sorted((Path(markup.__file__).parent / "templates").glob("*.html"))
 
 
 @pytest.fixture(scope="module")
 def table() -> tables.Table:
     """Blocks with such a title, row, published line, claim and budget."""
     row = replace(next(r for r in BLOCKS.rows if r.name == "Seq-MT (L+A)"), name=RAW)
-    inequality = BLOCKS.claims[0].comparisons[0]._replace(lower=RAW, higher=RAW)
+    inequality = replace(BLOCKS.claims[0].comparisons[0], lower=RAW, higher=RAW)
     return replace(
         BLOCKS,
         title=RAW,
@@ -60,7 +60,7 @@ PARTS = {
     "headline": lambda p: table_page.headline(p.table, p.runs, p.records, p.verdicts),
     "key": lambda p: table_page.key(replace(p.table, rows=(replace(p.table.rows[0], fractions=(0.01,)),)), p.runs),
     "details": lambda p: table_page.details(p.table, p.runs, p.records, p.verdicts),
-    "starts": lambda p: table_page.starts(p.table, p.runs.assign(matched_percent=99.0)),
+    "per_seed": lambda p: table_page.per_seed(p.table, p.runs.assign(matched_percent=99.0)),
     "measures": lambda p: table_page.measures(p.table, p.runs, p.table.metrics, RAW),
     "download": lambda p: table_page.download(RAW, p.runs),
     "origin": lambda p: provenance.origin(p.table, p.records),
@@ -120,7 +120,7 @@ def test_the_page_of_overlaps_escapes_what_a_file_says(tmp_path, monkeypatch):
 
 def test_the_page_of_a_data_set_escapes_what_its_file_says(monkeypatch):
     texts = dict.fromkeys(("title", "unit", "licence", "obtain", "citation", "layout"), RAW)
-    d = replace(loading.get("mtfl"), **texts, assumptions=(RAW,), known_issues=(RAW,), landmarks=(RAW,), mirror=(0,))
+    d = replace(loading.get("mtfl"), **texts, assumptions=(RAW,), traps=(RAW,), landmarks=(RAW,), mirror=(0,))
     shown = without_alt(catalogue.page(d, pictured=True))
     assert "<script" not in shown and shown.count(ESCAPED) > 8
     monkeypatch.setattr(datasets, "names", lambda: ["mtfl"])
@@ -148,7 +148,7 @@ def test_a_template_that_lacks_a_value_is_an_error():
 
 
 def test_every_template_is_used():
-    library = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    library = "".join(path.read_text(encoding="utf-8") for path in files.PACKAGE.rglob("*.py"))
     assert TEMPLATES
     for path in TEMPLATES:
         assert re.search(rf'render\(\s*"{path.stem}"', library), path.stem

@@ -1,0 +1,117 @@
+"""Where numbers come from, and the runs that readers are warned of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from made import BLOCKS, HANDS, failed, hands, made, rows_of, some
+
+from landmarklib import tables
+from landmarklib.pages import table_page
+from landmarklib.records import record
+from landmarklib.records.record import Record
+from landmarklib.report import provenance
+
+
+def test_provenance_names_data_device_commit_cost_and_what_is_stale():
+    records = [*some(8.0, 9.0, warnings=("map 0 is dead",)), *[failed(r.experiment) for r in some(0.0, fraction=0.5)]]
+    shown = rows_of(provenance.origin(BLOCKS, records))
+    assert shown["runs"] == ["3, of which 1 failed"] and shown["seeds"] == ["0, 1"]
+    assert shown["data"] == ["paper tier, fingerprint f00"]
+    assert shown["device"] == ["CPU"] and shown["commit"] == ["abc"] and shown["date"] == ["2026-01-02"]
+    assert shown["training time"] == ["0.03 h in all, 36 s a run"]
+    assert shown["flagged"][0].startswith("2 runs") and shown["versions since then"] == ["3 stale"]
+
+
+def test_how_long_runs_took_is_read_from_their_records():
+    first, *others = some(8.0, 9.0, 7.0, 6.0, 5.0)
+    assert provenance.took([first]) == "36 s a run"
+    times = [99.4, 100.0, 150.0, 1065.0]
+    others = [replace(r, seconds=seconds) for r, seconds in zip(others, times, strict=True)]
+    assert provenance.took(others) == "99 s to 18 min a run, the median 2 min"
+    text = re.sub(r"<[^>]*>", "", table_page.headline(BLOCKS, record.frame(others), others, []))
+    assert "training took 99 s to 18 min a run, the median 2 min." in text
+
+
+def test_runs_that_ended_with_broken_maps_are_warned_of():
+    sound, broken = some(8.0, 9.0, 7.0), replace(some(6.0)[0], warnings=("map 0 is dead: it is constant",))
+    (text,) = provenance.warn_locked(record.frame([*sound, broken]))
+    assert text.startswith("<b>Beware:</b> 1 of 4 runs ended")
+    assert provenance.warn_locked(record.frame(sound)) == provenance.warn_locked(record.frame([])) == []
+    runs = record.frame([*sound, broken])
+    assert text in table_page.headline(BLOCKS, runs, [*sound, broken], [])
+
+
+def test_outliers_of_a_cell_are_warned_of():
+    records = [*some(8.0, 9.0, 18.1), *some(8.0, 30.0, fraction=0.5), *some(8.0, 9.0, 17.9, fraction=0.2)]
+    assert provenance.outliers(records) == {records[2].key: "its error is 2.0 times the median of its cell's 3 seeds"}
+    (text,) = provenance.warn_outliers(records)
+    assert "in 1 of 8 runs" in text and text in table_page.headline(BLOCKS, record.frame(records), records, [])
+    assert records[2].key in provenance.flagged(records) and records[7].key not in provenance.flagged(records)
+    assert provenance.outliers(records[3:]) == {} and provenance.warn_outliers(records[3:]) == []
+    assert "none is an outlier" in provenance.flagged(records[3:])
+
+
+def test_a_share_of_right_answers_has_no_outliers():
+    shares = [replace(r, experiment=replace(r.experiment, select="accuracy_percent")) for r in some(8.0, 9.0, 99.0)]
+    assert provenance.outliers(shares) == {}
+
+
+@pytest.mark.parametrize(("accuracy", "warns"), [(49.0, True), (51.0, False)])
+def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
+    rows = [*some(8.0, 9.0, row="Seq-MT (L+A)"), *some(8.0)]
+    runs = record.frame(rows)
+    runs["accuracy_percent"] = runs.accuracy_percent.where(runs.row == "Seq-MT (L)", accuracy)
+    text = " ".join(provenance.warn_untrained_heads(BLOCKS, runs))
+    assert (f"is right in {accuracy:.0f}%: Seq-MT (L+A)." in text) == warns and ("Beware" in text) == warns
+
+
+def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_often_right():
+    table = tables.get("multipie")
+    records = [made(e, 8.0) for e in table.experiments([0.05, 0.2], [0, 1, 2], ["Seq-MT (L+A)"])]
+    runs = record.frame(records).assign(accuracy_percent=[46.0] * 3 + [46.0, 46.0, 60.0])
+    (text,) = provenance.warn_untrained_heads(table, runs)
+    assert "is right in 46% with every seed, so one class whatever it sees: Seq-MT (L+A) with 5% labelled." in text
+    assert "20%" not in text
+    (text,) = provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=46.0))
+    assert text.endswith("whatever it sees: Seq-MT (L+A) with 5%, 20% labelled.")
+    (text,) = provenance.warn_untrained_heads(
+        table, runs.assign(accuracy_percent=runs.fraction.map({0.05: 17.5, 0.2: 20.0}) + runs.seed % 2)
+    )
+    assert text.endswith("is right in 18%: Seq-MT (L+A) with 5% labelled. In 20%: Seq-MT (L+A) with 20% labelled.")
+    assert provenance.warn_untrained_heads(table, runs[runs.seed < 2]) == []
+    assert provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=100.0)) == []
+
+
+def test_every_attribute_and_every_seed_is_looked_at_by_itself():
+    table = tables.get("multipie")
+    records = [made(e, 8.0) for e in table.experiments([1.0], [0, 1, 2], ["Seq-MT (L+A)"])]
+    runs = record.frame(records).assign(**{"accuracy_percent": 60.0, "accuracy_percent of camera": [92.0, 90.0, 19.0]})
+    (text,) = provenance.warn_untrained_heads(table, runs)
+    assert text.endswith(
+        "The camera, by chance right in 20%, is right in 19% with 1 of 3 seeds: Seq-MT (L+A) with 100% labelled."
+    )
+    (text,) = provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=[20.0, 60.0, 22.0]))
+    assert (
+        "The expression, by chance right in 17%, is right in 21% with 2 of 3 seeds: Seq-MT (L+A)" in text
+        and "camera" in text
+    )
+
+
+def test_a_class_head_on_photos_that_stayed_at_chance_is_warned_of_by_cell():
+    told = hands("Seq-MT (L+A)", 0.05, nme_percent=50.0, accuracy_percent=70.0)
+    assert provenance.warn_untrained_heads(HANDS, record.frame(told)) == []
+    told += hands("Seq-MT (L+A)", 1.0, nme_percent=20.0, accuracy_percent=5.0)
+    (text,) = provenance.warn_untrained_heads(HANDS, record.frame(told))
+    assert "The gesture, by chance right in 4%, is right in " in text
+    assert text.endswith("is right in 5%: Seq-MT (L+A) with 100% labelled.")
+    assert "70%" not in text
+
+
+def test_provenance_says_how_many_images_the_runs_saw_where_they_differ():
+    table = tables.get("w300")
+    few, many = (Record(experiment=e, status="done") for e in table.experiments([0.05, 1.0], [0], ["RCN+ (L)"], "cpu"))
+    assert "cpu: 48,000 images seen" in provenance.origin(table, [few])
+    assert "cpu: 48,000 or 96,000 images seen" in provenance.origin(table, [few, many])
