@@ -25,7 +25,7 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
         part = [r for r in records if r.experiment.budget == budget]
         spec = table.budgets[budget]
         # A row may have its own number.
-        seen = " or ".join(f"{n:,}" for n in sorted({r.experiment.images for r in part}))
+        seen = " or ".join(f"{n:,}" for n in sorted({sum(stage.images for stage in r.experiment.stages) for r in part}))
         joined = {
             name: ", ".join(sorted({str(r.provenance.get(name)) for r in part}))
             for name in ("device", "form", "commit", "date")
@@ -82,11 +82,11 @@ def outliers(records: Sequence[record.Record]) -> dict[str, str]:
 
     A cell needs three seeds. Metrics of which more is better have no outliers.
     """
-    done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.select)]
+    done = [r for r in records if r.status == "done" and metrics.lower_is_better(r.experiment.evaluation.select)]
     cell = attrgetter("experiment.row", "experiment.fraction", "experiment.budget")
     found = {}
     for _, group in groupby(sorted(done, key=cell), cell):
-        errors = {r.key: r.metrics[r.experiment.select]["mean"] for r in group}
+        errors = {r.key: r.metrics[r.experiment.evaluation.select]["mean"] for r in group}
         if len(errors) >= 3:
             middle = float(np.median([*errors.values()]))
             found |= {
