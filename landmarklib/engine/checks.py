@@ -29,7 +29,8 @@ def device(name: str) -> None:
     """torch is here and has that device."""
     if find_spec("torch") is None:
         raise UserError(
-            "some runs are not computed yet and torch is not installed: pip install 'landmarklib[train]', or read with make read"
+            "some runs are not computed yet and torch is not installed: pip install 'landmarklib[train]', "
+            "or read with make read"
         )
     import torch
 
@@ -71,8 +72,8 @@ def data(missing: list[Experiment], there: list[Record]) -> None:
                 ) from None
             if found != known.data["fingerprint"]:
                 raise UserError(
-                    f"results: {known.key} was made on other data of {name} (fingerprint {known.data['fingerprint']}, here {found}); "
-                    "give a results folder of its own"
+                    f"results: {known.key} was made on other data of {name} (fingerprint "
+                    f"{known.data['fingerprint']}, here {found}); give a results folder of its own"
                 )
 
 
@@ -81,7 +82,8 @@ def time(needed: Sequence[float], device: str, deadline: float) -> None:
     shortest = min(needed)
     if deadline < shortest:
         raise UserError(
-            f"deadline: {deadline:g} s is too short for any of the {len(needed)} runs to compute; the shortest needs about {math.ceil(shortest)} s on {device}"
+            f"deadline: {deadline:g} s is too short for any of the {len(needed)} runs to compute; "
+            f"the shortest needs about {math.ceil(shortest)} s on {device}"
         )
 
 

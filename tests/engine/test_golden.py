@@ -11,7 +11,7 @@ import pytest
 from landmarklib import datasets, loading, methods
 from landmarklib.core import metrics, versions, warps
 from landmarklib.core.types import UserError
-from landmarklib.engine import golden
+from landmarklib.engine import golden, golden_runs
 from landmarklib.loading import crops
 from landmarklib.losses import supervised
 from landmarklib.records import query, record, staleness
@@ -23,7 +23,7 @@ COMMITTED = Path(__file__).parents[2] / "results"
 @pytest.fixture(scope="module")
 def stored() -> list[Record]:
     """The committed golden runs."""
-    return [record.load(record.path_of(COMMITTED, e)) for e in golden.experiments()]
+    return [record.load(record.path_of(COMMITTED, e)) for e in golden_runs.experiments()]
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +34,15 @@ def readings() -> dict[str, dict]:
 
 def test_no_number_moved():
     """The one test that tells what to do when the library computes something else than before."""
-    runs, read = golden.compute_all()
+    runs, read = golden_runs.compute_all()
     parts, lines, _ = golden.moved(runs, read, COMMITTED)
     assert not parts, golden.report(parts, lines)
 
 
 def one(row: str) -> Record:
     """A golden run, computed now."""
-    (e,) = (e for e in golden.experiments() if e.row == row)
-    return golden.compute_runs([e])[0]
+    (e,) = (e for e in golden_runs.experiments() if e.row == row)
+    return golden_runs.compute_runs([e])[0]
 
 
 def doubled(module, name: str, factor: float = 1.1):
@@ -52,7 +52,7 @@ def doubled(module, name: str, factor: float = 1.1):
 
 
 def jitter_further():
-    ranges = {**golden.JITTER, "shift": 0.25}
+    ranges = {**golden_runs.JITTER, "shift": 0.25}
     draw = warps.random_affine
     return warps, "random_affine", lambda n, noise, **given: draw(n, noise, **{**given, **ranges})
 
@@ -75,7 +75,7 @@ def test_a_changed_constant_is_seen_and_its_part_named(monkeypatch, row, change,
 
 def test_a_changed_crop_is_seen_and_its_data_set_named(monkeypatch):
     monkeypatch.setattr(*doubled(crops, "squares", 1.05))
-    parts, _, _ = golden.moved([], {"mtfl": golden.reading("mtfl")}, COMMITTED)
+    parts, _, _ = golden.moved([], {"mtfl": golden_runs.reading("mtfl")}, COMMITTED)
     assert parts == ["datasets.mtfl"]
 
 
@@ -117,10 +117,10 @@ def test_a_run_that_is_not_stored_is_named(stored):
 @pytest.fixture
 def moving(monkeypatch, stored, readings, tmp_path) -> Path:
     """A results folder with the stored numbers, while the library computes other losses of RCN."""
-    shutil.copytree(COMMITTED / golden.TABLE, tmp_path / golden.TABLE)
+    shutil.copytree(COMMITTED / golden_runs.TABLE, tmp_path / golden_runs.TABLE)
     shutil.copy(COMMITTED / golden.READINGS, tmp_path)
     runs = [shifted(run, 1.5 if run.experiment.method == "rcn" else 1.0) for run in stored]
-    monkeypatch.setattr(golden, "compute_all", lambda: (runs, readings))
+    monkeypatch.setattr(golden_runs, "compute_all", lambda: (runs, readings))
     return tmp_path
 
 
@@ -135,32 +135,32 @@ def test_checking_says_what_moved_and_what_to_do(moving):
     with pytest.raises(UserError) as said:
         golden.check(moving)
     text = str(said.value)
-    assert text.startswith("numbers moved: rcn ") and "raise methods.rcn in landmarklib/versions.toml" in text
+    assert text.startswith("numbers moved: rcn ") and "raise methods.rcn in landmarklib/core/versions.toml" in text
     assert "changelog" in text and "landmarklib golden --store" in text and "\n" not in text
 
 
 def test_storing_waits_for_the_version_and_the_changelog(moving, monkeypatch, tmp_path):
-    before = {path.name: path.read_bytes() for path in (moving / golden.TABLE).iterdir()}
+    before = {path.name: path.read_bytes() for path in (moving / golden_runs.TABLE).iterdir()}
     with pytest.raises(UserError, match=r"raise methods\.rcn in"):
         golden.store(moving)
     raise_version(monkeypatch, "RCN's losses are half as large again")
     with pytest.raises(UserError, match=r'"Numbers that changed" lacks the reason of methods\.rcn'):
         golden.store(moving)
-    assert before == {path.name: path.read_bytes() for path in (moving / golden.TABLE).iterdir()}
+    assert before == {path.name: path.read_bytes() for path in (moving / golden_runs.TABLE).iterdir()}
     changelog = tmp_path / "CHANGELOG.md"
     changelog.write_text("### Numbers that changed\n\n- RCN's losses are half\n  as large again.\n")
     monkeypatch.setattr(golden, "CHANGELOG", changelog)
-    assert golden.store(moving).startswith(f"{len(golden.experiments())} golden runs")
-    assert golden.check(moving).startswith(f"{len(golden.experiments())} golden runs")
+    assert golden.store(moving).startswith(f"{len(golden_runs.experiments())} golden runs")
+    assert golden.check(moving).startswith(f"{len(golden_runs.experiments())} golden runs")
     with pytest.raises(UserError, match=r"raise engine in"):  # once stored, a further change needs a further version
         monkeypatch.setattr(golden, "TOLERANCE", -1.0)
         golden.store(moving)
 
 
 def test_golden_runs_are_of_every_method_on_generated_images_and_on_photos():
-    seen = {(e.method, bool(loading.get(e.dataset).read)) for e in golden.experiments()}
+    seen = {(e.method, bool(loading.get(e.dataset).read)) for e in golden_runs.experiments()}
     assert seen == {(method, photos) for method in methods.names() for photos in (False, True)}
-    assert {term for e in golden.experiments() for term in e.weights} == {"landmarks", "classes", "angles", "elt"}
+    assert {term for e in golden_runs.experiments() for term in e.weights} == {"landmarks", "classes", "angles", "elt"}
 
 
 def test_every_part_has_a_version_and_a_reason_and_there_is_no_other():

@@ -16,7 +16,7 @@ from landmarklib import tables
 from landmarklib.core import files
 from landmarklib.core.experiment import Experiment, Stage, to_json
 from landmarklib.core.types import UserError
-from landmarklib.engine import golden
+from landmarklib.engine import golden_runs
 from landmarklib.records import benchmarks, environment, query, record, staleness
 from landmarklib.records.record import Record
 
@@ -340,7 +340,7 @@ def test_every_folder_of_committed_records_belongs_to_a_table():
     assert {path.parent.name for path in COMMITTED.glob("*/*.json")} - {
         benchmarks.FOLDER,
         record.OVERLAP,
-        golden.TABLE,
+        golden_runs.TABLE,
     } <= set(tables.names())
 
 
