@@ -150,7 +150,10 @@ def takes_unlabelled(method: Method, terms: Sequence[str], options: Mapping[str,
 def images_processed(
     method: Method, terms: Sequence[str], options: Mapping[str, Any], labelled: int, unlabelled: int
 ) -> int:
-    """Images that go forward and backward in a step with these terms. labelled, unlabelled: images that the step takes."""
+    """Images that go forward and backward in a step with these terms.
+
+    labelled, unlabelled: images that the step takes.
+    """
     counts = {"labelled": labelled, "unlabelled": unlabelled, "all": labelled + unlabelled}
     again = (method.terms[term].passes * counts[method.terms[term].takes(options)] for term in terms)
     return labelled + unlabelled + sum(again)

@@ -33,7 +33,7 @@ class Predictions:
 
 @contextmanager
 def without_tf32() -> Iterator[None]:
-    """Within it, convolutions on a GPU are in float32, too; by default torch lets them round their inputs to 10 bits."""
+    """Within it, convolutions on a GPU are in float32, too; torch lets them round their inputs to 10 bits."""
     cudnn = torch.backends.cudnn
     before, cudnn.allow_tf32 = cudnn.allow_tf32, False
     try:
