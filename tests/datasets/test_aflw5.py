@@ -11,7 +11,10 @@ from landmarklib.core.types import UserError
 
 HEADER = "id,image_file,crop_file,set,lx,ly,rx,ry,nx,ny,mlx,mly,mrx,mry"
 NUMBERS = "1,2,3.5,4,5,6,7,8,9,10"
-TEST = "AFLW/0001-image00500.jpg 1.000000 2 3 4 5 6 7 8 9 10.5 1 2 1 3\r\n AFLW/0002-image00500.jpg 1 2 3 4 5 6 7 8 9 10 2 1 2 1\r\n "
+TEST = (
+    "AFLW/0001-image00500.jpg 1.000000 2 3 4 5 6 7 8 9 10.5 1 2 1 3\r\n "
+    "AFLW/0002-image00500.jpg 1 2 3 4 5 6 7 8 9 10 2 1 2 1\r\n "
+)
 
 
 def row(i: int, part: str = "1", numbers: str = NUMBERS, photo: int | None = None) -> str:

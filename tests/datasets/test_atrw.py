@@ -30,7 +30,9 @@ def document(ids, keypoints=None, name="filename") -> dict:
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two images for training, one of them without points; one for validation; one for testing, whose points are not given."""
+    """Two training images, one of them without points, one for validation, and one for testing, whose points are not
+    given.
+    """
     train = document([7, 3])
     train["annotations"][0]["keypoints"] = [0] * 45  # image 3
     save(tmp_path, "keypoint_train.json", train)

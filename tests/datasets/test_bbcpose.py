@@ -14,7 +14,10 @@ from landmarklib.formats import archive
 
 
 def row(video: int, **changed: object) -> dict[str, object]:
-    """Training videos have two frames, joint k of frame f at (k + 1, f) counted from 1; the others three frames labelled by hand and one of a tracker."""
+    """Training videos have two frames, joint k of frame f at (k + 1, f) counted from 1.
+
+    The others have three frames labelled by hand and one of a tracker.
+    """
     split = "train" if video <= 10 else "val" if video <= 15 else "test"
     frames = np.array([[5.0, 9.0]] if split == "train" else [[4.0, 8.0, 2.0]])
     joints = np.stack([np.arange(1.0, 8)[:, None].repeat(frames.shape[1], 1), frames.repeat(7, 0)])
@@ -33,7 +36,10 @@ def save(folder, rows) -> None:
 
 
 def rows(**changed: dict) -> list[dict]:
-    """92 videos. changed: v3={field: value} for the third one."""
+    """92 videos.
+
+    changed: v3={field: value} for the third one.
+    """
     return [row(v, **changed.get(f"v{v}", {})) for v in range(1, 93)]
 
 

@@ -19,7 +19,10 @@ PARTITION = "000001.jpg 0\r\n000002.jpg 0\r\n000003.jpg 0\r\n000004.jpg 1\r\n000
 
 @pytest.fixture(params=["folders", "flat"])
 def archive(tmp_path, request):
-    """Six images, three of them for training; of MAFL's two test images one is among those. No line end after MAFL's last names."""
+    """Six images, three of them for training; of MAFL's two test images one is among those.
+
+    No line end after MAFL's last names.
+    """
     anno, evaluation, pictures = ("Anno/", "Eval/", "Img/") if request.param == "folders" else ("", "", "")
     for name, text in (
         (f"{anno}list_landmarks_align_celeba.txt", LANDMARKS),

@@ -1,4 +1,4 @@
-"""The reader of the hands labelled with DeepLabCut, on a small copy in its layout and, where it is there, on the real one."""
+"""The reader of the hands labelled with DeepLabCut, on a small copy and, where it is there, on the real one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from landmarklib.core.types import UserError
 from landmarklib.formats import archive as files
 from landmarklib.loading import inspection
 
-JOINTS = ["wristCenter"] + [f"{f}{j}" for f in ("thumb", "index", "middle", "ring", "little") for j in ("Start", "Center", "End")]  # fmt: skip
+FINGERS = ("thumb", "index", "middle", "ring", "little")
+JOINTS = ["wristCenter"] + [f"{f}{j}" for f in FINGERS for j in ("Start", "Center", "End")]
 HEADER = "file,split,video,hand,n_visible,crop_x0,crop_y0,crop_side," + ",".join(f"x_{j},y_{j}" for j in JOINTS)
 ROWS = [
     ("A__img1__leftHand.jpg", "train", "A", "leftHand", 16),
@@ -80,7 +81,7 @@ def test_the_check_decodes_every_image(archive, monkeypatch):
         ("2.25,4,", "two,4,", "line 4: .*; expected x and y"),
         ("2.25,4,", ",4,", "line 4: .*; expected x and y"),
         ("2.25,4,", ",,", "line 4: 15 points; n_visible is '16'"),
-        ("leftHand,16,10.5,20,240,0.25", "bothHands,16,10.5,20,240,0.25", "line 4: hand 'bothHands'; expected leftHand or"),
+        ("leftHand,16,10.5,20,240,0.25", "bothHands,16,10.5,20,240,0.25", "line 4: hand 'bothHands'; expected leftH"),
         ("test,B", "dev,B", "line 4: split 'dev'; expected train, val or test"),
         ("test,B", "test,A", "line 4: A is in test and in train"),
         ("B__img7__leftHand", "A__img1__leftHand", "A__img1__leftHand.jpg is listed twice"),

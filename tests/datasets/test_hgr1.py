@@ -16,7 +16,8 @@ STEMS = ("1_P_hgr1_id01_1", "Z_P_hgr1_id08_3", "A_P_hgr1_id12_1", "0_A_hgr1_id10
 def xml(i: int, n: int = 25) -> str:
     """Image i has its points at (k + i, 28 - k)."""
     points = "".join(f'<FeaturePoint x="{k + i}" y="{28 - k}" />\n' for k in range(n))
-    return f'<?xml version="1.0"?>\n<HAND>\n<IMAGE NAME="x" WIDTH="40" HEIGHT="30" />\n<POINTS>{points}</POINTS>\n</HAND>\n'
+    image = '<IMAGE NAME="x" WIDTH="40" HEIGHT="30" />'
+    return f'<?xml version="1.0"?>\n<HAND>\n{image}\n<POINTS>{points}</POINTS>\n</HAND>\n'
 
 
 @pytest.fixture

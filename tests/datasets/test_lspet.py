@@ -1,4 +1,4 @@
-"""The reader of Leeds Sports Pose Extended, on a small archive in its layout and, where it is there, on the real one."""
+"""The reader of Leeds Sports Pose Extended, on a small archive and, where it is there, on the real one."""
 
 from __future__ import annotations
 

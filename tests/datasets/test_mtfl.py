@@ -15,7 +15,7 @@ LINE = "lfw_5590\\a{i}.jpg 1.5 2 3 4 5 6 7.25 8 9 10 2 1 2 5"
 
 @pytest.fixture
 def archive(tmp_path):
-    """1,010 training lines as the publisher writes them: a space before every line but the first, a lone space at the end."""
+    """1,010 training lines as the publisher writes them: a space before each but the first, a lone space at the end."""
     text = "\r\n ".join(LINE.format(i=i) for i in range(1010)) + "\r\n "
     (tmp_path / "training.txt").write_text(text)
     (tmp_path / "testing.txt").write_text("AFLW/b.jpg 1 2 3 4 5 6 7 8 9 10 1 2 1 1\n")

@@ -17,7 +17,10 @@ LINE = f"0 0.5 0.25 0.5 0.5 {POINTS}"
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three training frames of 40 x 30 and a validation frame of 80 x 60; some labels end in a line break, some do not."""
+    """Three training frames of 40 x 30 and a validation frame of 80 x 60.
+
+    Some labels end in a line break, some do not.
+    """
     for split, name, scale, end in (
         ("train", "Frame_0", 1, ""),
         ("train", "Frame_1", 1, "\n"),

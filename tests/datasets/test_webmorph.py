@@ -15,7 +15,10 @@ HEADER = ",".join(
     "file set split person gender age ethnicity expression has_landmarks crop_x0 crop_y0 crop_side".split() + XY
 )
 COORDINATES = ",".join(f"{v / 2}" for v in range(378))
-NEUTRAL = f"london_neutral__001_03.jpg,london_neutral,train,london_001,female,24,white,neutral,1,239.0,226.5,894,{COORDINATES}"
+NEUTRAL = (
+    "london_neutral__001_03.jpg,london_neutral,train,london_001,female,24,white,neutral,1,239.0,226.5,894,"
+    f"{COORDINATES}"
+)
 ROWS = [
     NEUTRAL,
     "london_smiling__001_08.jpg,london_smiling,train,london_001,female,24,white,smiling,0,239.0,226.5,894" + "," * 378,

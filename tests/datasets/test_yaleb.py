@@ -121,7 +121,7 @@ def test_the_real_archive():
 
 
 def test_the_real_pixels_follow_the_light():
-    """With the light from the front a face is bright, with the light behind it dark: rows and pixels belong together."""
+    """A face is bright in light from the front and dark with the light behind it: rows and pixels belong together."""
     try:
         folder = files.find("yaleB", None, "")
     except DataMissing as reason:

@@ -1,4 +1,4 @@
-"""The reader of YouTube Faces with 68 points, on a small table in its layout and, where it is there, on the real one."""
+"""The reader of YouTube Faces with 68 points, on a small table and, where it is there, on the real one."""
 
 from __future__ import annotations
 

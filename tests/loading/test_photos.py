@@ -1,4 +1,7 @@
-"""A table on photos, end to end on archives that stand-ins write: jittered training, several test sets, readings, tiers, what is asked in vain."""
+"""A table on photos, end to end on archives of stand-ins.
+
+Jittered training, several test sets, readings, tiers, and what is asked in vain.
+"""
 
 from __future__ import annotations
 
@@ -148,7 +151,9 @@ def test_nme_by_hand():
 
 def test_points_a_pixel_of_the_photo_lower_by_hand():
     a = some_faces()
-    assert evaluate_test.shifted_labels(a.points, a, 1.0) == pytest.approx([100 * 2 * 2**0.5 / 10, 100 * 0.5 * 2**0.5 / 20])
+    assert evaluate_test.shifted_labels(a.points, a, 1.0) == pytest.approx(
+        [100 * 2 * 2**0.5 / 10, 100 * 0.5 * 2**0.5 / 20]
+    )
     assert evaluate_test.shifted_labels(a.points - 2, a, 1.0)[0] == pytest.approx(0)
 
 

@@ -33,7 +33,7 @@ def test_what_is_given_is_kept_and_the_cat_has_one_coat():
 
 
 def test_the_points_lie_as_a_cats_and_in_the_image():
-    """Left of the image's, whatever the head's turn: eyes, ears and their edges in order, measured along the line of the ears."""
+    """Eyes, ears and their edges are in order along the line of the ears, left first, however the head is turned."""
     points = cats.draw(200, 64).points
     assert ((points >= 0) & (points <= 63)).all()
     along = points[:, 8] - points[:, 3]

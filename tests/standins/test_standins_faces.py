@@ -1,4 +1,4 @@
-"""Stand-in faces: which way they look, where their points lie, and that these tell attributes as far as the paper's do."""
+"""Stand-in faces: which way they look, where their points lie, and how much these tell of attributes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,10 @@ def studio():
 
 
 def information(drawn, name: str) -> float:
-    """Adjusted mutual information of an attribute with x and with y, in 20 steps, averaged over points (table S2 of honari2018); place and scale left out."""
+    """Adjusted mutual information of an attribute with x and with y, averaged over points (table S2 of honari2018).
+
+    Values are cut into 20 steps. Place and scale are left out.
+    """
 
     def steps(v):
         return np.minimum((v - v.min()) / np.ptp(v) * 20, 19).astype(int)

@@ -23,7 +23,7 @@ def test_what_is_given_is_kept_and_unknown_names_are_refused():
 
 
 def test_the_thumb_is_where_a_hand_has_it():
-    """Seen from the palm with the fingers up, a right hand's thumb is on the right; so it is from the back with the fingers down."""
+    """A right hand's thumb is on the right, seen from the palm with the fingers up, or from the back with them down."""
     for back, turn in ((0, 0.0), (1, np.pi)):
         for right in (0, 1):
             a = hands.draw(20, 32, gesture=[8] * 20, right=[right] * 20, back=[back] * 20, turn=[turn] * 20)
