@@ -37,7 +37,7 @@ def main() -> None:
         waits: dict[str, Callable[[], object]] = {
             "3,200 Blocks images": lambda: blocks.generate(3200, 0),
             "3,200 Shapes images": lambda: shapes.generate(3200, 0),
-            "python -c 'import landmarklib.report'": lambda: subprocess.run(
+            "python -c 'import landmarklib.report.comparison'": lambda: subprocess.run(
                 [sys.executable, "-c", "import landmarklib.report.comparison"], check=True
             ),
             **{

@@ -9,19 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from experiments import changed
 
 from landmarklib import loading, methods, tables
 from landmarklib.core import coords, metrics, normalizers, warps
-from landmarklib.core.types import Annotations, DataMissing, Listing, Recipe, UserError
+from landmarklib.core.types import MARGIN, Annotations, DataMissing, Listing, Recipe, UserError
 from landmarklib.datasets import afw, mtfl, w300
 from landmarklib.engine import ensure
 from landmarklib.formats import archive
 from landmarklib.loading import crops
-from landmarklib.methods import rcn
 from landmarklib.nets import forms
 from landmarklib.records import query, record
 from landmarklib.report import aggregate
-from landmarklib.training import compute, prediction, train
+from landmarklib.training import compute, evaluate_test, prediction, schedule, state
 from landmarklib.training.prediction import Predictions
 
 COUNTS = {"train": 54, "val": 6, "test": 20}
@@ -54,11 +54,11 @@ def archives(root, monkeypatch):
 
 def experiment(row: str = "RCN+ (L)", fraction: float = 0.5, **changes):
     (e,) = tables.get("mtfl").experiments([fraction], [0], [row], "smoke")
-    return replace(e, **changes)
+    return changed(e, **changes)
 
 
 def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
-    runs = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", workers=1, results=tmp_path)
+    runs = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", workers=1, results=tmp_path).runs
     assert len(runs) == 2 * 2 + 3 and (runs.status == "done").all() and (runs.tier == "paper").all()
     values = runs.set_index(["row", "fraction"])
     assert values["nme_percent"].between(1, 200).all() and values["nme_percent on afw"].between(1, 200).all()
@@ -68,7 +68,7 @@ def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
     assert values.accuracy_percent.notna().sum() == 3  # L+A at both fractions, L+ELT+A at one
     # without the archives the records are still there to be read
     before = {path: path.read_bytes() for path in tmp_path.glob("mtfl/*.json")}
-    again = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", data="paper", workers=1, results=tmp_path)
+    again = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", data="paper", workers=1, results=tmp_path).runs
     assert again.equals(runs) and {path: path.read_bytes() for path in before} == before
 
 
@@ -78,7 +78,7 @@ def test_records_are_read_where_the_data_are_not(archives, tmp_path, monkeypatch
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
     loading.split.cache_clear()
     assert query.resolve_tier(tables.get("mtfl"), results=tmp_path).dataset == "mtfl"
-    assert len(ensure.ensure("mtfl", [0.5], [0], rows, "smoke", results=tmp_path)) == 1
+    assert len(ensure.ensure("mtfl", [0.5], [0], rows, "smoke", results=tmp_path).runs) == 1
     with pytest.raises(DataMissing, match="mtfl: not on this machine"):
         ensure.ensure("mtfl", [0.5], [1], rows, "smoke", workers=1, results=tmp_path)
     assert query.resolve_tier(tables.get("mtfl"), "stand-in", tmp_path).dataset == "stand-in-mtfl"
@@ -88,15 +88,18 @@ def test_records_are_read_where_the_data_are_not(archives, tmp_path, monkeypatch
 
 def test_training_sees_more_of_the_photo_than_the_network_does(archives):
     e = experiment()
-    wide, narrow = loading.training(e), loading.split("mtfl", "train", e.size)
+    wide, narrow = (
+        loading.split("mtfl", "train", loading.crops_of(e)["train"]),
+        loading.split("mtfl", "train", loading.Crop(e.size)),
+    )
     assert wide.images.shape[-1] == 2 * e.size and wide.ids == narrow.ids
-    frame = warps.MARGIN * coords.to_norm(torch.from_numpy(wide.points), (2 * e.size,) * 2)
+    frame = MARGIN * coords.to_norm(torch.from_numpy(wide.points), (2 * e.size,) * 2)
     assert torch.allclose(frame, coords.to_norm(torch.from_numpy(narrow.points), (e.size,) * 2), atol=1e-4)
-    data = train.annotated(wide, None, torch.from_numpy(np.array(wide.images)), ["pose"], warps.MARGIN)
+    data = state.annotated(wide, None, torch.from_numpy(np.array(wide.images)), ["pose"], MARGIN)
     assert torch.allclose(data.points, frame.float(), atol=1e-5)
     # seen without a jitter, the wide crop is the narrow one but for resampling
     still = torch.eye(2, 3).expand(len(wide), 2, 3)
-    seen = warps.warp_images(train.pixels(data.images), still, e.size, warps.MARGIN)
+    seen = warps.warp_images(state.pixels(data.images), still, e.size, MARGIN)
     inner = np.s_[:, :, 2:-2, 2:-2]
     assert np.abs(seen.numpy() - narrow.images / 255)[inner].mean() < 0.03
 
@@ -104,7 +107,7 @@ def test_training_sees_more_of_the_photo_than_the_network_does(archives):
 def test_generated_images_are_not_jittered():
     (e,) = tables.get("blocks").experiments([0.5], [0], ["Seq-MT (L)"], "smoke")
     with pytest.raises(UserError, match="jitter: blocks is generated"):
-        loading.training(replace(e, jitter={"scale": 0.1, "shift": 0.1, "rotation_degrees": 5.0}))
+        loading.crops_of(changed(e, jitter={"scale": 0.1, "shift": 0.1, "rotation_degrees": 5.0}))
 
 
 def test_a_run_on_photos_is_decided_by_its_seed_and_its_jitter(archives):
@@ -120,7 +123,7 @@ def test_elt_may_take_all_images_and_then_needs_no_unlabelled_one(archives):
     options = {**experiment().options, "elt_on_all": True}
     e = experiment("RCN+ (L)", 1.0, weights={"landmarks": 400.0, "elt": 200.0}, options=options)
     (made,) = compute.run([e])
-    assert made.status == "done" and made.passes == 2 * e.images == e.passes
+    assert made.status == "done" and made.images_processed == 2 * e.stages[0].images == schedule.images_processed(e)
     assert set(made.curve[-1]["loss"]) == {"landmarks", "elt"}
 
 
@@ -149,8 +152,10 @@ def test_nme_by_hand():
 
 def test_points_a_pixel_of_the_photo_lower_by_hand():
     a = some_faces()
-    assert compute.shifted_labels(a.points, a, 1.0) == pytest.approx([100 * 2 * 2**0.5 / 10, 100 * 0.5 * 2**0.5 / 20])
-    assert compute.shifted_labels(a.points - 2, a, 1.0)[0] == pytest.approx(0)
+    assert evaluate_test.shifted_labels(a.points, a, 1.0) == pytest.approx(
+        [100 * 2 * 2**0.5 / 10, 100 * 0.5 * 2**0.5 / 20]
+    )
+    assert evaluate_test.shifted_labels(a.points - 2, a, 1.0)[0] == pytest.approx(0)
 
 
 def test_five_of_68_points_by_hand():
@@ -183,11 +188,12 @@ def test_what_is_asked_in_vain_is_refused_with_what_is_possible(archives, tmp_pa
 
 def test_predictions_of_a_wide_network_are_those_of_its_method(archives):
     e = experiment()
-    options = methods.complete_options(e)
-    module = rcn.build(loading.get("mtfl"), e.size, options, torch.Generator().manual_seed(0)).eval()
-    test = loading.split("mtfl", "test", e.size)
-    found = prediction.predict(module, rcn, test.images, options, torch.device("cpu"), batch=7)
-    expected = rcn.predict(module, torch.from_numpy(np.array(test.images)).float() / 255, options)
+    method = methods.get("rcn")
+    options = methods.complete(method, e.options)
+    module = method.build(loading.get("mtfl"), e.size, options, torch.Generator().manual_seed(0)).eval()
+    test = loading.split("mtfl", "test", loading.Crop(e.size))
+    found = prediction.predict(module, method, test.images, options, torch.device("cpu"), batch=7)
+    expected = method.predict(module, torch.from_numpy(np.array(test.images)).float() / 255, options)
     assert np.allclose(found.points, coords.to_pixels(expected.points, (e.size,) * 2).detach(), atol=1e-3)
     assert found.attributes.shape == (20, 1) and found.others == {}
 
@@ -233,7 +239,7 @@ def test_300w_runs_on_a_part_of_it_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(w300, "DATASET", replace(w300.DATASET, counts={**counts, "train": 90}, ids={}))
     (tmp_path / "w300").mkdir()
     w300.imitate(tmp_path / "w300", counts)
-    runs = ensure.ensure("w300", [1.0], [0], budget="smoke", workers=1, results=tmp_path / "r")
+    runs = ensure.ensure("w300", [1.0], [0], budget="smoke", workers=1, results=tmp_path / "r").runs
     assert (runs.status == "done").all() and (runs.tier == "open").all()
     values = runs.set_index("row")
     assert values["nme_percent on Common"].notna().all() and values["nme_percent on IBUG"].notna().all()
@@ -259,7 +265,8 @@ def test_a_budget_sets_what_a_method_can_afford():
     table = tables.get("w300")
     small, full = (table.experiments([0.05], [0], ["Seq-MT (L)"], budget)[0] for budget in ("cpu", "paper"))
     assert (small.size, small.options["width"], full.size, full.options["width"]) == (32, 16, 64, 32)
-    assert small.rate == 0.001 and table.experiments([0.05], [0], ["RCN (L)"], "cpu")[0].rate == 0.003
+    (of_rcn,) = table.experiments([0.05], [0], ["RCN (L)"], "cpu")
+    assert [e.stages[0].optimizer.rate for e in (small, of_rcn)] == [0.001, 0.003]
 
 
 def test_a_second_test_set_that_is_missing_is_said_before_anything_is_trained(archives, tmp_path, monkeypatch):
@@ -286,11 +293,11 @@ def test_runs_on_other_data_of_the_same_name_are_not_mixed(archives, tmp_path, m
     with pytest.raises(UserError, match=f"made on other data of mtfl .fingerprint 0123456789ab, here {known}."):
         ensure.ensure("mtfl", seeds=[0, 1], **asked)
     path.write_text(text)
-    assert len(ensure.ensure("mtfl", seeds=[0, 1], **asked)) == 2
+    assert len(ensure.ensure("mtfl", seeds=[0, 1], **asked).runs) == 2
 
 
 def test_records_at_the_budget_that_is_read_decide_on_which_data(archives, tmp_path):
-    smoke = ensure.ensure("mtfl", [0.5], [0], ["RCN+ (L)"], "smoke", workers=1, results=tmp_path)
+    smoke = ensure.ensure("mtfl", [0.5], [0], ["RCN+ (L)"], "smoke", workers=1, results=tmp_path).runs
     (made,) = query.load_all(tmp_path, "mtfl")
     stand_in = tables.get("mtfl").variants()["stand-in"]
     (e,) = stand_in.experiments([0.05], [0], ["RCN+ (L)"], "cpu")
@@ -310,7 +317,7 @@ def test_packed_runs_on_photos_equal_each_alone(archives):
         for e, packed in zip(pack, together, strict=True):
             (alone,) = compute.run([e], form=forms.LITERAL)
             assert packed.curve[-1]["loss"] == pytest.approx(alone.curve[-1]["loss"], rel=1e-3)
-            assert packed.passes == alone.passes
+            assert packed.images_processed == alone.images_processed
 
 
 @pytest.mark.parametrize(
@@ -324,4 +331,4 @@ def test_packed_runs_on_photos_equal_each_alone(archives):
 def test_options_that_fit_nothing_are_refused(archives, options, weights, words):
     e = experiment()
     with pytest.raises(UserError, match=words):
-        compute.run([replace(e, options={**e.options, **options}, weights={**e.weights, **weights})])
+        compute.run([changed(e, options={**e.options, **options}, weights={**e.stages[0].weights, **weights})])
