@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from experiments import changed
 
 from landmarklib import loading, methods, tables
 from landmarklib.core import coords, metrics, normalizers, warps
@@ -21,7 +22,6 @@ from landmarklib.datasets import afw, mtfl, w300
 from landmarklib.engine import ensure
 from landmarklib.formats import archive
 from landmarklib.loading import crops
-from landmarklib.methods import rcn
 from landmarklib.nets import forms
 from landmarklib.records import query, record
 from landmarklib.report import aggregate
@@ -60,7 +60,7 @@ def experiment(row: str = "RCN+ (L)", fraction: float = 0.5, **changes):
 
 
 def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
-    runs = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", workers=1, results=tmp_path)
+    runs = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", workers=1, results=tmp_path).runs
     assert len(runs) == 2 * 2 + 3 and (runs.status == "done").all() and (runs.tier == "paper").all()
     values = runs.set_index(["row", "fraction"])
     assert values["nme_percent"].between(1, 200).all() and values["nme_percent on afw"].between(1, 200).all()
@@ -70,7 +70,7 @@ def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
     assert values.accuracy_percent.notna().sum() == 3  # L+A at both fractions, L+ELT+A at one
     # without the archives the records are still there to be read
     before = {path: path.read_bytes() for path in tmp_path.glob("mtfl/*.json")}
-    again = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", data="paper", workers=1, results=tmp_path)
+    again = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", data="paper", workers=1, results=tmp_path).runs
     assert again.equals(runs) and {path: path.read_bytes() for path in before} == before
 
 
@@ -80,7 +80,7 @@ def test_records_are_read_where_the_data_are_not(archives, tmp_path, monkeypatch
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
     loading.forget()
     assert query.resolve_tier(tables.get("mtfl"), results=tmp_path).dataset == "mtfl"
-    assert len(ensure.ensure("mtfl", [0.5], [0], rows, "smoke", results=tmp_path)) == 1
+    assert len(ensure.ensure("mtfl", [0.5], [0], rows, "smoke", results=tmp_path).runs) == 1
     with pytest.raises(DataMissing, match="mtfl: not on this machine"):
         ensure.ensure("mtfl", [0.5], [1], rows, "smoke", workers=1, results=tmp_path)
     assert query.resolve_tier(tables.get("mtfl"), "stand-in", tmp_path).dataset == "stand-in-mtfl"
@@ -291,11 +291,11 @@ def test_runs_on_other_data_of_the_same_name_are_not_mixed(archives, tmp_path, m
     with pytest.raises(UserError, match=f"made on other data of mtfl .fingerprint 0123456789ab, here {known}."):
         ensure.ensure("mtfl", seeds=[0, 1], **asked)
     path.write_text(text)
-    assert len(ensure.ensure("mtfl", seeds=[0, 1], **asked)) == 2
+    assert len(ensure.ensure("mtfl", seeds=[0, 1], **asked).runs) == 2
 
 
 def test_records_at_the_budget_that_is_read_decide_on_which_data(archives, tmp_path):
-    smoke = ensure.ensure("mtfl", [0.5], [0], ["RCN+ (L)"], "smoke", workers=1, results=tmp_path)
+    smoke = ensure.ensure("mtfl", [0.5], [0], ["RCN+ (L)"], "smoke", workers=1, results=tmp_path).runs
     (made,) = query.load_all(tmp_path, "mtfl")
     stand_in = tables.get("mtfl").variants()["stand-in"]
     (e,) = stand_in.experiments([0.05], [0], ["RCN+ (L)"], "cpu")
