@@ -61,7 +61,7 @@ def images_processed(experiment: Experiment, done: int = 0) -> float:
     return float(total)
 
 
-def _of_stage(experiment: Experiment, stage: Stage, method: Method, options: dict, done: int) -> float:
+def _of_stage(experiment: Experiment, stage: Stage, method: Method, options: dict, done: int) -> int:
     """The same of one stage. Terms join at a few steps, so the stage is a few stretches of equal steps."""
     joins = {min(stage.steps, math.ceil(share * stage.steps)) for share in stage.onset.values()}
     edges = sorted({done, stage.steps, *(step for step in joins if step > done)})
