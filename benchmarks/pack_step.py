@@ -71,7 +71,7 @@ def main() -> None:
         device=device.type,
         timings=tuple(found),
         settings={"budget": arguments.budget, "rounds": arguments.rounds},
-        provenance=benchmarks.origin(__file__, environment.device_name(device)),
+        provenance=environment.describe(environment.device_name(device)),
     )
     benchmarks.finish(benchmark, arguments.results)
 
