@@ -93,6 +93,7 @@ class Method:
     input: what `predict` is given, images or the true points.
     packable: whether many runs may be computed at once, mapped over by vmap.
     teacher: whether `loss` uses a teacher.
+    other_readings: options -> names of `Prediction.others`.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
     """
@@ -110,6 +111,7 @@ class Method:
     packable: bool = True
     teacher: bool = False
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
+    other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
 
 
 def names() -> list[str]:
@@ -134,6 +136,11 @@ def outputs(dataset: Dataset, options: Mapping[str, Any]) -> list[int]:
         if name not in known:
             raise UserError(f"attributes: {dataset.name} has no {name!r}; it has {', '.join(known) or 'none'}")
     return [known[name] or 1 for name in options["attributes"]]
+
+
+def attributes(options: Mapping[str, Any]) -> Sequence[str]:
+    """The attributes that a method with these options predicts, in order."""
+    return options.get("attributes", ())
 
 
 def complete(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,7 +214,7 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
 def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
     """Raise UserError for a loss term that teaches a kind of attribute of which the options name none."""
     method = get(experiment.method)
-    asked = complete(method, experiment.options).get("attributes", ())
+    asked = attributes(complete(method, experiment.options))
     kinds = {CLASSES if dataset.attributes.get(name, 1) else ANGLES for name in asked}
     for term in experiment.terms:
         if method.terms[term].attributes not in ("", *kinds):
