@@ -1,6 +1,6 @@
 """Inference of the networks of honari2018: the three of Blocks, and those of 300-W in full, whose speeds its Table 4 has. Images a second.
 
-As test images are predicted for a record (`evaluate.predict`: uint8 images in batches, float32, points and classes back in memory), the same in bfloat16 where the device has it, and the network
+As test images are predicted for a record (`prediction.predict`: uint8 images in batches, float32, points and classes back in memory), the same in bfloat16 where the device has it, and the network
 in plain PyTorch layers, read by the same method. On an idle machine:
 
     python benchmarks/evaluation.py [--device cpu] [--threads 2] [--images 640] [--photos 128] [--budget paper] [--rounds 7] [--results FOLDER]
@@ -20,7 +20,7 @@ from landmarklib.core.types import Crop
 from landmarklib.nets import forms
 from landmarklib.pages import speed_page
 from landmarklib.records import benchmarks, environment
-from landmarklib.training import compute, prediction
+from landmarklib.training import autotune, prediction
 
 NETWORKS = {  # table -> rows, each a network
     "blocks": ("Seq-MT (L)", "Comm-MT (L)", "Heatmap-MT (L)"),
@@ -56,7 +56,8 @@ def contenders(
     e: Experiment, exact: forms.Form, form: forms.Form | None, images: np.ndarray, device: torch.device
 ) -> dict[str, Callable[[], object]]:
     """Predicting these images with one network, in each way. exact: the form of a record's predictions; form: of training, where the device has bfloat16."""
-    method, options = methods.get(e.method), methods.complete_options(e)
+    method = methods.get(e.method)
+    options = methods.complete(method, e.options)
     module = method.build(loading.get(e.dataset), e.size, options, torch.Generator().manual_seed(0)).to(device)
 
     def predict(form: forms.Form) -> None:
@@ -86,9 +87,9 @@ def main() -> None:
     forms = {}
     for group, e in experiments(arguments.budget).items():
         images = images_of(e, arguments.images if loading.get(e.dataset).load else arguments.photos)
-        network = *compute.network(e), str(device)
-        exact = compute.measured_form(*network, exact=True)[0]
-        form = compute.measured_form(*network)[0] if has_bfloat16(device) else None
+        network = *autotune.network(e), str(device)
+        exact = autotune.measured_form(*network, inference=True)[0]
+        form = autotune.measured_form(*network)[0] if has_bfloat16(device) else None
         forms[group] = f"{exact} and {form}" if form else f"{exact}"
         taken = benchmarks.seconds(contenders(e, exact, form, images, device), arguments.rounds, synchronize(device))
         found += benchmarks.timings(group, {way: [len(images) / s for s in values] for way, values in taken.items()})

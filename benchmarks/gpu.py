@@ -26,6 +26,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 WHEELS, SITE = BUILD / "wheels", BUILD / "site"
+COMPARISONS = "tests/training/test_gpu.py"  # with the CPU
 WHEELS_FOR = (3, 12)  # the Python that `make wheels` downloads for
 START = 20.0  # seconds that a process takes to import torch and to wake a GPU; the last phase also ends so much early
 LEAST = 20.0  # seconds of training that are worth starting
@@ -71,12 +72,12 @@ REHEARSAL = Kind(
 
 
 class Open(NamedTuple):
-    """What is missing of a table: on which tier of data, how many runs, image passes (`Experiment.passes`)."""
+    """What is missing of a table: on which tier of data, how many runs, how many images they process (`schedule.images_processed`)."""
 
     table: str
     data: str
     runs: int
-    passes: float
+    images: float
 
 
 class Phase(NamedTuple):
@@ -88,12 +89,13 @@ class Phase(NamedTuple):
 
 
 def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], data: str = "auto") -> list[Open]:
-    """What is missing of these tables at that budget, the most image passes first. Of tables with such a budget whose data are here, generated or bundled.
+    """What is missing of these tables at that budget, the most images to process first. Of tables with such a budget whose data are here, generated or bundled.
 
-    A run whose record is in one of the folders is not missing. data: only that tier (`run.ensure`).
+    A run whose record is in one of the folders is not missing. data: only that tier (`ensure.ensure`).
     """
     from landmarklib import tables
     from landmarklib.records import record
+    from landmarklib.training import schedule
 
     found = []
     for name in names:
@@ -104,8 +106,8 @@ def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], dat
         experiments = variant.experiments(budget=budget)
         missing = [e for e in experiments if not any(record.path_of(folder, e).exists() for folder in folders)]
         if missing:
-            found.append(Open(name, tier, len(missing), sum(e.passes for e in missing)))
-    return sorted(found, key=lambda o: -o.passes)
+            found.append(Open(name, tier, len(missing), sum(map(schedule.images_processed, missing))))
+    return sorted(found, key=lambda o: -o.images)
 
 
 def on(table, budget: str, data: str = "auto"):
@@ -147,7 +149,7 @@ def in_words(phases: Sequence[Phase], kind: Kind, opened: Sequence[Open]) -> str
         "compare": "losses, gradients, packs, captured steps and a resumed run against the CPU; a failure ends it all",
         "speed": ", ".join(kind.benchmarks),
         "train": "; then ".join(
-            f"{o.table} ({o.data} data, {o.runs} runs, {o.passes:,.0f} image passes)" for o in opened
+            f"{o.table} ({o.data} data, {o.runs} runs, {o.images:,.0f} images processed)" for o in opened
         ),
     }
     lines = [f"{_clock(p.start)} to {_clock(p.start + p.limit)}  {p.name:<8} {what[p.name]}" for p in phases]
@@ -161,7 +163,12 @@ def _clock(seconds: float) -> str:
 def digest() -> str:
     """Of all that the comparisons depend on: code, tests, torch."""
     found = hashlib.sha256(metadata.version("torch").encode())
-    for path in [ROOT / "tests/test_gpu.py", ROOT / "tests/packs.py", *sorted((ROOT / "landmarklib").rglob("*.py"))]:
+    for path in [
+        ROOT / COMPARISONS,
+        ROOT / "tests/packs.py",
+        ROOT / "tests/experiments.py",
+        *sorted((ROOT / "landmarklib").rglob("*.py")),
+    ]:
         found.update(path.read_bytes())
     return found.hexdigest()
 
@@ -202,7 +209,7 @@ def compare(kind: Kind, device: str, limit: float) -> str:
     """Run the comparisons and remember that they passed; what went wrong, "" for nothing."""
     # On a GPU torch may warn of what no CPU build warns of: that is shown and fails nothing.
     pytest = ["-m", "pytest", "-q", "--tb=short", "-o", "addopts=", "-o", "filterwarnings=default"]
-    wrong = trouble([*pytest, "-p", "no:cacheprovider", *kind.chosen, "tests/test_gpu.py"], limit, device)
+    wrong = trouble([*pytest, "-p", "no:cacheprovider", *kind.chosen, COMPARISONS], limit, device)
     if not wrong:
         kind.tested.parent.mkdir(parents=True, exist_ok=True)
         kind.tested.write_text(digest(), encoding="utf-8")

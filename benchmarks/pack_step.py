@@ -1,4 +1,4 @@
-"""A training step of packs: many runs of Blocks at once against one, for the three networks with all their loss terms. Image passes a second.
+"""A training step of packs: many runs of Blocks at once against one, for the three networks with all their loss terms. Images processed a second.
 
 Each pack is trained as `compute.run` does it, in the form that is fastest at its size; on a GPU its step is a captured graph. On an idle machine:
 
@@ -17,7 +17,7 @@ from landmarklib import loading, methods, tables
 from landmarklib.core import subsets
 from landmarklib.nets import forms
 from landmarklib.records import benchmarks, environment
-from landmarklib.training import compute, pack, train
+from landmarklib.training import autotune, batches, pack, schedule, state
 
 ROWS = ("Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)")
 TEXT = (
@@ -27,7 +27,7 @@ TEXT = (
 
 
 def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float]:
-    """A step of n runs of that row, ready to be repeated, and how many image passes it makes."""
+    """A step of n runs of that row, ready to be repeated, and how many images it processes."""
     experiments = tables.get("blocks").experiments([0.2], list(range(n)), [row], budget)
     e, where = experiments[0], torch.device(device)
     method, options = methods.get(e.method), methods.complete_options(e)
@@ -39,14 +39,14 @@ def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float
         generator = torch.Generator().manual_seed(one.seed)
         module = method.build(loading.get(e.dataset), e.size, options, generator).to(where)
         forms.set_form(module, form)
-        data = train.annotated(annotations, torch.from_numpy(chosen), images, options["attributes"])
-        runs.append(train.Run(one, module.train(), data, generator))
-    packed, last = pack.Pack(runs, method, options), e.steps - 1
-    orders = [train.image_order(run, train.unlabelled_from(e, method)) for run in runs]
-    step = partial(packed.step, train.active_terms(e, last), *train.next_images(orders, last), 1.0)
+        data = state.annotated(annotations, torch.from_numpy(chosen), images, options["attributes"])
+        runs.append(state.TrainState(one, module.train(), data, generator))
+    packed, last = pack.Pack(runs, method, options, stage), stage.steps - 1
+    orders = [batches.image_order(run, stage, schedule.unlabelled_from(stage, method, options)) for run in runs]
+    step = partial(packed.step, schedule.active_terms(stage, last), *batches.next_images(orders, last), 1.0)
     for _ in range(pack.WARM_STEPS + 1):
         step()
-    return step, n * packed.passes
+    return step, n * packed.images_processed
 
 
 def main() -> None:
@@ -61,17 +61,17 @@ def main() -> None:
         names = {n: f"a pack of {n}" if n > 1 else "one run" for n in steps}
         actions = {names[n]: step for n, (step, _) in steps.items()}
         taken = benchmarks.seconds(actions, arguments.rounds, synchronize(device))
-        rates = {names[n]: [passes / s for s in taken[names[n]]] for n, (_, passes) in steps.items()}
+        rates = {names[n]: [images / s for s in taken[names[n]]] for n, (_, images) in steps.items()}
         found += benchmarks.timings(row, rates)
     benchmark = benchmarks.Benchmark(
         name="pack_step",
         title="Training step of a pack",
         text=TEXT,
-        unit="passes/s",
+        unit="images/s",
         device=device.type,
         timings=tuple(found),
         settings={"budget": arguments.budget, "rounds": arguments.rounds},
-        provenance=benchmarks.origin(__file__, environment.device_name(device)),
+        provenance=environment.describe(environment.device_name(device)),
     )
     benchmarks.finish(benchmark, arguments.results)
 

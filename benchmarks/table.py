@@ -1,8 +1,8 @@
-"""Filling a table: image passes a second over whole runs of every row of Blocks, with evaluations, as `landmarklib run` makes them and otherwise.
+"""Filling a table: images processed a second over whole runs of every row of Blocks, with evaluations, as `landmarklib run` makes them and otherwise.
 
 On a CPU: one process a core with one thread each, against one core, and against plain PyTorch: the same trainer with the printed network in torch's own layers. On a GPU: packs against the same runs one after the other. Runs are shortened, with their validation and test images in proportion. On an idle machine:
 
-    python benchmarks/table.py [--device cpu] [--processes 2] [--images 800] [--seeds 1] [--methods ROW ...] [--rounds 2] [--results FOLDER]
+    python benchmarks/table.py [--device cpu] [--processes 2] [--images 800] [--seeds 1] [--rows ROW ...] [--rounds 2] [--results FOLDER]
 """
 
 from __future__ import annotations
@@ -21,42 +21,40 @@ from landmarklib.core.experiment import Experiment
 from landmarklib.engine import packing
 from landmarklib.nets import forms
 from landmarklib.records import benchmarks, environment
-from landmarklib.training import compute
+from landmarklib.training import autotune, compute, schedule
 
 LEAST = 8  # images, however short a run
 TEXT = (
-    "Runs of Blocks at 20% labelled from data to record, the images that they see, validate and test all shortened alike: forward and backward passes of an image a second. Plain PyTorch is the same trainer with the printed network in "
+    "Runs of Blocks at 20% labelled from data to record, the images that they see, validate and test all shortened alike: images that go forward and backward a second. Plain PyTorch is the same trainer with the printed network in "
     "torch's own layers and float32; ours computes the large convolutions in the form that is fastest, in bfloat16 where that is faster."
 )
 
 
-def runs(images: int, seeds: int, methods: list[str] | None) -> list[Experiment]:
-    """Rows of Blocks at 20% labelled, the long ones first, as `run.share` takes them. All that is counted in images is shortened by the same factor."""
+def runs(images: int, seeds: int, rows: list[str] | None) -> list[Experiment]:
+    """Rows of Blocks at 20% labelled, the long ones first, as processes take them. All that is counted in images is shortened by the same factor."""
     found = []
-    for e in tables.get("blocks").experiments([0.2], list(range(seeds)), methods, "cpu"):
-        share = images / e.images
-        short = {
-            "warmup": e.warmup,
-            "evaluation_images": e.evaluation_images,
-            "test_images": loading.get(e.dataset).counts["test"],
-        }
-        found.append(replace(e, images=images, **{name: max(LEAST, round(share * n)) for name, n in short.items()}))
-    return sorted(found, key=lambda e: -e.passes)
+    for e in tables.get("blocks").experiments([0.2], list(range(seeds)), rows, "cpu"):
+        (stage,), judged = e.stages, e.evaluation
+        share, n_test = images / stage.images, loading.get(e.dataset).counts["test"]
+        warmup, n_val, n_test = (max(LEAST, round(share * n)) for n in (stage.schedule.warmup, judged.images, n_test))
+        short = replace(stage, images=images, schedule=replace(stage.schedule, warmup=warmup))
+        found.append(replace(e, stages=(short,), evaluation=replace(judged, images=n_val, test_images=n_test)))
+    return sorted(found, key=lambda e: -schedule.images_processed(e))
 
 
 def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, tuple[forms.Form, forms.Form]]:
     """The forms of each network in training and for test images, measured once by one thread, so that no contender has to measure them in its turn."""
     torch.set_num_threads(1)
     return {
-        network: tuple(compute.measured_form(*network, device, exact=exact)[0] for exact in (False, True))
-        for network in {compute.network(e) for e in experiments}
+        network: tuple(autotune.measured_form(*network, device, inference=inference)[0] for inference in (False, True))
+        for network in {autotune.network(e) for e in experiments}
     }
 
 
 def ours(pack: list[Experiment], device: str, forms: dict[tuple, tuple[forms.Form, forms.Form]]) -> None:
     """Train a pack as a table does."""
-    form, exact = forms.get(compute.network(pack[0]), (None, None))
-    compute.run(pack, device=device, form=form, exact=exact)
+    form, inference_form = forms.get(autotune.network(pack[0]), (None, None))
+    compute.run(pack, device=device, form=form, inference_form=inference_form)
 
 
 def as_printed(pack: list[Experiment], device: str) -> None:
@@ -79,11 +77,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--images", type=int, default=800)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--methods", nargs="+", help="rows of Blocks; all without it")
+    parser.add_argument("--rows", nargs="+", help="rows of Blocks; all without it")
     arguments = parser.parse_args()
-    device, experiments = arguments.device, runs(arguments.images, arguments.seeds, arguments.methods)
+    device, experiments = arguments.device, runs(arguments.images, arguments.seeds, arguments.rows)
     single = [[e] for e in experiments]
-    passes = sum(e.passes for e in experiments)
+    images = sum(map(schedule.images_processed, experiments))
     context, n = multiprocessing.get_context("spawn"), arguments.processes
     pools = []
     try:
@@ -105,13 +103,13 @@ def main() -> None:
     finally:
         for pool in pools:
             pool.terminate()
-    rates = {name: [passes / s for s in values] for name, values in taken.items()}
+    rates = {name: [images / s for s in values] for name, values in taken.items()}
     settings = {name: getattr(arguments, name) for name in ("processes", "images", "seeds", "rounds")}
     benchmark = benchmarks.Benchmark(
         name="table",
         title="A whole table",
         text=TEXT,
-        unit="passes/s",
+        unit="images/s",
         device=torch.device(device).type,
         timings=tuple(benchmarks.timings("Blocks", rates)),
         facts={

@@ -73,7 +73,7 @@ def step(
 ) -> Callable[[], None]:
     """A closure that makes one training step. form None: the literal network, in that layout, under autocast, compiled."""
     method, dataset = methods.get("seq_mt"), loading.get("blocks")
-    options = method.OPTIONS
+    options = method.options
     generator = torch.Generator().manual_seed(0)
     if form:
         module = method.build(dataset, SIZE, options, generator).localizer.to(device)
@@ -159,7 +159,7 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     method = methods.get("seq_mt")
-    probe = method.build(loading.get("blocks"), SIZE, method.OPTIONS, torch.Generator().manual_seed(0))
+    probe = method.build(loading.get("blocks"), SIZE, method.options, torch.Generator().manual_seed(0))
     form, _ = forms.fastest_form(probe.localizer.to(device), torch.rand(16, 1, SIZE, SIZE, device=device))
     contenders = {
         "ours": (form, torch.contiguous_format, False, False),

@@ -37,8 +37,8 @@ def main() -> None:
         waits: dict[str, Callable[[], object]] = {
             "3,200 Blocks images": lambda: blocks.generate(3200, 0),
             "3,200 Shapes images": lambda: shapes.generate(3200, 0),
-            "python -c 'import landmarklib.report'": lambda: subprocess.run(
-                [sys.executable, "-c", "import landmarklib.report"], check=True
+            "python -c 'import landmarklib.report.comparison'": lambda: subprocess.run(
+                [sys.executable, "-c", "import landmarklib.report.comparison"], check=True
             ),
             **{
                 f"notebook {name}, nothing missing": lambda n=name: notebooks.execute(n, folder=Path(folder))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from packs import runs_of
@@ -127,22 +129,26 @@ def step(
     terms: tuple[str, ...],
     jitter: dict[str, float] | None = None,
     changes: dict | None = None,
+    ema: float = 0.0,
 ) -> dict[str, Tensor]:
     """One whole step of a pack, after a first one; returns the mean of each term. Raises Refused.
 
     changes: to the method's options.
     """
     runs, options = runs_of(name, "cpu", seeds, forms.Form((2, 2)), dict.fromkeys(terms, 0.0), 0.25, jitter, changes)
-    pack = Pack(runs, methods.get(name), options)
+    stage = runs[0].experiment.stages[0]
+    for run in runs if ema else []:
+        run.teacher = deepcopy(run.module)
+    pack = Pack(runs, methods.get(name), options, replace(stage, optimizer=replace(stage.optimizer, clip=1.0), ema=ema))
     pack._begin(terms, torch.zeros(len(seeds), 12, dtype=torch.long), 8)  # 8 of 12 images are labelled
     forms.set_form(pack.caller, form)
-    pack.clip = 1.0
     with tensors(device) as onto:
         pack.device = torch.device(device)
         for field in ("images", "points", "visible", "attributes", "index"):
             setattr(pack, field, onto(getattr(pack, field)))
         pack.numbers = [onto(numbers) for numbers in pack.numbers]
         pack.weights = {term: onto(weight) for term, weight in pack.weights.items()}
+        pack.held = {n: onto(t) for n, t in pack.held.items()}
         pack.parameters = {n: onto(p).requires_grad_(device == "meta") for n, p in pack.parameters.items()}
         pack.optimizer = torch.optim.SGD(pack.parameters.values())  # fused Adam has no form for such tensors
         update = pack._update if device == "meta" else _without_backward(pack)

@@ -46,14 +46,14 @@ def varies(annotations: Annotations, length: Callable[[np.ndarray], np.ndarray])
     side = annotations.images.shape[-1] // 16
     grey = annotations.images.mean(1).reshape(n, 16, side, 16, side).mean((2, 4)).reshape(n, 256)
     points = np.where(annotations.visible[..., None], annotations.points, np.nan)
-    train, test, unit = points[:n_train], points[n_train:], length(points)[n_train:, None]
+    train, test, divisor = points[:n_train], points[n_train:], normalizer(points)[n_train:, None]
     mean = np.nanmean(train, 0)
     x = grey - grey[:n_train].mean(0)
     target = np.where(np.isnan(train), mean, train).reshape(n_train, -1) - mean.ravel()
     a = x[:n_train]
     weights = np.linalg.solve(a.T @ a + 1e6 * np.eye(256), a.T @ target)
     found = mean + (x[n_train:] @ weights).reshape(test.shape)
-    of_mean, of_ridge = (np.nanmean(100 * np.linalg.norm(test - p, axis=-1) / unit) for p in (mean, found))
+    of_mean, of_ridge = (np.nanmean(100 * np.linalg.norm(test - p, axis=-1) / divisor) for p in (mean, found))
     return float(of_mean), float(of_ridge / of_mean)
 
 

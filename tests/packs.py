@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from experiments import changed
 
 from landmarklib import loading, methods, tables
-from landmarklib.core import warps
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import Annotations
+from landmarklib.core.types import MARGIN, Annotations
 from landmarklib.datasets import blocks
 from landmarklib.nets import forms
 from landmarklib.training import pack, train
+from landmarklib.training.state import TrainState, annotated
 
 SIZE, N = 60, 48
 DATASET = replace(loading.get("blocks"), attributes={"class": 15, "angle": 0})
@@ -34,30 +35,33 @@ def with_angle(n: int, seed: int, size: int) -> Annotations:
 
 def select_of(name: str) -> str:
     """What a method's checkpoint is chosen by: one that is given the points has no error of them."""
-    return "error_px" if getattr(methods.get(name), "GIVEN", "images") == "images" else "angle_error_degrees"
+    return "error_px" if methods.get(name).input == "images" else "angle_error_degrees"
 
 
 def options_of(name: str, dropout: float) -> dict:
-    return {**methods.get(name).OPTIONS, **SMALL.get(name, {}), "attributes": ATTRIBUTES} | (
-        {"dropout": dropout} if "dropout" in methods.get(name).OPTIONS else {}
-    )
+    """A method's defaults, with small networks where they would take minutes, and with an angle beside the class."""
+    known = methods.get(name).options
+    given = {"attributes": ATTRIBUTES, "dropout": dropout}
+    return {**known, **SMALL.get(name, {}), **{key: value for key, value in given.items() if key in known}}
 
 
-def experiment(name: str, seed: int, starts: dict[str, float], jitter: dict[str, float]) -> Experiment:
-    """Of any method, whether Blocks has a row of it or not; each seed weighs the landmarks otherwise."""
-    weights = {term: WEIGHTS[term] + seed * (term == "landmarks") for term in starts}
-    return replace(
+def experiment(name: str, seed: int, onset: dict[str, float], jitter: dict[str, float]) -> Experiment:
+    """Of any method, whether Blocks has a row of it or not; each seed weighs the landmarks otherwise. onset: of its terms."""
+    return changed(
         tables.get("blocks").experiments(budget="smoke")[0],
-        **{"method": name, "seed": seed, "size": SIZE, "weights": weights, "starts": starts, "jitter": jitter},
-        **{
-            "images": 128,
-            "batch": 8,
-            "batch_unlabelled": 4,
-            "rate": 0.0001,
-            "warmup": 2,
-            "n_evaluations": 2,
-            "select": select_of(name),
-        },
+        method=name,
+        seed=seed,
+        size=SIZE,
+        weights={term: WEIGHTS[term] + seed * (term == "landmarks") for term in onset},
+        starts=onset,
+        jitter=jitter,
+        images=128,
+        batch=8,
+        batch_unlabelled=4,
+        rate=0.0001,
+        warmup=2,
+        n_evaluations=2,
+        select=select_of(name),
     )
 
 
@@ -66,23 +70,27 @@ def runs_of(
     device: str,
     seeds: list[int],
     form: forms.Form,
-    starts: dict[str, float],
+    onset: dict[str, float],
     dropout: float,
     jitter: dict[str, float] | None = None,
     changes: dict | None = None,
-) -> tuple[list[train.Run], dict]:
-    """A run for each seed, not trained yet, and the method's options. starts: of the terms; jitter: of images that are larger than what the network sees; changes: to the
-    options."""
+) -> tuple[list[TrainState], dict]:
+    """A run for each seed, not trained yet, and the method's options.
+
+    onset: of the terms.
+    jitter: of images that are larger than what the network sees.
+    changes: to the options.
+    """
     method, options, runs = methods.get(name), options_of(name, dropout) | (changes or {}), []
-    a, margin = with_angle(N, 0, 2 * SIZE if jitter else SIZE), warps.MARGIN if jitter else 1.0
+    a, margin = with_angle(N, 0, 2 * SIZE if jitter else SIZE), MARGIN if jitter else 1.0
     images = torch.from_numpy(a.images).to(device)
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
         module = method.build(DATASET, SIZE, options, generator).to(device)
         forms.set_form(module, form)
         labelled = torch.randperm(N, generator=torch.Generator().manual_seed(seed))[:16]
-        data = train.annotated(a, labelled, images, ATTRIBUTES, margin)
-        runs.append(train.Run(experiment(name, seed, starts, jitter or {}), module, data, generator))
+        data = annotated(a, labelled, images, ATTRIBUTES, margin)
+        runs.append(TrainState(experiment(name, seed, onset, jitter or {}), module, data, generator))
     return runs, options
 
 

@@ -1,4 +1,4 @@
-"""How a network's outputs become landmarks: by name, by the closest one, or by a linear map of all of them. numpy only."""
+"""How a network's outputs become landmarks: by name, by the closest one, or by a linear map of all. numpy only."""
 
 from __future__ import annotations
 

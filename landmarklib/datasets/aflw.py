@@ -1,4 +1,4 @@
-"""AFLW-19 (Köstinger et al. 2011, Zhu et al. 2016): nineteen points, a box and the pose of heads on photos of Flickr."""
+"""AFLW-19 (Köstinger et al. 2011, Zhu et al. 2016): nineteen points, box and pose of heads on photos of Flickr."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ POSES = """
 
 
 def read(folder: Path) -> dict[str, Listing]:
-    """The faces of the .mat file in its own two parts, the first of which gives a tenth for validation; poses are those of the database."""
+    """The faces of the .mat file in its own two parts, the first of which gives a tenth for validation.
+
+    Poses are those of the database.
+    """
     info = folder / INFO
     names, order = archive.cells(info, "nameList"), archive.matrix(info, "ra", (1, None))[0]
     n = len(names)
@@ -47,7 +50,7 @@ def read(folder: Path) -> dict[str, Listing]:
 
 
 def split(faces: Listing, order: Int[np.ndarray, " N"]) -> dict[str, Listing]:
-    """Faces in the publisher's order: 20,000 for training, a tenth of which for validation, and the rest for testing."""
+    """Faces in the publisher's order: 20,000 for training, of which a tenth for validation; the rest for testing."""
     n_training = round(len(order) * N_TRAINING / N)
     training = faces[order[:n_training]]
     val = subsets.held_out(training.attributes["photo"].tolist(), max(1, n_training // 10), PHOTO_ORDER)
@@ -62,7 +65,10 @@ def _faces(
     pose: Float[np.ndarray, "N 3"],
     boxes: Float[np.ndarray, "N 4"],
 ) -> Listing:
-    """All faces in the order of the .mat file. pose: yaw, pitch, roll in radians."""
+    """All faces in the order of the .mat file.
+
+    pose: yaw, pitch, roll in radians.
+    """
     attributes = dict(zip(ANGLES, np.rad2deg(pose).T, strict=True))
     attributes |= {"frontal": seen.all(1).astype(np.int64), "photo": np.array(names, str)}
     ids = tuple(f"{name}#{i + 1}" for i, name in enumerate(names))
@@ -71,7 +77,10 @@ def _faces(
 
 
 def _poses(path: Path, names: list[str], boxes: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N 3"]:
-    """Yaw, pitch and roll in radians; NaN where the database has no face, or two that differ, with this photo and this box."""
+    """Yaw, pitch and roll in radians.
+
+    NaN where the database has no face, or two that differ, with this photo and this box.
+    """
     known: dict[tuple[object, ...], tuple[float, ...]] = {}
     unknown = (np.nan,) * 3
     for photo, *values in archive.query(path, POSES):
@@ -91,7 +100,11 @@ def _poses(path: Path, names: list[str], boxes: Float[np.ndarray, "N 4"]) -> Flo
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Faces on photos of one or two, every second photo's name also in another folder, in the order of a random `ra`."""
+    """A stand-in in the publisher's layout.
+
+    Photos have one face or two. Every second photo's name is also in another folder. The order is that of a random
+    `ra`.
+    """
     from landmarklib.drawing import generator, publish
     from landmarklib.standins import faces
 
@@ -172,32 +185,42 @@ DATASET = Dataset(
     tier="paper",
     licence="research, on request, not to be passed on; photos of Flickr",
     obtain=(
-        "Ask TU Graz (ICG) for AFLW, unpack its photos as data/flickr/0, 2 and 3 and its database as data/aflw.sqlite into a folder `aflw` below the "
-        "data root, and put AFLWinfo_release.mat of the compositional learning page (mmlab.ie.cuhk.edu.hk) beside `data`."
+        "Ask TU Graz (ICG) for AFLW, unpack its photos as data/flickr/0, 2 and 3 and its database as data/aflw.sqlite "
+        "into a folder `aflw` below the "
+        "data root, and put AFLWinfo_release.mat of the compositional learning page (mmlab.ie.cuhk.edu.hk) beside "
+        "`data`."
     ),
     citation="Köstinger et al., ICCV Workshops 2011; Zhu et al., CVPR 2016",
     assumptions=(
         "Points and boxes are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
-        "Validation faces are 2,000 of the 20,000 for training, of whole photos, taken in the order of a hash of the photos' names; honari2018 does not "
+        "Validation faces are 2,000 of the 20,000 for training, of whole photos, taken in the order of a hash of the "
+        "photos' names; honari2018 does not "
         "say which they are.",
-        "All 19 points count, also those that cannot be seen, which the publisher filled in; `frontal` tells the faces without any.",
+        "All 19 points count, also those that cannot be seen, which the publisher filled in; `frontal` tells the "
+        "faces without any.",
         "Yaw, pitch and roll are turned into degrees; the database is taken to hold radians.",
-        "A part of the archive is split by the same shares; how far filled-in points lie outside of the photo is not known, and a quarter of its longer "
+        "A part of the archive is split by the same shares; how far filled-in points lie outside of the photo is not "
+        "known, and a quarter of its longer "
         "side is let pass.",
     ),
     folder="aflw",
     read=read,
     write_standin=write_standin,
     attributes={"yaw": 0, "pitch": 0, "roll": 0, "frontal": 2},
-    layout="AFLWinfo_release.mat (nameList, bbox, data, mask_new, ra), data/aflw.sqlite, and the photos data/flickr/{0,2,3}/*.jpg",
+    layout="AFLWinfo_release.mat (nameList, bbox, data, mask_new, ra), data/aflw.sqlite, and the photos "
+    "data/flickr/{0,2,3}/*.jpg",
     known_issues=(
-        "Left and right are the image's. A row of `data` holds all x, then all y; one of `bbox` left, right, top, bottom.",
+        "Left and right are the image's. A row of `data` holds all x, then all y; one of `bbox` left, right, top, "
+        "bottom.",
         "`ra`, the order in which 20,000 faces are for training, counts from 1.",
-        "The .mat file has no pose: it is that of the face with the same photo and box in the database, and NaN where there is no such face.",
+        "The .mat file has no pose: it is that of the face with the same photo and box in the database, and NaN where "
+        "there is no such face.",
         "The same file name is in several of the folders 0, 2 and 3: photos are told by folder and name.",
         "Several faces are of one photo; an id is the photo and the row of the face.",
-        "Some boxes are wrong or reach out of the photo, and a few photos cannot be read; a box without an area becomes that of the points.",
-        "Test faces whose 19 points can all be seen are the 1,165 of AFLW-Frontal in others' lists; others count 1,314 by another rule.",
+        "Some boxes are wrong or reach out of the photo, and a few photos cannot be read; a box without an area "
+        "becomes that of the points.",
+        "Test faces whose 19 points can all be seen are the 1,165 of AFLW-Frontal in others' lists; others count "
+        "1,314 by another rule.",
     ),
     beyond=0.25,
 )

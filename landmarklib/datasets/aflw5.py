@@ -1,4 +1,7 @@
-"""AFLW with five points as in Thewlis et al. 2017 ("AFLW_M"): crops of AFLW for training, the faces of MTFL's test list for testing."""
+"""AFLW with five points as in Thewlis et al. 2017 ("AFLW_M").
+
+Training images are crops of AFLW, test images the faces of MTFL's test list.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ FIRST, LAST = 4, 14  # columns of the points
 
 
 def read(folder: Path) -> dict[str, Listing]:
-    """The crops of set 1, a tenth of them for validation, and MTFL's test list. Raises UserError if they share a photo."""
+    """The crops of set 1, a tenth of them for validation, and MTFL's test list.
+
+    Raises UserError if they share a photo.
+    """
     path = folder / TRAINING / "facedata_cropped.csv"
     training, test = _training(path), _test(folder / TEST / "testing.txt")
     if shared := sorted(set(training.attributes["photo"]) & set(test.attributes["photo"])):
@@ -56,14 +62,21 @@ def _test(path: Path) -> Listing:
 
 
 def _crops(place: str, ids: tuple[str, ...], points: np.ndarray, photos: list[str]) -> Listing:
-    """Crops of 150 x 150. points: counted from 1."""
+    """Crops of 150 x 150.
+
+    points: counted from 1.
+    """
     n, files = len(ids), tuple(f"{place}/{i}" for i in ids)
     boxes = np.tile([0.0, 0, SIDE, SIDE], (n, 1))
     return Listing(files, points - 1, np.ones((n, 5), bool), ids, {"photo": np.array(photos, str)}, boxes)
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Crops of photos with one face or two, rows of faces that are in neither list, and a test list with MTFL's line endings."""
+    """A stand-in in the publishers' layout.
+
+    Crops are of photos with one face or two. Some rows are of faces that are in neither list. The test list has MTFL's
+    line endings.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import faces
 
@@ -103,23 +116,28 @@ DATASET = replace(
     ids={"test": mtfl.DATASET.ids["test"]},  # the same list
     licence="research, on request, not to be passed on; photos of Flickr",
     obtain=(
-        "Unpack aflw_10122train_cropped.zip of thewlis2017's authors (Visual Geometry Group, Oxford) as `aflw_cropped` and MTFL.zip of TCDCN's authors "
+        "Unpack aflw_10122train_cropped.zip of thewlis2017's authors (Visual Geometry Group, Oxford) as "
+        "`aflw_cropped` and MTFL.zip of TCDCN's authors "
         "(mmlab.ie.cuhk.edu.hk) as `MTFL` into a folder `aflw5` below the data root."
     ),
     citation="Thewlis et al., ICCV 2017; Köstinger et al., ICCV Workshops 2011; Zhang et al., ECCV 2014",
     assumptions=(
-        "Points of both lists are taken to count from 1, as code by an author of thewlis2017 does; the data set `mtfl` takes MTFL's as they are given.",
-        "Validation faces are a tenth of the 10,122 for training, of whole photos, in the order of a hash of the photos' names; thewlis2017 has none.",
+        "Points of both lists are taken to count from 1, as code by an author of thewlis2017 does; the data set "
+        "`mtfl` takes MTFL's as they are given.",
+        "Validation faces are a tenth of the 10,122 for training, of whole photos, in the order of a hash of the "
+        "photos' names; thewlis2017 has none.",
     ),
     folder="aflw5",
     read=read,
     write_standin=write_standin,
     attributes={},
     recipe=Recipe("box", 1.0),
-    layout="aflw_cropped/facedata_cropped.csv, aflw_cropped/cropped/*.jpg, MTFL/testing.txt, MTFL/AFLW/*.jpg; the rest of MTFL is not read",
+    layout="aflw_cropped/facedata_cropped.csv, aflw_cropped/cropped/*.jpg, MTFL/testing.txt, MTFL/AFLW/*.jpg; the "
+    "rest of MTFL is not read",
     known_issues=(
         "Left and right are the image's. The table has x and y in turn, MTFL's list all x, then all y.",
-        "Only rows with set 1 are for training; the others are faces without all five points or of the test photos, and may have no numbers.",
+        "Only rows with set 1 are for training; the others are faces without all five points or of the test photos, "
+        "and may have no numbers.",
         "Crops are 150 x 150 pixels and cut differently in the two parts; several are of one photo.",
         "The data set `aflw5_r` has other crops and 2,991 test faces: errors on the two are not to be compared.",
         "In four test images, profiles, the left eye lies right of the right one.",

@@ -1,4 +1,7 @@
-"""AFLW with five points as recropped by Zhang et al. 2018 ("AFLW_R"): other crops than those of aflw5.py, with which it shares the rest."""
+"""AFLW with five points as recropped by Zhang et al. 2018 ("AFLW_R").
+
+Its crops are others than those of aflw5.py, with which it shares the rest.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def _crops(names: list[str], points: Float[np.ndarray, "N 5 2"], sizes: Float[np
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Crops of several heights and widths, of photos with one face or two; some test faces are listed twice."""
+    """A stand-in in the publishers' layout: crops of several heights and widths; some test faces are listed twice."""
     from landmarklib.drawing import expect, publish
     from landmarklib.standins import faces
 
@@ -79,19 +82,22 @@ DATASET = replace(
     counts={"train": 9110, "val": 1012, "test": 2991},
     ids={},
     obtain=(
-        "Download aflw_data.tar.gz and aflw_images.tar.gz of lmdis-rep's authors and unpack them into a folder `aflw5_r` below the data root: the "
+        "Download aflw_data.tar.gz and aflw_images.tar.gz of lmdis-rep's authors and unpack them into a folder "
+        "`aflw5_r` below the data root: the "
         "four lists beside `output`."
     ),
     citation="Zhang et al., CVPR 2018; Köstinger et al., ICCV Workshops 2011",
     assumptions=(
-        "Points are taken to count from 0: the publisher's evaluation says that they run to the height and width less 1.",
+        "Points are taken to count from 0: the publisher's evaluation says that they run to the height and width less "
+        "1.",
         aflw5.DATASET.assumptions[1],
         "Faces that are listed twice stay in, as in others' errors.",
     ),
     folder="aflw5_r",
     read=read,
     write_standin=write_standin,
-    layout="aflw_train_images.txt, aflw_train_keypoints.mat (gt, hw), aflw_test_images.txt, aflw_test_keypoints.mat, output/{0,2,3}/*.jpg",
+    layout="aflw_train_images.txt, aflw_train_keypoints.mat (gt, hw), aflw_test_images.txt, aflw_test_keypoints.mat, "
+    "output/{0,2,3}/*.jpg",
     known_issues=(
         "Left and right are the image's. A point of `gt` is y, x, and a row of `hw` height, width.",
         "Crops have different sizes and are not quite square; others resize them to squares.",

@@ -42,9 +42,11 @@ DATASET = replace(
     shifted_labels={},
     citation="Zhu and Ramanan, CVPR 2012; Sagonas et al., ICCV Workshops 2013",
     licence=w300.DATASET.licence,
-    obtain="Download AFW from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and unpack it as `afw` into a folder `w300` below the data root.",
+    obtain="Download AFW from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and unpack it as `afw` into a "
+    "folder `w300` below the data root.",
     assumptions=(
-        "The five points are made from 300-W's 68: the mean of the six points around each eye, the tip of the nose, the outer corners of the mouth. "
+        "The five points are made from 300-W's 68: the mean of the six points around each eye, the tip of the nose, "
+        "the outer corners of the mouth. "
         "MTFL's authors marked AFW anew; those points are not part of their archive.",
     ),
     folder="w300",

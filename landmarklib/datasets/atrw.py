@@ -23,7 +23,10 @@ def read(folder: Path) -> dict[str, Listing]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout: crops of tigers, whole pixels, three of eight without any point, annotations in another order than images."""
+    """A stand-in in the publisher's layout.
+
+    Points are whole pixels, three images of eight have none, and annotations are in another order than images.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import quadrupeds
 
@@ -161,26 +164,32 @@ DATASET = Dataset(
     normalizer=normalizers.box_side,
     tier="paper",
     licence="CC BY-NC-SA 4.0",
-    obtain="Download the pose part of ATRW (cvwc2019.github.io) and put its lists into a folder `atrw` below the data root, its images into atrw/images/train, val and test. "
-    "The test points are annotations/pose_tiger02_test.json of cvwc2019/ATRWEvalScript on GitHub: put it beside the lists.",
+    obtain="Download the pose part of ATRW (cvwc2019.github.io) and put its lists into a folder `atrw` below the data "
+    "root, its images into atrw/images/train, val and test. "
+    "The test points are annotations/pose_tiger02_test.json of cvwc2019/ATRWEvalScript on GitHub: put it beside the "
+    "lists.",
     citation="Li et al., ACM Multimedia 2020",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
-        "Images without a visible point are kept, as the publisher lists them; moskvyak2021 does not say what it does with them.",
+        "Images without a visible point are kept, as the publisher lists them; moskvyak2021 does not say what it does "
+        "with them.",
         "Points far outside of their image are kept, as the publisher marks them visible.",
     ),
     folder="atrw",
     read=read,
     recipe=Recipe("box", 1.0),
     write_standin=write_standin,
-    layout="keypoint_train.json, keypoint_val.json, image_info_test.json or pose_tiger02_test.json, and images/train/, images/val/, images/test/",
+    layout="keypoint_train.json, keypoint_val.json, image_info_test.json or pose_tiger02_test.json, and "
+    "images/train/, images/val/, images/test/",
     known_issues=(
-        "1,416 of 3,609, 172 of 515 and 391 of 1,032 images have no visible point at all, so 5% of the training images are about 110 with any label.",
+        "1,416 of 3,609, 172 of 515 and 391 of 1,032 images have no visible point at all, so 5% of the training "
+        "images are about 110 with any label.",
         "moskvyak2021 prints 3,610, 516 and 1,033 images; there is one less of each.",
         "image_info_test.json marks every point as missing; with it alone the test split has no points.",
         "Lists are not sorted. The file's name is `filename`, in copies `file_name`.",
         "The box of every tiger is its whole image. Left and right are the tiger's.",
-        "115, 26 and 10 visible points of 19, 3 and 1 images lie outside of their image, by up to 3.44 times its longer side (image 2238).",
+        "115, 26 and 10 visible points of 19, 3 and 1 images lie outside of their image, by up to 3.44 times its "
+        "longer side (image 2238).",
     ),
     beyond=3.5,
 )

@@ -19,7 +19,10 @@ FIELDS = ("videoName", "type", "source", "train_frames", "train_joints", "test_f
 
 
 def read(folder: Path) -> dict[str, Listing]:
-    """The publisher's videos: for training frames with a tracker's joints, for validation and test those labelled by hand."""
+    """The publisher's videos.
+
+    Training frames have a tracker's joints, those for validation and test are labelled by hand.
+    """
     path = folder / "code" / "bbcpose.mat"
     entries = archive.entries(path, archive.struct(path, "bbcpose"), FIELDS, "bbcpose")
     if len(entries) < 20:
@@ -115,15 +118,19 @@ DATASET = Dataset(
     unit="pixels of a crop of 128 x 128",
     tier="paper",
     licence="academic use; the footage is the BBC's",
-    obtain="Download bbcpose_data_1.0.zip and bbcpose_extbbcpose_code_1.0.tgz of BBC Pose (robots.ox.ac.uk/~vgg/data/pose) and unpack them and the archives of the "
+    obtain="Download bbcpose_data_1.0.zip and bbcpose_extbbcpose_code_1.0.tgz of BBC Pose "
+    "(robots.ox.ac.uk/~vgg/data/pose) and unpack them and the archives of the "
     "videos into a folder `bbcpose` below the data root, so that it has the folders 1 to 20 and `code`.",
     citation="Charles et al., BMVC 2013",
     assumptions=(
         "Points are MATLAB's, whose first pixel is 1: 1 is subtracted.",
-        "Of each training video 1,000 frames are read, evenly spread, or all if there are fewer: neighbouring frames are almost the same, and how many the papers use is not said.",
-        "Validation and test frames are those labelled by hand in bbcpose.mat, 200 of a video; code/results.mat, the toolkit's list of the test frames, is not read.",
+        "Of each training video 1,000 frames are read, evenly spread, or all if there are fewer: neighbouring frames "
+        "are almost the same, and how many the papers use is not said.",
+        "Validation and test frames are those labelled by hand in bbcpose.mat, 200 of a video; code/results.mat, the "
+        "toolkit's list of the test frames, is not read.",
         "A joint without a number does not count.",
-        "rahaman2021 cuts a loose crop and does not say how: here a square around the joints, 1.75 times the longer side of their box, is cut, which uses labels.",
+        "rahaman2021 cuts a loose crop and does not say how: here a square around the joints, 1.75 times the longer "
+        "side of their box, is cut, which uses labels.",
     ),
     folder="bbcpose",
     read=read,
@@ -134,7 +141,8 @@ DATASET = Dataset(
         "The joints of the training frames are a tracker's, not a person's.",
         "The first 20 of 92 structs are BBC Pose; the others are Extended BBC Pose.",
         "Left and right are the signer's.",
-        "6 pixels is a threshold for crops of 128 x 128; the toolkit applies it to half the size of a frame, which is something else.",
+        "6 pixels is a threshold for crops of 128 x 128; the toolkit applies it to half the size of a frame, which is "
+        "something else.",
         "All frames of a video show one signer in front of one camera: no video may be in two splits.",
     ),
 )

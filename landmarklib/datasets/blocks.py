@@ -26,7 +26,10 @@ def load(root: object, split: str, size: int) -> Annotations:
 
 
 def generate(n: int, seed: int, size: int = 60, prefix: str = "image") -> Annotations:
-    """n images of size x size pixels, classes as balanced as n allows; points are the centres of squares 1 (next to the head) .. 5."""
+    """n images of size x size pixels, classes as balanced as n allows.
+
+    Points are the centres of squares 1 (next to the head) to 5.
+    """
     rng = np.random.default_rng([seed, 0xB10C])
     classes = rng.permutation(np.arange(n) % N_CLASSES)
     pitch = size * rng.uniform(*PITCH, n)
@@ -56,8 +59,9 @@ def chains() -> np.ndarray:
     """15 x 6 x 2: lattice cells of each class, head first, centred on the mean of the five squares.
 
     All chains start head (0,0), squares (1,0), (2,0): the head is in line with the first two squares, else two classes
-    would differ in the head alone and the landmarks could not tell them apart. No cell touches another but its neighbours in
-    the chain. 17 such chains exist (mirror images count as different); 15 are taken by farthest-point choice.
+    would differ in the head alone and the landmarks could not tell them apart. No cell touches another but its
+    neighbours in the chain. 17 such chains exist (mirror images count as different); 15 are taken by farthest-point
+    choice.
     """
     found: list[list[tuple[int, int]]] = []
 
@@ -104,11 +108,14 @@ DATASET = Dataset(
     obtain="nothing to obtain: generated when it is loaded",
     citation="honari2018",
     assumptions=(
-        "The five landmarks are the centres of the five squares, from the head on. The paper shows six parts but its networks have "
+        "The five landmarks are the centres of the five squares, from the head on. The paper shows six parts but its "
+        "networks have "
         "five maps, and it does not say which parts they stand for.",
-        "The fifteen forms are chains of lattice cells that touch only along the chain, with the triangle in line with the first two "
+        "The fifteen forms are chains of lattice cells that touch only along the chain, with the triangle in line "
+        "with the first two "
         "squares, so that the five landmarks determine the class. The paper shows its forms only in a picture.",
-        "Squares stand 5 to 8.5 px apart (of 60), each 0.9 of that wide; rotation is uniform over the full circle and the place uniform "
+        "Squares stand 5 to 8.5 px apart (of 60), each 0.9 of that wide; rotation is uniform over the full circle and "
+        "the place uniform "
         "over all places where the figure fits. The paper gives no ranges.",
     ),
     load=load,

@@ -21,7 +21,10 @@ EXPECTED = "9 and then x and y of nine points"
 
 
 def read(folder: Path) -> dict[str, Listing]:
-    """All annotated images of the folders that are there: the first ones in the order of a hash for test, the next for val."""
+    """All annotated images of the folders that are there.
+
+    In the order of a hash, the first are for test, the next for val.
+    """
     if not (here := [name for name in FOLDERS if (folder / name).is_dir()]):
         raise UserError(f"{folder}: expected at least one of the folders {', '.join(FOLDERS)}")
     listed = {path: image for name in here for path, image in _annotations(folder / name).items()}
@@ -40,7 +43,10 @@ def _divide(whole: Listing) -> dict[str, Listing]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout, whole pixels: seven folders, one line without an ending, and the annotation that has gone astray."""
+    """A stand-in in the publisher's layout.
+
+    It has seven folders, points in whole pixels, one line without an ending, and the annotation that has gone astray.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import cats
 
@@ -97,16 +103,22 @@ DATASET = Dataset(
     normalizer=normalizers.between(0, 1),
     tier="paper",
     licence="none stated; photos of Flickr: research",
-    obtain="Download CAT_DATASET_01.zip and CAT_DATASET_02.zip (archive.org, CAT_DATASET) and unpack the folders CAT_00 to CAT_06 into a folder "
+    obtain="Download CAT_DATASET_01.zip and CAT_DATASET_02.zip (archive.org, CAT_DATASET) and unpack the folders "
+    "CAT_00 to CAT_06 into a folder "
     "`cats` below the data root.",
     citation="Zhang et al., ECCV 2008",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
-        "rahaman2021 trains on 7,747 images; 1,257 for test are from its sources. Their lists are of an archive of small heads that is not this one, so "
-        "images are drawn in the order of a hash of their names, in the same proportion; the rest, 996 of 10,000, is for validation.",
-        "About 10,000 images are counted as 10,000, whatever the archive has; a part of it is divided in the same proportion.",
-        "Every image counts as its own photo; no image is left out, though lists of some hundred drawings and hidden faces circulate.",
-        "The annotation 00000003_019, which has no image, is read as that of 00000003_015, which has no annotation, unless it has got one.",
+        "rahaman2021 trains on 7,747 images; 1,257 for test are from its sources. Their lists are of an archive of "
+        "small heads that is not this one, so "
+        "images are drawn in the order of a hash of their names, in the same proportion; the rest, 996 of 10,000, is "
+        "for validation.",
+        "About 10,000 images are counted as 10,000, whatever the archive has; a part of it is divided in the same "
+        "proportion.",
+        "Every image counts as its own photo; no image is left out, though lists of some hundred drawings and hidden "
+        "faces circulate.",
+        "The annotation 00000003_019, which has no image, is read as that of 00000003_015, which has no annotation, "
+        "unless it has got one.",
     ),
     folder="cats",
     read=read,
@@ -114,7 +126,8 @@ DATASET = Dataset(
     layout="CAT_00/ to CAT_06/, each with *.jpg and a .jpg.cat beside every image",
     known_issues=(
         "Papers drop the tips of the ears, points 5 and 8 of nine (counted from 1), and report seven.",
-        "Left and right are the image's. The ears go from left to right: outer, tip, inner, then inner, tip, outer, so that 4 and 9 are a pair, not 4 and 7.",
+        "Left and right are the image's. The ears go from left to right: outer, tip, inner, then inner, tip, outer, "
+        "so that 4 and 9 are a pair, not 4 and 7.",
         "Annotation 00000003_019 has no image, image 00000003_015 no annotation.",
         "Ears may lie outside of the photo, with negative values; in the sample by up to 3 % of its longer side.",
         "The papers' images are 100 x 100 heads that others have cut from these photos; how is not known.",

@@ -1,4 +1,7 @@
-"""CelebA (Liu et al. 2015): aligned faces of celebrities with five points. MAFL, a part of it, is in mafl.py and is read from here."""
+"""CelebA (Liu et al. 2015): aligned faces of celebrities with five points.
+
+MAFL, a part of it, is in mafl.py, which uses the reader here.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,10 @@ def place(folder: Path, either: tuple[str, str]) -> Path:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout; MAFL's test images, which are in all splits, come on top of those for training."""
+    """A stand-in in the publisher's layout.
+
+    MAFL's test images, which are in all splits, are added to those for training.
+    """
     from landmarklib.drawing import expect, generator
 
     extra = 1 + counts["train"] // 200
@@ -118,7 +124,10 @@ def publish(
     seed: int,
     protocol: Callable[[Path], Mapping[str, Sequence[str]]],
 ) -> dict[str, Listing]:
-    """Write stand-ins for N images, whose codes in the partition are given, and MAFL's lists of them. Returns the splits of a protocol."""
+    """Write stand-ins for N images, whose codes in the partition are given, and MAFL's lists of them.
+
+    Returns the splits of a protocol.
+    """
     from landmarklib.drawing import generator
     from landmarklib.drawing import publish as write
     from landmarklib.standins import faces
@@ -167,22 +176,27 @@ DATASET = Dataset(
     tier="paper",
     licence="non-commercial research; not to be passed on",
     obtain=(
-        "Download the aligned images, the landmarks and the partition of CelebA (mmlab.ie.cuhk.edu.hk/projects/CelebA.html) and the lists of MAFL "
+        "Download the aligned images, the landmarks and the partition of CelebA "
+        "(mmlab.ie.cuhk.edu.hk/projects/CelebA.html) and the lists of MAFL "
         "(of TCDCN's authors), and unpack them into a folder `celeba` below the data root: Img/, Anno/, Eval/, MAFL/."
     ),
     citation="Liu et al., ICCV 2015",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
-        "The 808 images of MAFL's test set are left out of the training split, as thewlis2017 does; its 96 and 96 stay in val and test.",
+        "The 808 images of MAFL's test set are left out of the training split, as thewlis2017 does; its 96 and 96 "
+        "stay in val and test.",
     ),
     folder="celeba",
     read=read,
     write_standin=write_standin,
-    layout="Anno/list_landmarks_align_celeba.txt, Eval/list_eval_partition.txt, Img/img_align_celeba/*.jpg, MAFL/training.txt, MAFL/testing.txt; Anno, Eval and Img may be left out",
+    layout="Anno/list_landmarks_align_celeba.txt, Eval/list_eval_partition.txt, Img/img_align_celeba/*.jpg, "
+    "MAFL/training.txt, MAFL/testing.txt; Anno, Eval and Img may be left out",
     known_issues=(
         "Left and right are the image's.",
-        "The list of landmarks begins with the number of rows and with names of ten columns for eleven; a copy with commas is another file.",
+        "The list of landmarks begins with the number of rows and with names of ten columns for eleven; a copy with "
+        "commas is another file.",
         "MAFL is drawn at random from all splits: most of its training images are trained on here as well.",
-        "The other protocols leave out other images: also MAFL's training images, or test images alone but of all splits.",
+        "The other protocols leave out other images: also MAFL's training images, or test images alone but of all "
+        "splits.",
     ),
 )

@@ -35,7 +35,7 @@ SPECIES = {"train": (1, 100), "val": (101, 150), "test": (151, 200)}
 
 
 def read(folder: Path) -> dict[str, Listing]:
-    """The images of images.txt, joined with the other lists by their number, and divided by species as in moskvyak2021."""
+    """The images of images.txt, joined with the other lists by number, and divided by species as in moskvyak2021."""
     names = _names(folder / "images.txt")
     _check_parts(folder / "parts" / "parts.txt")
     numbers = [(i,) for i in names]
@@ -156,7 +156,8 @@ DATASET = Dataset(
     normalizer=normalizers.box_side,
     tier="paper",
     licence="none stated; photos of Flickr: non-commercial research",
-    obtain="`landmarklib data fetch cub` (1.1 GB); or download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 (Caltech Vision) and unpack it into a folder `cub` below the data root.",
+    obtain="`landmarklib data fetch cub` (1.1 GB); or download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 "
+    "(Caltech Vision) and unpack it into a folder `cub` below the data root.",
     citation="Wah et al., Caltech technical report CNS-TR-2011-001, 2011",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
@@ -173,11 +174,13 @@ DATASET = Dataset(
     read=read,
     write_standin=write_standin,
     attributes={"species": 200},
-    layout="images.txt, image_class_labels.txt, bounding_boxes.txt, parts/parts.txt, parts/part_locs.txt, and images/SPECIES/*.jpg",
+    layout="images.txt, image_class_labels.txt, bounding_boxes.txt, parts/parts.txt, parts/part_locs.txt, and "
+    "images/SPECIES/*.jpg",
     known_issues=(
         "A part that cannot be seen is 0.0 0.0 0 in the list, not a point in the corner.",
         "Left and right are the bird's. Both eyes can be seen in 483 images only, one of them in 10,970.",
-        "train_test_split.txt divides each species and is not what moskvyak2021 uses; no species is in two splits here.",
+        "train_test_split.txt divides each species and is not what moskvyak2021 uses; no species is in two splits "
+        "here.",
         "Lists are joined by the image's number: copies in which images.txt has fewer lines than the others circulate.",
         "Boxes are x, y, width, height; a few reach beyond their image.",
     ),

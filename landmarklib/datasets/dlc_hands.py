@@ -56,7 +56,10 @@ def _points(path: Path, line: int, cells: tuple[str, ...]) -> list[float]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in this layout: backs of open hands that reach down into the picture, a left and a right one of every frame."""
+    """A stand-in in this layout.
+
+    Backs of open hands reach down into the picture, a left and a right one of every frame.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import hands
 
@@ -96,24 +99,29 @@ DATASET = Dataset(
     tier="open",
     licence="none stated now; an earlier README of the source says MIT",
     obtain=(
-        "Cut single hands of 160 x 160 pixels from the labelled frames of github.com/Bearbrice/maDLC_MM_hands2, list them in landmarks.csv "
+        "Cut single hands of 160 x 160 pixels from the labelled frames of github.com/Bearbrice/maDLC_MM_hands2, list "
+        "them in landmarks.csv "
         "with their points in pixels of the crop, and put both into a folder `hands/dlc_hands` below the data root."
     ),
     citation="Bearbrice, maDLC_MM_hands2, GitHub",
     assumptions=(
         "Points are taken as they are given, from pixel 0.",
         "A flip keeps every landmark's place in the list, and makes a right hand of a left one.",
-        "Each of the six videos is taken for another person, as it looks; four are for training, one for validation and one for test.",
+        "Each of the six videos is taken for another person, as it looks; four are for training, one for validation "
+        "and one for test.",
     ),
     folder="hands/dlc_hands",
     recipe=Recipe(margin=1.35),
     read=read,
     write_standin=write_standin,
     attributes={"hand": 2},
-    layout="landmarks.csv (file, split, video, hand, n_visible, crop_x0, crop_y0, crop_side, x_wristCenter, y_wristCenter, ...), images/",
+    layout="landmarks.csv (file, split, video, hand, n_visible, crop_x0, crop_y0, crop_side, x_wristCenter, "
+    "y_wristCenter, ...), images/",
     known_issues=(
-        "Left and right hands are the person's; hands reach into the picture from above, so a left hand's thumb points left.",
-        "Crops are cut around the labelled points: predicting the mean looks too good unless position and scale are jittered.",
+        "Left and right hands are the person's; hands reach into the picture from above, so a left hand's thumb "
+        "points left.",
+        "Crops are cut around the labelled points: predicting the mean looks too good unless position and scale are "
+        "jittered.",
         "Both hands of a frame are there, as two images; frames of a video look alike.",
         "Validation and test are one video each: their errors say little about other people.",
     ),

@@ -1,4 +1,7 @@
-"""HELEN for face parsing (Smith et al. 2013): every pixel of a face photo belongs to one of eleven classes. There are no landmarks."""
+"""HELEN for face parsing (Smith et al. 2013): every pixel of a face photo belongs to one of eleven classes.
+
+There are no landmarks.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def read(folder: Path) -> dict[str, Listing]:
 
 
 def labels(folder: Path, id: str) -> UInt8[np.ndarray, "H W"]:
-    """The class of each pixel of a photo, an index of CLASSES: the one whose mask is the brightest there, the first of equal ones."""
+    """The class of each pixel of a photo, an index of CLASSES.
+
+    It is the one whose mask is the brightest there, the first of equal ones.
+    """
     size, masks = archive.size(archive.safe_join(folder, f"images/{id}.jpg")), []
     for k in range(len(CLASSES)):
         path = archive.safe_join(folder, f"labels/{id}/{id}_lbl{k:02d}.png")
@@ -102,13 +108,15 @@ DATASET = Dataset(
     tier="paper",
     licence="none stated; photos of Flickr: non-commercial research",
     obtain=(
-        "Download SmithCVPR2013_dataset_resized of Exemplar-Based Face Parsing (University of Wisconsin-Madison) and unpack it below the data root."
+        "Download SmithCVPR2013_dataset_resized of Exemplar-Based Face Parsing (University of Wisconsin-Madison) and "
+        "unpack it below the data root."
     ),
     citation="Smith et al., CVPR 2013; Le et al., ECCV 2012",
     assumptions=(
         "A pixel is of the class whose mask is the brightest there; others take the last one above a half.",
         "All eleven classes are kept: thewlis2017 classifies into ten and does not say which it merges or leaves out.",
-        "The whole photo is one square crop, black where it is not square; thewlis2017 does not say how large its images are.",
+        "The whole photo is one square crop, black where it is not square; thewlis2017 does not say how large its "
+        "images are.",
     ),
     folder="SmithCVPR2013_dataset_resized",
     read=read,

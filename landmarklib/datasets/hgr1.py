@@ -60,7 +60,10 @@ class _Plain(ElementTree.TreeBuilder):
 
 
 def _points(path: Path, size: tuple[int, int]) -> Float[np.ndarray, "25 2"] | None:
-    """The points of a file; None if it has none. size: width and height of the image."""
+    """The points of a file; None if it has none.
+
+    size: width and height of the image.
+    """
     with archive.reading(path, "not an XML file that can be read", ElementTree.ParseError, ValueError, LookupError):
         parser = ElementTree.XMLParser(target=_Plain())
         parser.feed(path.read_bytes())
@@ -85,7 +88,10 @@ def _numbers(path: Path, element: ElementTree.Element, names: tuple[str, str]) -
 
 
 def _splits(files: Mapping[str, str], points: Mapping[str, Float[np.ndarray, "25 2"]]) -> dict[str, Listing]:
-    """The three parts. files, points: of each image, by its name without ending."""
+    """The three parts.
+
+    files, points: of each image, by its name without ending.
+    """
     ids = sorted(files)
     xy = np.array([points[i] for i in ids]).reshape(-1, N_POINTS, 2)
     subject = np.array([i.split("_")[3] for i in ids], str)
@@ -97,7 +103,10 @@ def _splits(files: Mapping[str, str], points: Mapping[str, Float[np.ndarray, "25
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout, without skin masks. Gestures and people take turns; points are whole pixels."""
+    """Stand-ins in the publisher's layout, without skin masks.
+
+    Gestures and people take turns; points are whole pixels.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import hands
 
@@ -131,21 +140,28 @@ DATASET = Dataset(
     normalizer=normalizers.between(0, 24),
     tier="paper",
     licence="academic, non-commercial research, with citation",
-    obtain="Download the images and the feature points of HGR1 from the authors' page (sun.aei.polsl.pl/~mkawulok/gestures) and unpack them as `original_images` "
+    obtain="Download the images and the feature points of HGR1 from the authors' page "
+    "(sun.aei.polsl.pl/~mkawulok/gestures) and unpack them as `original_images` "
     "and `feature_points` into a folder `hgr1` below the data root.",
-    citation="Kawulok et al., EURASIP Journal on Advances in Signal Processing 2014; Grzejszczak et al., Multimedia Tools and Applications 2016",
+    citation="Kawulok et al., EURASIP Journal on Advances in Signal Processing 2014; Grzejszczak et al., Multimedia "
+    "Tools and Applications 2016",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
-        "The wrist's width is the distance of points 1 and 25, as in honari2018. What the other points are is not known here: they have numbers for names, and a flip keeps their order.",
-        "People 1 to 8 are for training, 11 and 12 for validation and 9 and 10 for testing, as in honari2018, whose 898 images are counted here.",
-        "An image without a file of points, or whose file has none, is left out; any other number of points than 25 is refused.",
-        "A gesture is a sign and its alphabet (P Polish, A another), as in the file names: 27, as many as honari2018 has.",
+        "The wrist's width is the distance of points 1 and 25, as in honari2018. What the other points are is not "
+        "known here: they have numbers for names, and a flip keeps their order.",
+        "People 1 to 8 are for training, 11 and 12 for validation and 9 and 10 for testing, as in honari2018, whose "
+        "898 images are counted here.",
+        "An image without a file of points, or whose file has none, is left out; any other number of points than 25 "
+        "is refused.",
+        "A gesture is a sign and its alphabet (P Polish, A another), as in the file names: 27, as many as honari2018 "
+        "has.",
     ),
     folder="hgr1",
     read=read,
     write_standin=write_standin,
     attributes={"gesture": len(GESTURES)},
-    layout="original_images/GESTURE_hgr1_idNN_K.jpg and feature_points/GESTURE_hgr1_idNN_K.xml; skin_masks/ is not read",
+    layout="original_images/GESTURE_hgr1_idNN_K.jpg and feature_points/GESTURE_hgr1_idNN_K.xml; skin_masks/ is not "
+    "read",
     known_issues=(
         "The wrist is the first and the last point of a file.",
         "The same sign of two alphabets, 1_A and 1_P, is two gestures.",

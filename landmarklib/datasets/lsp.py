@@ -30,7 +30,10 @@ def _halves(found: Listing) -> dict[str, Listing]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout: axes value, joint, image; all joints are there, hidden ones flagged as occluded."""
+    """A stand-in in the publisher's layout.
+
+    Axes are value, joint, image. All joints are there, hidden ones flagged as occluded.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import bodies
 
@@ -55,12 +58,14 @@ DATASET = Dataset(
     normalizer=normalizers.points_side,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
-    obtain="Download lsp_dataset.zip of Leeds Sports Pose (Sam Johnson) and unpack it into a folder `lsp` below the data root.",
+    obtain="Download lsp_dataset.zip of Leeds Sports Pose (Sam Johnson) and unpack it into a folder `lsp` below the "
+    "data root.",
     citation="Johnson and Everingham, BMVC 2010",
     assumptions=(
         "Points are MATLAB's, whose first pixel is 1: 1 is subtracted. The publisher does not say so; loaders agree.",
         "All joints count, the occluded ones as well: their points exist.",
-        "moskvyak2021 trains on LSPET and does not say how LSP is divided: here the first half is for validation, the others for testing.",
+        "moskvyak2021 trains on LSPET and does not say how LSP is divided: here the first half is for validation, the "
+        "others for testing.",
     ),
     folder="lsp",
     read=read,
@@ -71,7 +76,8 @@ DATASET = Dataset(
         "Axes are value, joint, image; in LSPET they are joint, value, image.",
         "A file of 400 people called LSP circulates: it is the beginning of LSPET.",
         "Left and right are the person's, not the image's.",
-        "The left wrist of im0632 lies a quarter of a pixel above its image. How far points lie to the right or below was not checked, for want of the images.",
+        "The left wrist of im0632 lies a quarter of a pixel above its image. How far points lie to the right or below "
+        "was not checked, for want of the images.",
     ),
     beyond=0.01,
 )

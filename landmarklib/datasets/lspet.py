@@ -43,7 +43,10 @@ def read(folder: Path) -> dict[str, Listing]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout: axes joint, value, image; hidden joints are missing, with garbage for coordinates."""
+    """A stand-in in the publisher's layout.
+
+    Axes are joint, value, image. Hidden joints are missing, with garbage for coordinates.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import bodies
 
@@ -89,10 +92,13 @@ DATASET = Dataset(
     normalizer=normalizers.points_side,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
-    obtain="Download lspet_dataset.zip of Leeds Sports Pose Extended (Sam Johnson) and unpack it into a folder `lspet` below the data root.",
+    obtain="Download lspet_dataset.zip of Leeds Sports Pose Extended (Sam Johnson) and unpack it into a folder "
+    "`lspet` below the data root.",
     citation="Johnson and Everingham, CVPR 2011",
     assumptions=(
-        "1 is subtracted from all points, as loaders do, which take MATLAB's first pixel to be 1. The publisher does not say so, and the joints speak against it: of the publisher's coordinates that count 23 lie from 0 to 1, and none from an image's width (or height) less 1 to its width (height).",
+        "1 is subtracted from all points, as loaders do, which take MATLAB's first pixel to be 1. The publisher does "
+        "not say so, and the joints speak against it: of the publisher's coordinates that count 23 lie from 0 to 1, "
+        "and none from an image's width (or height) less 1 to its width (height).",
         "A joint counts where the third value is 1. The others have no usable coordinates and are left out.",
         "The set is for training only; validation and test are LSP, as in moskvyak2021.",
     ),
@@ -104,9 +110,12 @@ DATASET = Dataset(
         "The third value is 1 where a joint is visible; in LSP the third row is 1 where it is occluded.",
         "Axes are joint, value, image; in LSP they are value, joint, image.",
         "Of 140,000 joints 16,787 are missing, with garbage coordinates of 0 or less.",
-        "Left and right are the person's, not the image's. Three heads of ten lie below the right ankle: gymnastics and parkour.",
-        "In the publisher's photos 20 joints that count lie outside of the image: by 0.01 of its longer side at most, but the right knee of im08075 by 0.6, which is a mistake.",
-        "In copies that are cropped around the joints all lie inside, and the person is always centred at one scale, so that the mean of all points is a good guess: shift and scale at random.",
+        "Left and right are the person's, not the image's. Three heads of ten lie below the right ankle: gymnastics "
+        "and parkour.",
+        "In the publisher's photos 20 joints that count lie outside of the image: by 0.01 of its longer side at most, "
+        "but the right knee of im08075 by 0.6, which is a mistake.",
+        "In copies that are cropped around the joints all lie inside, and the person is always centred at one scale, "
+        "so that the mean of all points is a good guess: shift and scale at random.",
     ),
     beyond=0.61,
 )

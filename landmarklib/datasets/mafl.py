@@ -1,4 +1,7 @@
-"""MAFL (Zhang et al. 2014): 20,000 images of CelebA on which landmarks are fitted and scored; read from CelebA's archive."""
+"""MAFL (Zhang et al. 2014): 20,000 images of CelebA on which landmarks are fitted and scored.
+
+It is read from CelebA's archive.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ def protocol(folder: Path) -> dict[str, list[str]]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in CelebA's layout, a tenth of them in its test. Training images of CelebA's val are just those for validation; test images are in all splits."""
+    """Stand-ins in CelebA's layout, a tenth of them in its test.
+
+    Training images of CelebA's val are just those for validation; test images are in all splits.
+    """
     from landmarklib.drawing import generator
 
     train, val, test = (counts[split] for split in ("train", "val", "test"))
@@ -56,7 +62,8 @@ DATASET = replace(
     citation="Zhang et al., TPAMI 2016; Liu et al., ICCV 2015",
     assumptions=(
         celeba.DATASET.assumptions[0],
-        "Validation images are 1,000 of the 1,810 training images that lie in CelebA's val, chosen by hashing their names; the papers name none.",
+        "Validation images are 1,000 of the 1,810 training images that lie in CelebA's val, chosen by hashing their "
+        "names; the papers name none.",
     ),
     read=read,
     write_standin=write_standin,

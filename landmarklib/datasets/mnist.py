@@ -70,7 +70,10 @@ def _digits(folder: Path, part: str) -> Int[np.ndarray, " n"]:
 
 
 def _idx(path: Path, shape: tuple[int, ...], or_fewer: bool = False) -> UInt8[np.ndarray, ...]:
-    """Bytes in IDX: two zeros, type 8, the number of axes, their lengths as big-endian 32 bits, then the values. or_fewer: along the first axis."""
+    """Bytes in IDX: two zeros, type 8, the number of axes, their lengths as big-endian 32 bits, then the values.
+
+    or_fewer: along the first axis.
+    """
     header, values = 4 + 4 * len(shape), int(np.prod(shape))
     with archive.reading(path, "not a whole gzip file", EOFError, zlib.error), gzip.open(path) as file:
         data = file.read(header + values + 1)  # one more tells a longer file, and no more than that is unpacked
@@ -93,7 +96,7 @@ def _idx(path: Path, shape: tuple[int, ...], or_fewer: bool = False) -> UInt8[np
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's four files, fewer of them; all of them have as many of each digit as the publisher's."""
+    """A stand-in in the publisher's four files, with fewer images, as many of each digit as in the publisher's."""
     from landmarklib.standins import digits as pen
 
     shown, first = {}, 0
@@ -130,11 +133,14 @@ DATASET = Dataset(
     unit="none: there are no landmarks",
     tier="paper",
     licence="CC BY-SA 3.0",
-    obtain="`landmarklib data fetch mnist`; or download the four *-ubyte.gz files of MNIST (yann.lecun.com/exdb/mnist or a mirror) into a folder `mnist` below the data root; leave them packed.",
+    obtain="`landmarklib data fetch mnist`; or download the four *-ubyte.gz files of MNIST (yann.lecun.com/exdb/mnist "
+    "or a mirror) into a folder `mnist` below the data root; leave them packed.",
     citation="LeCun et al., Proceedings of the IEEE 1998",
     assumptions=(
-        "Validation images are 1,000 training images of each digit, chosen by hashing their places (a sixth of a part of the archive); thewlis2017 has 1,000 of each of 3, 5 and 6 and does not say which.",
-        "Images are 28 x 28 in the archive and enlarged to 35 x 35, as thewlis2017 does, which also puts 5 black pixels around them.",
+        "Validation images are 1,000 training images of each digit, chosen by hashing their places (a sixth of a part "
+        "of the archive); thewlis2017 has 1,000 of each of 3, 5 and 6 and does not say which.",
+        "Images are 28 x 28 in the archive and enlarged to 35 x 35, as thewlis2017 does, which also puts 5 black "
+        "pixels around them.",
     ),
     folder="mnist",
     sources=tuple(Source(f"{ADDRESS}/{file}", sha256, f"mnist/{file}") for file, sha256 in SHA256.items()),
@@ -143,7 +149,8 @@ DATASET = Dataset(
     write_standin=write_standin,
     recipe=Recipe("box", 1.0),
     attributes={"digit": 10},
-    layout="train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz",
+    layout="train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
+    "t10k-labels-idx1-ubyte.gz",
     known_issues=(
         "There are no landmarks; a method can only be looked at, or judged by what its points say about the digit.",
         "thewlis2017 uses the digits 3, 5 and 6 only, one network each.",

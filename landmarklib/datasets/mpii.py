@@ -48,7 +48,7 @@ def read(folder: Path) -> dict[str, Listing]:
 
 
 def _people(path: Path, annorect: object, place: str) -> Iterator[tuple[int, list[float]]]:
-    """Number in the photo, from 1, and x, y of the joints, head box, scale and place of everybody who has all of these."""
+    """Of everybody who has all of these: number in the photo, from 1, x, y of the joints, head box, scale and place."""
     for k, person in enumerate(archive.entries(path, annorect, (), place)):
         if not all(np.size(person.get(name, ())) for name in PERSON):
             continue
@@ -75,7 +75,10 @@ def _numbers(path: Path, place: str, *values: object) -> list[float]:
 
 
 def _listing(files: list[str], ids: tuple[str, ...], rows: np.ndarray) -> Listing:
-    """rows: N x 39, as they stand in the file."""
+    """
+
+    rows: N x 39, as they stand in the file.
+    """
     points, (x1, y1, x2, y2, scale, x, y) = rows[:, :32].reshape(-1, 16, 2) - 1, rows[:, 32:].T
     half, middle = STANDARD_HEIGHT / 2 * scale[:, None], np.stack([x, y + LOWER * scale], 1) - 0.5
     attributes = {
@@ -98,7 +101,10 @@ def _divide(people: Listing) -> dict[str, Listing]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout: two people in every fourth photo, joints out of sight marked or missing, a photo without people's joints."""
+    """A stand-in in the publisher's layout.
+
+    Every fourth photo has two people, joints out of sight are marked or missing, and one photo has no joints.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import bodies
 
@@ -126,7 +132,10 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
 
 
 def _row(points: np.ndarray, visible: np.ndarray) -> list[float]:
-    """What the file says of a person with these joints: hidden ankles are missing, the rest is rounded as the publisher's."""
+    """What the file says of a person with these joints.
+
+    Hidden ankles are missing, the rest is rounded as the publisher's.
+    """
     missing = ~visible & np.isin(np.arange(len(JOINTS)), (0, 5))
     low, high = points.min(0), points.max(0)
     neck, top = points[JOINTS.index("upper neck")], points[JOINTS.index("head top")]
@@ -169,16 +178,21 @@ DATASET = Dataset(
     normalizer=normalizers.given("head_size"),
     tier="paper",
     licence="simplified BSD for the labels; frames of videos of YouTube: research",
-    obtain="Download mpii_human_pose_v1.tar.gz and mpii_human_pose_v1_u12_2.zip of MPII Human Pose (human-pose.mpi-inf.mpg.de) and put the folder `images` and "
+    obtain="Download mpii_human_pose_v1.tar.gz and mpii_human_pose_v1_u12_2.zip of MPII Human Pose "
+    "(human-pose.mpi-inf.mpg.de) and put the folder `images` and "
     f"{LIST} into a folder `mpii` below the data root.",
     citation="Andriluka et al., CVPR 2014",
     assumptions=(
         "Points are MATLAB's, whose first pixel is 1: 1 is subtracted.",
-        "All joints that are labelled count, those out of sight as well. People without joints, head box, scale or place are left out.",
-        "moskvyak2021 has 10,000 people for training, 3,311 for validation and 2,958 for testing and does not say which; its test people seem to be a list of HRNet's, "
-        "which the publisher's file does not have. Here photos are drawn in the order of a hash of their names, first for test, then for val, then for train; of one photo all "
+        "All joints that are labelled count, those out of sight as well. People without joints, head box, scale or "
+        "place are left out.",
+        "moskvyak2021 has 10,000 people for training, 3,311 for validation and 2,958 for testing and does not say "
+        "which; its test people seem to be a list of HRNet's, "
+        "which the publisher's file does not have. Here photos are drawn in the order of a hash of their names, first "
+        "for test, then for val, then for train; of one photo all "
         "people are in one split, and the rest is not used. A part of the archive is divided in the same proportion.",
-        "The box of a person is HRNet's: its centre 15 x scale pixels below objpos, its side 200 x scale; a crop is 1.25 times that.",
+        "The box of a person is HRNet's: its centre 15 x scale pixels below objpos, its side 200 x scale; a crop is "
+        "1.25 times that.",
     ),
     folder="mpii",
     read=read,
@@ -188,9 +202,11 @@ DATASET = Dataset(
     layout=f"{LIST} with the struct RELEASE, and images/*.jpg",
     known_issues=(
         "annorect has other fields from photo to photo, and is empty in some; annopoints may be empty.",
-        "A struct array of one entry is a plain struct; is_visible is text, a number or empty, and empty for head and neck.",
+        "A struct array of one entry is a plain struct; is_visible is text, a number or empty, and empty for head and "
+        "neck.",
         "Left and right are the person's. Pelvis and thorax are left out of the publisher's score.",
-        "The size of the head is 0.6 times the diagonal of its box; moskvyak2021's threshold must be half of that, as HRNet's.",
+        "The size of the head is 0.6 times the diagonal of its box; moskvyak2021's threshold must be half of that, as "
+        "HRNet's.",
         "The publisher's test photos have no labels; the test people of papers are of the training photos.",
     ),
 )

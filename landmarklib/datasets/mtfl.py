@@ -48,7 +48,10 @@ def faces_of(path: Path) -> Listing:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout. Which images are for validation follows from the length of the training list."""
+    """A stand-in in the publisher's layout.
+
+    Which images are for validation follows from the length of the training list.
+    """
     from landmarklib.drawing import generator, publish
 
     training, tests = counts["train"] + counts["val"], counts["test"]
@@ -100,13 +103,17 @@ DATASET = Dataset(
     normalizer=normalizers.between(0, 1),
     tier="paper",
     licence="research; the images are of LFW, the web and AFLW: non-commercial, AFLW's not to be passed on",
-    obtain="Download MTFL.zip from the authors' page (mmlab.ie.cuhk.edu.hk, TCDCN) and unpack it into a folder `mtfl` below the data root.",
+    obtain="Download MTFL.zip from the authors' page (mmlab.ie.cuhk.edu.hk, TCDCN) and unpack it into a folder `mtfl` "
+    "below the data root.",
     citation="Zhang et al., ECCV 2014",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
-        "A face is cut out as the square around its five points, 2.8 times as wide as they are, black beyond the photo; about what RCN's two cuts "
-        "around eyes and mouth leave. RCN's square is moved and shrunk into the photo instead, which leaves most test faces off their centre.",
-        "Validation images are the last 1,000 of the training list after RCN's shuffle, as honari2018 has 9,000 and 1,000.",
+        "A face is cut out as the square around its five points, 2.8 times as wide as they are, black beyond the "
+        "photo; about what RCN's two cuts "
+        "around eyes and mouth leave. RCN's square is moved and shrunk into the photo instead, which leaves most test "
+        "faces off their centre.",
+        "Validation images are the last 1,000 of the training list after RCN's shuffle, as honari2018 has 9,000 and "
+        "1,000.",
     ),
     folder="mtfl",
     read=read,
@@ -116,10 +123,12 @@ DATASET = Dataset(
     attributes={"gender": 2, "smile": 2, "glasses": 2, "pose": 5},
     layout="training.txt, testing.txt, and the images in lfw_5590/, net_7876/ and AFLW/",
     known_issues=(
-        "Left and right are the image's. A line holds all five x, then all five y. Paths of the training list have backslashes.",
+        "Left and right are the image's. A line holds all five x, then all five y. Paths of the training list have "
+        "backslashes.",
         "The test images are 150 x 150 crops of 2,863 photos of AFLW; several show faces of one photo.",
         "honari2018 prints 29,995 test images; there are 2,995.",
-        "Most faces look ahead, 74% of the training list and 61% of the test list: a head that always says so is right as often.",
+        "Most faces look ahead, 74% of the training list and 61% of the test list: a head that always says so is "
+        "right as often.",
         "In four test images, profiles, the left eye lies right of the right one.",
     ),
 )

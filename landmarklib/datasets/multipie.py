@@ -1,4 +1,4 @@
-"""Multi-PIE (Gross et al. 2010): 68 points of 337 people with six expressions, seen by five of its cameras under many flashes."""
+"""Multi-PIE (Gross et al. 2010): 68 points of 337 people with six expressions, from five cameras under many flashes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLASH_ORDER = 0  # seed of the hashed order of a shot's flashes, of which the fi
 
 
 def read(folder: Path) -> dict[str, Listing]:
-    """One image of every shot that has 68 points, lit by another flash than the one that was labelled; split by people."""
+    """One image of every shot that has 68 points, lit by another flash than the labelled one. Splits are of people."""
     if not any((folder / LABELS / _digits(camera)).is_dir() for camera in CAMERAS):
         raise UserError(f"{folder / LABELS}: expected at least one of the folders {', '.join(map(_digits, CAMERAS))}")
     shots: dict[str, tuple[str, Float[np.ndarray, "68 2"]]] = {}
@@ -89,7 +89,7 @@ def _image(folder: Path, label: Path) -> str:
 
 
 def _lit(names: list[str], labelled: str) -> str:
-    """The first of a shot's images in the hashed order of their names, without the labelled one where there are others."""
+    """The first of a shot's images in the hashed order of their names; the labelled one only if it is alone."""
     others = tuple(name for name in names if name != labelled) or tuple(names)
     return others[subsets.label_order(others, None, FLASH_ORDER)[0]]
 
@@ -148,24 +148,31 @@ DATASET = Dataset(
     tier="paper",
     licence="by agreement with Carnegie Mellon University; not to be passed on",
     obtain=(
-        "Order Multi-PIE from Carnegie Mellon's Center for Technology Transfer and put its session folders into Multi-PIE/data and the labels into "
+        "Order Multi-PIE from Carnegie Mellon's Center for Technology Transfer and put its session folders into "
+        "Multi-PIE/data and the labels into "
         "MPie_Labels/labels of a folder `multipie` below the data root."
     ),
     citation="Gross et al., Image and Vision Computing 2010",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
-        "Every shot is one image, lit by a flash that is drawn by hashing the names of its images, not by the labelled one; honari2018 draws at random.",
-        "People 1 to 150, 151 to 200 and 201 to 337 are for training, validation and testing, as in honari2018; people with higher numbers are left out.",
-        "honari2018 has 3,508 images and does not say which of the labelled shots they are: here it is every one of 68 points by these five cameras.",
-        "Cameras are ordered from -30 to 30 degrees: 13_0, 14_0, 05_1, 05_0, 04_1; which side is negative differs between sources.",
+        "Every shot is one image, lit by a flash that is drawn by hashing the names of its images, not by the "
+        "labelled one; honari2018 draws at random.",
+        "People 1 to 150, 151 to 200 and 201 to 337 are for training, validation and testing, as in honari2018; "
+        "people with higher numbers are left out.",
+        "honari2018 has 3,508 images and does not say which of the labelled shots they are: here it is every one of "
+        "68 points by these five cameras.",
+        "Cameras are ordered from -30 to 30 degrees: 13_0, 14_0, 05_1, 05_0, 04_1; which side is negative differs "
+        "between sources.",
     ),
     folder="multipie",
     read=read,
     write_standin=write_standin,
     attributes={"expression": len(EXPRESSIONS), "camera": len(CAMERAS)},
-    layout="Multi-PIE/data/session0S/multiview/PERSON/RECORDING/CAMERA/*.png, MPie_Labels/labels/CAMERA/*_lm.mat (key pts)",
+    layout="Multi-PIE/data/session0S/multiview/PERSON/RECORDING/CAMERA/*.png, MPie_Labels/labels/CAMERA/*_lm.mat (key "
+    "pts)",
     known_issues=(
-        "Labels of side views have 39 or 66 points instead of 68, also some in the folders of these cameras; they are skipped.",
+        "Labels of side views have 39 or 66 points instead of 68, also some in the folders of these cameras; they are "
+        "skipped.",
         "One flash of a shot is labelled, and the points hold for all its flashes: only one image of a shot is taken.",
         "The expression is told by session and recording; session 4 has two neutral ones.",
         "A camera is 05_1 in the folders of the images and 051 in file names and in the folders of the labels.",

@@ -1,4 +1,6 @@
-"""Shapes (honari2018, 4.1): a white triangle and a white square; the class says which is nearer to the upper-left corner.
+"""Shapes (honari2018, 4.1): a white triangle and a white square.
+
+The class says which is nearer to the upper-left corner.
 
 Landmarks are never shown to a network here; the two centres are kept to measure what it found by itself.
 """
@@ -23,7 +25,10 @@ def load(root: object, split: str, size: int) -> Annotations:
 
 
 def generate(n: int, seed: int, size: int = 60, prefix: str = "image") -> Annotations:
-    """n images of size x size pixels; points: centre of the triangle, centre of the square; class 0 where the triangle is nearer."""
+    """n images of size x size pixels.
+
+    Points are the centres of triangle and square. Class 0 says that the triangle is nearer.
+    """
     rng = np.random.default_rng([seed, 0x54A9])
     radius, centre = _places(rng, n)
     radius, centre = radius * size, centre * size - 0.5
@@ -68,9 +73,11 @@ DATASET = Dataset(
     obtain="nothing to obtain: generated when it is loaded",
     citation="honari2018",
     assumptions=(
-        "The triangle is equilateral; both shapes have a circumradius of 5.5 to 11 px (of 60), lie wholly inside the image and do not "
+        "The triangle is equilateral; both shapes have a circumradius of 5.5 to 11 px (of 60), lie wholly inside the "
+        "image and do not "
         "overlap. The paper gives no ranges and does not say whether shapes may overlap.",
-        "Nearer is measured from the upper-left corner of the image to the shapes' centres; images where the two distances differ by "
+        "Nearer is measured from the upper-left corner of the image to the shapes' centres; images where the two "
+        "distances differ by "
         "less than 1 px are drawn again. The paper does not say how distance is measured.",
         "10,000 training, 1,000 validation and 3,200 test images. The paper gives no numbers.",
     ),

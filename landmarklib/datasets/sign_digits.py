@@ -1,4 +1,7 @@
-"""Sign Language Digits (Mavi 2020): hands that show the digits 0 to 9, without landmarks; HGR1's attribute, free to use."""
+"""Sign Language Digits (Mavi 2020): hands that show the digits 0 to 9, without landmarks.
+
+The attribute is of HGR1's kind, on images that are free to use.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +55,8 @@ def _listings(ids: Sequence[str]) -> dict[str, Listing]:
 def people(numbers: Sequence[int], gestures: Sequence[int]) -> np.ndarray:
     """A name for the person of each image: the camera's number of its first photo.
 
-    Everyone shows 0 to 9 in this order, so a smaller digit than the last begins another person; unless it fills a gap: then at most half of
-    one side is also on the other.
+    Everyone shows 0 to 9 in this order, so a smaller digit than the last begins another person; unless it fills a gap:
+    then at most half of one side is also on the other.
     """
     runs: list[list[int]] = []
     order = sorted(range(len(numbers)), key=lambda i: numbers[i])
@@ -83,7 +86,10 @@ def _splits(person: np.ndarray) -> dict[str, list[str]]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in this layout: one person after the other shows about ten signs. The parts are those of the reader's rule."""
+    """Stand-ins in this layout: one person after the other shows about ten signs.
+
+    The parts are those of the reader's rule.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import hands
 
@@ -117,12 +123,14 @@ DATASET = Dataset(
     tier="open",
     licence="Apache-2.0",
     obtain=(
-        "Take the 100 x 100 images of github.com/ardamavi/Sign-Language-Digits-Dataset, put their digit before their names (0_IMG_1118.jpg), list them in "
+        "Take the 100 x 100 images of github.com/ardamavi/Sign-Language-Digits-Dataset, put their digit before their "
+        "names (0_IMG_1118.jpg), list them in "
         "labels.csv (file, label), and put it and images/ into a folder `hands/sign_digits` below the data root."
     ),
     citation="Mavi, Sign Language Digits Dataset, 2020",
     assumptions=(
-        "The publisher names no people. They are told by the camera's running numbers: everyone shows 0 to 9 in this order, which gives 207 people, 199 of them with ten images.",
+        "The publisher names no people. They are told by the camera's running numbers: everyone shows 0 to 9 in this "
+        "order, which gives 207 people, 199 of them with ten images.",
         "A fifth of the people are for test and a tenth for validation, drawn by hashing their first photos' names.",
         "The whole image is the hand's box.",
     ),

@@ -118,10 +118,12 @@ DATASET = Dataset(
     normalizer=normalizers.box_side,
     tier="open",
     licence="AGPL-3.0; frames of one video of YouTube",
-    obtain="Download tiger-pose.zip of Ultralytics (docs.ultralytics.com, Tiger-Pose) and unpack it into a folder `tiger_pose` below the data root.",
+    obtain="Download tiger-pose.zip of Ultralytics (docs.ultralytics.com, Tiger-Pose) and unpack it into a folder "
+    "`tiger_pose` below the data root.",
     citation="Ultralytics, Tiger-Pose, 2023",
     assumptions=(
-        "0 and 1 are the outer edges of the image, so that a point is the same part of the image at any size of the file: x = width * value - 0.5.",
+        "0 and 1 are the outer edges of the image, so that a point is the same part of the image at any size of the "
+        "file: x = width * value - 0.5.",
         "The publisher does not name the points; the names were given after looking at some frames.",
     ),
     folder="tiger_pose",
@@ -129,9 +131,11 @@ DATASET = Dataset(
     write_standin=write_standin,
     layout="train/images/, train/labels/, val/images/, val/labels/; one .txt for each image",
     known_issues=(
-        "All frames are of one video, and 50 of the 53 for validation have a neighbour that is for training: a low error says little about other tigers.",
+        "All frames are of one video, and 50 of the 53 for validation have a neighbour that is for training: a low "
+        "error says little about other tigers.",
         "There is no visibility: a hidden point is guessed by the annotator and counts.",
-        "The publisher's flip_idx leaves every point as it is: the points of a pair are not left and right, and front paws change places between frames (Frame_1, Frame_74).",
+        "The publisher's flip_idx leaves every point as it is: the points of a pair are not left and right, and front "
+        "paws change places between frames (Frame_1, Frame_74).",
         "In 35 frames a point lies outside of the tiger's box.",
     ),
 )

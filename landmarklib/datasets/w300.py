@@ -83,13 +83,19 @@ def _photo(part: str, stem: str) -> str:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout, all parts in their proportions. Which are for validation follows from the photos' names."""
+    """A stand-in in the publisher's layout, all parts in their proportions.
+
+    Which faces are for validation follows from the photos' names.
+    """
     training = publish_parts(folder, TRAINING, counts["train"] + counts["val"], seed)
     return _splits(training, publish_parts(folder, TEST, counts["test"], seed, 1))
 
 
 def publish_parts(folder: Path, names: Sequence[str], n: int, seed: int, draw: int = 0) -> Listing:
-    """n stand-ins, spread over those parts; draw: a number for different faces."""
+    """n stand-ins, spread over those parts
+
+    draw: a number for different faces.
+    """
     from landmarklib.drawing import generator, publish
     from landmarklib.standins import faces
 
@@ -110,7 +116,10 @@ SIZES = dict(zip(PARTS, (337, 2000, 811, 330, 224, 135), strict=True))
 
 
 def _names(part: str, n: int) -> list[str]:
-    """Files of a part, in the order of their names: every fourth photo of AFW and HELEN has two faces, and one of iBUG's has a blank in its name."""
+    """Files of a part, in the order of their names.
+
+    Every fourth photo of AFW and HELEN has two faces, and one of iBUG's has a blank in its name.
+    """
     if part.startswith("lfpw"):
         return [f"{part}/image_{i + 1:04d}.png" for i in range(n)]
     if part == "ibug":
@@ -164,28 +173,36 @@ DATASET = Dataset(
     recipe=Recipe(margin=3.6, groups=(tuple(range(36, 42)), tuple(range(42, 48)), (48,), (54,))),
     tier="paper",
     licence="research only, no commercial products; the photos belong to their sources",
-    obtain="Download AFW, HELEN, LFPW and iBUG from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and unpack them as `afw`, `helen`, "
+    obtain="Download AFW, HELEN, LFPW and iBUG from iBUG's page (ibug.doc.ic.ac.uk, facial point annotations) and "
+    "unpack them as `afw`, `helen`, "
     "`lfpw` and `ibug` into a folder `w300` below the data root.",
     citation="Sagonas et al., ICCV Workshops 2013",
     assumptions=(
-        "Validation faces are a tenth of the training faces, 314 of 3,148 as in honari2018, but of whole photos, taken in the order of a hash of the "
+        "Validation faces are a tenth of the training faces, 314 of 3,148 as in honari2018, but of whole photos, "
+        "taken in the order of a hash of the "
         "photos' names; RCN shuffles the faces in the order in which the disc lists them, which nobody can repeat.",
-        "A face is cut out as the square around the middles of its eyes and the corners of its mouth, 3.6 times as wide as they are, black beyond the photo. RCN adds 1.3 times the larger "
-        "of the distances of the eyes and from eyes to mouth on each side of that box, which is about as much, and moves the square into the photo.",
-        "A part of the archive is split by the same rule, so its validation faces are a tenth of the faces that are there.",
-        "Photos of AFW and HELEN are told by the number before the last _ of the name; every image of LFPW counts as its own photo.",
+        "A face is cut out as the square around the middles of its eyes and the corners of its mouth, 3.6 times as "
+        "wide as they are, black beyond the photo. RCN adds 1.3 times the larger "
+        "of the distances of the eyes and from eyes to mouth on each side of that box, which is about as much, and "
+        "moves the square into the photo.",
+        "A part of the archive is split by the same rule, so its validation faces are a tenth of the faces that are "
+        "there.",
+        "Photos of AFW and HELEN are told by the number before the last _ of the name; every image of LFPW counts as "
+        "its own photo.",
     ),
     folder="w300",
     read=read,
     write_standin=write_standin,
     attributes={"part": len(PARTS)},
-    layout="afw/, helen/trainset/, helen/testset/, lfpw/trainset/, lfpw/testset/ and ibug/, each with *.jpg or *.png and a .pts beside every image",
+    layout="afw/, helen/trainset/, helen/testset/, lfpw/trainset/, lfpw/testset/ and ibug/, each with *.jpg or *.png "
+    "and a .pts beside every image",
     known_issues=(
         "The points of a .pts file count from 1; copies without header and braces circulate.",
         "Left and right are the image's.",
         "Several faces of one photo are separate images of AFW and HELEN: a split by face has one photo on both sides.",
         "iBUG has a file name with a blank, `image_092 _01`.",
-        "honari2018 divides by the distance of the eye centres, each the mean of two corners; others by that of the outer corners, which is about 1.4 times it.",
+        "honari2018 divides by the distance of the eye centres, each the mean of two corners; others by that of the "
+        "outer corners, which is about 1.4 times it.",
         "The two folders of LFPW use the same names for different photos.",
     ),
 )

@@ -1,4 +1,7 @@
-"""Webmorph's faces (DeBruine): 189 points, gender, age, ethnicity and expression of studio photos from London, Canada and 3D.sk."""
+"""Webmorph's faces (DeBruine): 189 points, gender, age, ethnicity and expression of studio photos.
+
+The photos are from London, Canada and 3D.sk.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ def _codes(path: Path, name: str, words: list[str]) -> np.ndarray:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the layout: people of London neutral and smiling, the latter without points, and as many of Canada and of 3D.sk."""
+    """A stand-in in the layout.
+
+    People of London are neutral and smiling, the latter without points; as many are of Canada and of 3D.sk.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import dense
 
@@ -118,24 +124,34 @@ def _walk(text: str) -> tuple[int, ...]:
 
 
 GROUPS = (
-    "left pupil 1, right pupil 1, left iris 8, right iris 8, left upper lid 5, right upper lid 5, left lower lid 3, right lower lid 3, "
-    "left lid fold 5, right lid fold 5, left eye bag 3, right eye bag 3, left nose side 5, nose tip 1, right nose side 5, left nostril 5, "
-    "right nostril 5, left brow top 6, right brow top 6, left brow bottom 2, right brow bottom 2, upper lip top 7, upper lip bottom 5, "
-    "lower lip top 5, lower lip bottom 5, left face side 3, right face side 3, left ear 5, right ear 5, jaw 9, hairline 11, hair 13, "
-    "left cheek fold 3, right cheek fold 3, left cheekbone 3, right cheekbone 3, left philtrum 2, right philtrum 2, chin 2, chin fold 3, "
+    "left pupil 1, right pupil 1, left iris 8, right iris 8, left upper lid 5, right upper lid 5, left lower lid 3, "
+    "right lower lid 3, "
+    "left lid fold 5, right lid fold 5, left eye bag 3, right eye bag 3, left nose side 5, nose tip 1, right nose "
+    "side 5, left nostril 5, "
+    "right nostril 5, left brow top 6, right brow top 6, left brow bottom 2, right brow bottom 2, upper lip top 7, "
+    "upper lip bottom 5, "
+    "lower lip top 5, lower lip bottom 5, left face side 3, right face side 3, left ear 5, right ear 5, jaw 9, "
+    "hairline 11, hair 13, "
+    "left cheek fold 3, right cheek fold 3, left cheekbone 3, right cheekbone 3, left philtrum 2, right philtrum 2, "
+    "chin 2, chin fold 3, "
     "nose base 4, neck 2, left face edge 2, right face edge 2"
 )
 LANDMARKS = tuple(
     f"{name} {k + 1}" for name, _, n in (group.rpartition(" ") for group in GROUPS.split(", ")) for k in range(int(n))
 )
 MIRROR = _walk(
-    "1 0 10 17-11 2 9-3 27-18 33-28 43-34 49-44 56-60 55 50-54 66-70 61-65 82-71 86-83 93-87 98-94 103-99 108-104 112-114 109-111 "
-    "120-124 115-119 133-125 144-134 157-145 161-163 158-160 167-169 164-166 172 173 170 171 174 175 178-176 182-179 184 183 187 188 185 186"
+    "1 0 10 17-11 2 9-3 27-18 33-28 43-34 49-44 56-60 55 50-54 66-70 61-65 82-71 86-83 93-87 98-94 103-99 108-104 "
+    "112-114 109-111 "
+    "120-124 115-119 133-125 144-134 157-145 161-163 158-160 167-169 164-166 172 173 170 171 174 175 178-176 182-179 "
+    "184 183 187 188 185 186"
 )
 LINES = (
-    "2-9 2, 10-17 10, 18-22, 23-27, 18 28-30 22, 23 31-33 27, 34-38, 39-43, 44-46, 47-49, 50-55, 56-60 55, 61-65 179 180 55, "
-    "66-70 182 181 55, 71-76, 77-82, 71 83 84 76, 77 85 86 82, 87-93, 87 94-98 93, 87 99-103 93, 87 104-108 93, 109 185 110 186 111, "
-    "112 187 113 188 114, 109 115-119 111, 112 120-124 114, 109 134-144 112, 145-157, 158-160, 161-163, 164-166, 167-169, 170 171, "
+    "2-9 2, 10-17 10, 18-22, 23-27, 18 28-30 22, 23 31-33 27, 34-38, 39-43, 44-46, 47-49, 50-55, 56-60 55, 61-65 179 "
+    "180 55, "
+    "66-70 182 181 55, 71-76, 77-82, 71 83 84 76, 77 85 86 82, 87-93, 87 94-98 93, 87 99-103 93, 87 104-108 93, 109 "
+    "185 110 186 111, "
+    "112 187 113 188 114, 109 115-119 111, 112 120-124 114, 109 134-144 112, 145-157, 158-160, 161-163, 164-166, "
+    "167-169, 170 171, "
     "172 173, 174 175, 176-178, 126 145 183 184 157 132, 111 125-133 114"
 )
 SKELETON = tuple(edge for line in LINES.split(", ") for edge in zip(_walk(line), _walk(line)[1:], strict=False))
@@ -152,7 +168,8 @@ DATASET = Dataset(
     normalizer=normalizers.between(0, 1),
     tier="open",
     licence="CC BY 4.0 (README); its loader says of the 3D.sk photos: for educational use only",
-    obtain="Nobody publishes these crops. The photos and points are those of debruine/webmorphR.stim on GitHub; cut the faces into a folder "
+    obtain="Nobody publishes these crops. The photos and points are those of debruine/webmorphR.stim on GitHub; cut "
+    "the faces into a folder "
     "`webmorph_faces` below the data root, with the columns of `layout` in landmarks.csv.",
     citation="DeBruine and Jones, Face Research Lab London Set, 2017",
     assumptions=(
@@ -166,12 +183,14 @@ DATASET = Dataset(
     read=read,
     write_standin=write_standin,
     attributes={**{name: len(values) for name, values in VALUES.items()}, "age": 0},
-    layout="images/, landmarks.csv: file, set, split, person, gender, age, ethnicity, expression, has_landmarks, x0, y0 to x188, y188",
+    layout="images/, landmarks.csv: file, set, split, person, gender, age, ethnicity, expression, has_landmarks, x0, "
+    "y0 to x188, y188",
     known_issues=(
         "The 102 smiling images, all of London, have no points.",
         "The 102 persons of London are there twice, neutral and smiling.",
         "Left and right are the image's.",
         "The lips' inner points are there twice, at the same place where the mouth is closed.",
-        "Studio photos from the front, cut around the points: the mean of all points is a good guess, shift and scale at random.",
+        "Studio photos from the front, cut around the points: the mean of all points is a good guess, shift and scale "
+        "at random.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Extended Yale B, cropped (Georghiades et al. 2001, Lee et al. 2005): one face per image under many lights, without landmarks."""
+"""Extended Yale B, cropped (Georghiades et al. 2001, Lee et al. 2005): faces under many lights, without landmarks."""
 
 from __future__ import annotations
 
@@ -106,12 +106,15 @@ DATASET = Dataset(
     tier="paper",
     licence="research, with citation",
     obtain=(
-        "Download CroppedYale.zip from the Extended Yale Face Database B, average each 192 x 168 image over 3 x 3 pixels into images_64x56.npz "
-        "(key images, uint8) and list them in index.csv in the same order; put both into a folder `yaleB` below the data root."
+        "Download CroppedYale.zip from the Extended Yale Face Database B, average each 192 x 168 image over 3 x 3 "
+        "pixels into images_64x56.npz "
+        "(key images, uint8) and list them in index.csv in the same order; put both into a folder `yaleB` below the "
+        "data root."
     ),
     citation="Georghiades et al., TPAMI 2001; Lee et al., TPAMI 2005",
     assumptions=(
-        "Train, val and test are 28, 4 and 6 different people; thewlis2017 holds two people out and does not say which.",
+        "Train, val and test are 28, 4 and 6 different people; thewlis2017 holds two people out and does not say "
+        "which.",
         "Images are shrunk to a third, 64 x 56, and only the frontal pose P00 is there.",
     ),
     folder="yaleB",
@@ -123,7 +126,8 @@ DATASET = Dataset(
     layout="images_64x56.npz (key images, 2414 x 64 x 56), index.csv (file, subject, azimuth, elevation, split)",
     known_issues=(
         "There are no landmarks; thewlis2017 shows pictures only.",
-        "There is no person 14; 18 images that the publisher marks as bad and the ones in ambient light are left out, so seven people have fewer than 64.",
+        "There is no person 14; 18 images that the publisher marks as bad and the ones in ambient light are left out, "
+        "so seven people have fewer than 64.",
         "Images are higher than wide, and many are almost black.",
         "Azimuth and elevation are those of the light in degrees, not of the head.",
     ),

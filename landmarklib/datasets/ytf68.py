@@ -1,4 +1,7 @@
-"""YouTube Faces with 68 points: faces cut from frames of videos, persons apart; a free substitute for 300-W and Multi-PIE."""
+"""YouTube Faces with 68 points: faces cut from frames of videos, no person in two splits.
+
+It is a free substitute for 300-W and Multi-PIE.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def _clip(path: Path, line: int, file: str, person: str) -> str:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the layout: sixteen images of a person, in four clips of three frames, the last of which is there under two names."""
+    """A stand-in in the layout.
+
+    A person has sixteen images in four clips of three frames, the last of which is there under two names.
+    """
     from landmarklib.drawing import generator, publish
     from landmarklib.standins import faces
 
@@ -86,11 +92,14 @@ DATASET = Dataset(
     normalizer=normalizers.between((36, 39), (42, 45)),
     tier="open",
     licence="MIT (the repository); frames of YouTube Faces: research",
-    obtain="Nobody publishes these crops. The frames and points are those of udacity/P1_Facial_Keypoints on GitHub; cut every second person's faces "
-    "into a folder `ytf68` below the data root, with the columns file, split, person, x0, y0 to x67, y67 in landmarks.csv.",
+    obtain="Nobody publishes these crops. The frames and points are those of udacity/P1_Facial_Keypoints on GitHub; "
+    "cut every second person's faces "
+    "into a folder `ytf68` below the data root, with the columns file, split, person, x0, y0 to x67, y67 in "
+    "landmarks.csv.",
     citation="Wolf et al., CVPR 2011",
     assumptions=(
-        "Points are pixels of the crop from 0, as its maker says; the source's are whole pixels, taken to count from 0.",
+        "Points are pixels of the crop from 0, as its maker says; the source's are whole pixels, taken to count from "
+        "0.",
         "The splits are those of the column `split`: 131, 18 and 25 persons, nobody in two of them.",
         "The first digit after the person is the clip, the second the frame.",
     ),
@@ -104,7 +113,8 @@ DATASET = Dataset(
         "The 2,097 images are of 174 persons in 571 clips: draw few labels by person or clip, not by image.",
         "The same name with __training and with __test is two different frames (384 pairs).",
         "Left and right are the image's.",
-        "The crop is centred on the points at one scale, so that the mean of all points is a good guess: shift and scale at random.",
+        "The crop is centred on the points at one scale, so that the mean of all points is a good guess: shift and "
+        "scale at random.",
         "The source's frames are called .jpg but are PNG with transparency.",
     ),
 )

@@ -61,7 +61,10 @@ def _listings(names: Sequence[str]) -> dict[str, Listing]:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout; every other product has two colours. The parts are those of the reader's rule."""
+    """Stand-ins in the publisher's layout; every other product has two colours.
+
+    The parts are those of the reader's rule.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import shoes
 
@@ -88,11 +91,13 @@ DATASET = Dataset(
     unit="none: there are no landmarks",
     tier="paper",
     licence="academic, non-commercial use only; the images are Zappos.com's",
-    obtain=f"Download {IMAGES}.zip from the authors' page (vision.cs.utexas.edu/projects/finegrained/utzap50k) and unpack it into a folder `zappos` below the data root.",
+    obtain=f"Download {IMAGES}.zip from the authors' page (vision.cs.utexas.edu/projects/finegrained/utzap50k) and "
+    f"unpack it into a folder `zappos` below the data root.",
     citation="Yu and Grauman, CVPR 2014",
     assumptions=(
         "The images are those padded to 136 x 136 pixels; the whole image is the shoe's box.",
-        "thewlis2017 keeps 500 images for validation and does not say which: here those of whole products, in the order of a hash of their numbers, until they are 500. "
+        "thewlis2017 keeps 500 images for validation and does not say which: here those of whole products, in the "
+        "order of a hash of their numbers, until they are 500. "
         "A part of the archive is split by the same shares.",
         "The product is the number before the first dot of a file's name; the second number tells its colours apart.",
         "thewlis2017 puts 15 white pixels around images of 64 x 64; here they are cut without.",

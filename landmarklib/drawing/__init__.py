@@ -1,4 +1,7 @@
-"""How stand-ins are drawn: random numbers, turns, polygons, thick lines, and files as publishers write them. numpy only."""
+"""How stand-ins are drawn and written: random numbers, turns, thick lines, a bar of progress. numpy only.
+
+`raster` and `paint` have the brushes, `heads` the model of a head, `publish` the files of publishers.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ def generator(seed: int, *what: int) -> np.random.Generator:
 
 
 def turn(axis: int, degrees: float) -> Float[np.ndarray, "3 3"]:
-    """A rotation about x (0), y (1) or z (2): from y to z, from z to x, from x to y. x to the right, y down, z towards the viewer."""
+    """A rotation about an axis. x points to the right, y down, z towards the viewer.
+
+    axis: 0 for x, from y to z; 1 for y, from z to x; 2 for z, from x to y.
+    """
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     a, b = (axis + 1) % 3, (axis + 2) % 3
     matrix = np.eye(3)
@@ -62,7 +68,10 @@ def collect(
     known: Sequence[str],
     one: Callable[[int, dict], tuple[np.ndarray, np.ndarray, np.ndarray, dict]],
 ) -> Annotations:
-    """n pictures of a kind. one: number of the image, what is given of it -> image, points, visible, attributes."""
+    """n pictures of a kind.
+
+    one: number of the image, what is given of it -> image, points, visible, attributes.
+    """
     if unknown := sorted(given.keys() - set(known)):
         raise TypeError(f"{kind}: unknown attribute {unknown[0]}; known: {', '.join(known)}")
     drawn = []
@@ -82,7 +91,10 @@ def collect(
 def behind(
     joints: Float[np.ndarray, "K 3"], ends: Int[np.ndarray, "S 2"], radius: Float[np.ndarray, " S"]
 ) -> Bool[np.ndarray, " K"]:
-    """Joints that a thick line between two of them hides; not the line's own ends. The third coordinate grows towards the viewer."""
+    """Joints that a thick line between two of them hides; not the line's own ends.
+
+    The third coordinate grows towards the viewer.
+    """
     a, b = joints[ends[:, 0]], joints[ends[:, 1]]
     along = (b - a)[:, :2]
     t = ((joints[:, None, :2] - a[:, :2]) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9)

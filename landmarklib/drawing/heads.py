@@ -1,6 +1,7 @@
 """A head in three dimensions: a mean shape, to which modes of persons and actions of the face are added, and its view.
 
-x to the right of the image, y down, z towards the camera; 1 is about half a face's width, the eyes lie at y = 0. The first 68 points are iBUG's.
+x to the right of the image, y down, z towards the camera; 1 is about half a face's width, the eyes lie at y = 0. The
+first 68 points are iBUG's.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ UPPER, LOWER = (
 INNER = _whole("-.3 .94 .3, -.1 .928 .45, 0 .932 .46"), _whole("-.1 .948 .45, 0 .952 .46")
 CURVES = {
     "jaw": _whole(
-        "-.98 -.05 -.7, -.97 .22 -.66, -.94 .5 -.6, -.875 .76 -.5, -.77 1 -.34, -.62 1.2 -.12, -.43 1.36 .08, -.21 1.46 .22, "
+        "-.98 -.05 -.7, -.97 .22 -.66, -.94 .5 -.6, -.875 .76 -.5, -.77 1 -.34, -.62 1.2 -.12, -.43 1.36 .08, "
+        "-.21 1.46 .22, "
         "0 1.5 .26"
     ),
     "left brow": BROW,
@@ -94,7 +96,8 @@ LOWER_LIP = _at(1.0, 56, 57, 58, 65, 66, 67) + _at(0.85, 55, 59) + _at(0.35, 48,
 UPPER_LIP = _at(1.0, 50, 51, 52, 61, 62, 63) + _at(0.6, 49, 53) + _at(0.3, 48, 54, 60, 64)
 INNER_BROWS = _at(1.0, 21, 22) + _at(0.7, 20, 23) + _at(0.3, 19, 24)
 LOW = np.clip(Y - 0.65, 0, 1) * _of("jaw")
-# How a person differs: a mode, of one standard deviation, and how much of it a woman's mean has; a man's has the negative.
+# How a person differs: a mode, of one standard deviation, and how much of it a woman's mean has; a man's has the
+# negative.
 MODES = (
     (_moves(x=0.04 * X), -0.3),
     (_moves(y=0.04 * Y), -0.2),
@@ -148,7 +151,10 @@ def expressed(head: Float[np.ndarray, "M 3"], expression: int, rng: np.random.Ge
 
 
 def view(head: Float[np.ndarray, "M 3"], yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "M 2"]:
-    """The head as the camera sees it, around its pivot. Angles in radians: it looks to the right of the image, down, and leans clockwise where they are positive."""
+    """The head as the camera sees it, around its pivot.
+
+    Angles are in radians. With positive ones it looks to the right of the image, down, and leans clockwise.
+    """
     solid = head - PIVOT
     # The contour of the half that turns away is where the face ends, not where its ear is.
     far = (_CONTOUR > 0) & (SIDE == np.sign(yaw)) & (head[:, 2] < 0)
@@ -162,6 +168,9 @@ _CONTOUR = _of("jaw", "forehead", "crown")
 
 
 def seen(yaw: float) -> Bool[np.ndarray, " 68"]:
-    """Which of the 68 points the head itself does not hide: not the far ones of a head that is turned by more than 40 degrees."""
+    """Which of the 68 points the head itself does not hide.
+
+    It hides the far ones if it is turned by more than 40 degrees.
+    """
     bearing = np.clip(np.arctan2(X[:N_POINTS], MEAN[:N_POINTS, 2] + 0.9), -0.6, 0.6)
     return np.abs(bearing + yaw) < 1.3

@@ -1,4 +1,7 @@
-"""Painting: a canvas over Pillow with smooth shapes, backgrounds, light and grain. Coordinates are pixels of the finished image, centres at integers from 0."""
+"""Painting: a canvas over Pillow with smooth shapes, backgrounds, light and grain.
+
+Coordinates are pixels of the finished image, centres at integers from 0.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,11 @@ class Canvas:
     def pixels(
         self, rng: np.random.Generator, light: tuple[float, float] = (0.0, 0.0), grain: float = 6.0
     ) -> UInt8[np.ndarray, "3 S S"]:
-        """The finished image. light: how much brighter the right and the lower edge are than the middle, as a share; grain: sd of the noise, in grey levels."""
+        """The finished image.
+
+        light: how much brighter the right and the lower edge are than the middle, as a share.
+        grain: sd of the noise, in grey levels.
+        """
         small = np.asarray(self.image.reduce(self.scale), np.float32)
         slope = np.linspace(-1, 1, self.size, dtype=np.float32)
         small = small * np.clip(1 + light[0] * slope[None, :, None] + light[1] * slope[:, None, None], 0.1, 2)

@@ -22,7 +22,10 @@ def photo(path: Path, pixels: UInt8[np.ndarray, "C H W"], quality: int = 90) -> 
 
 
 def lines(path: Path, rows: Sequence[str], ending: str = "\n", last: bool = True) -> None:
-    """A text file of these lines; last: the last one ends as the others do."""
+    """A text file of these lines.
+
+    last: the last one ends as the others do.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes((ending.join(rows) + (ending if last else "")).encode())
 
@@ -38,7 +41,10 @@ def matlab(path: Path, variables: Mapping[str, object]) -> None:
 
 
 def sqlite(path: Path, tables: Mapping[str, Sequence[tuple]]) -> None:
-    """An SQLite file. tables: "name (column, column)" -> rows."""
+    """An SQLite file.
+
+    tables: "name (column, column)" -> rows.
+    """
     import sqlite3
     from contextlib import closing
 
@@ -59,7 +65,10 @@ def photos(
     first: int = 0,
     **given: Sequence | np.ndarray,
 ) -> Annotations:
-    """A kind's pictures, drawn and written a few at a time, so that any number fits into memory. Returns all that was drawn but the pixels."""
+    """A kind's pictures, drawn and written a few at a time, so that any number fits into memory.
+
+    Returns all that was drawn but the pixels.
+    """
     parts = []
     for i in range(0, len(files), 256):
         names = files[i : i + 256]
@@ -102,9 +111,14 @@ def structs(rows: Sequence[Mapping[str, object]]) -> np.ndarray:
 
 
 def squares(draw: Callable[..., Annotations], side: int, inner: int) -> Callable[..., Annotations]:
-    """Draws as a kind does and then cuts a square of `side` pixels around the points of each image, whose box's longer side becomes `inner` pixels.
+    """A `draw` that cuts a square around the points of each image that a kind draws.
 
-    Beyond the image its edge goes on. The attributes left, top and side say where a square was cut, in pixels of the image.
+    Beyond the image its edge goes on. The attributes left, top and side say where a square was cut, in pixels of the
+    image.
+
+    draw: of the kind.
+    side: of the square in pixels.
+    inner: pixels of the longer side of the points' box in it.
     """
 
     def drawn(*where: int, **given: Sequence | np.ndarray) -> Annotations:

@@ -11,8 +11,9 @@ def draw_convex(
 ) -> UInt8[np.ndarray, "N H W"]:
     """White polygons on black: coverage = clip(0.5 - signed distance to the nearest edge, 0, 1), in pixels.
 
-    polygons: corners in pixels, in order (either sense); image: which of the n_images each belongs to; polygons of one
-    image must not overlap (their coverages add). Only the pixels around a polygon are touched, so the cost follows the area drawn.
+    polygons: corners in pixels, in order (either sense).
+    image: which of the n_images each belongs to; polygons of one image must not overlap (their coverages add). Only the
+        pixels around a polygon are touched, so the cost follows the area drawn.
     """
     images = np.zeros(n_images * size * size, np.float32)
     for part in np.array_split(np.arange(len(polygons)), len(polygons) // 2048 + 1):  # stays in the cache

@@ -157,7 +157,10 @@ def _open(path: Path) -> Iterator[Any]:
 
 
 def differences(images: UInt8[np.ndarray, "N C H W"]) -> UInt8[np.ndarray, "N C H W"]:
-    """Each pixel less its neighbours above and to the left, in whole numbers modulo 256: what a smooth image has few of."""
+    """Each pixel less its neighbours above and to the left, in whole numbers modulo 256.
+
+    Of a smooth image most are small.
+    """
     rows = np.diff(images, axis=2, prepend=np.uint8(0))
     return np.diff(rows, axis=3, prepend=np.uint8(0))
 

@@ -1,4 +1,4 @@
-"""Bundles of the photos of a table's runs, one file per data set (`bundle`), for machines without archives. No torch."""
+"""Bundles of the photos of a table's runs, one file per data set (`bundle`), for machines without archives."""
 
 from __future__ import annotations
 

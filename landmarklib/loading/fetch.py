@@ -1,7 +1,9 @@
-"""`landmarklib data fetch`: a data set that may be had without asking, from its publisher, if what arrives has the known SHA-256. No torch.
+"""`landmarklib data fetch`: download a data set that may be had without asking. No torch.
 
-What was downloaded before a line broke is kept and gone on with. An archive is unpacked aside and put in place when it is whole, so a stopped fetch leaves no
-half data set.
+A file comes from its publisher and is kept if it has the known SHA-256.
+
+What was downloaded before a line broke is kept and gone on with. An archive is unpacked aside and put in place when it
+is whole, so a stopped fetch leaves no half data set.
 """
 
 from __future__ import annotations
@@ -24,9 +26,12 @@ PATIENCE = 30  # seconds without a byte
 
 
 def fetch(name: str, root: str | Path | None = None) -> Path:
-    """Download and unpack a data set below the data root; returns its folder. What is there and right already is left as it is.
+    """Download and unpack a data set below the data root.
 
-    Raises UserError where there is nothing to download, the network fails, a file has another checksum, or a file of the same name is in the way.
+    Returns its folder. What is there and right already is left as it is.
+
+    Raises UserError where there is nothing to download, the network fails, a file has another checksum, or a file of
+    the same name is in the way.
     """
     d = loading.get(name)
     if not d.sources:

@@ -52,7 +52,10 @@ def overview(root: str | Path | None = None) -> pd.DataFrame:
 
 
 def listings(name: str, root: str | Path | None = None) -> tuple[Path, Mapping[str, Listing]]:
-    """The folder of a data set and what it lists, split by split. Raises DataMissing, and UserError for what is wrong with it."""
+    """The folder of a data set and what it lists, split by split.
+
+    Raises DataMissing, and UserError for what is wrong with it.
+    """
     d = loading.get(name)
     if d.read is None:
         raise UserError(f"{name} is generated; it has no files")
@@ -94,8 +97,8 @@ def pictures(d: Dataset, folder: Path, split: str, listing: Listing, chosen: Int
 def check(name: str, root: str | Path | None = None) -> str:
     """Read the whole archive: lists, counts, every image, every point. Returns what is there, in one line.
 
-    Raises UserError that names the first offending files and counts the rest. An archive with fewer images than the publisher's is not wrong; the
-    line says how many of how many there are.
+    Raises UserError that names the first offending files and counts the rest. An archive with fewer images than the
+    publisher's is not wrong; the line says how many of how many there are.
     """
     d = loading.get(name)
     if d.read is None:
@@ -130,7 +133,8 @@ def _moved(d: Dataset, splits: Mapping[str, Listing]) -> list[str]:
     """Splits that are whole and hold other images than the ones that were written down."""
     found = {s: subsets.ids_hash(list(x.ids)) for s, x in splits.items() if s in d.ids and len(x) == d.counts[s]}
     return [
-        f"{split}: its {d.counts[split]:,} images are not the ones that were written down (hash {text}, expected {d.ids[split]})"
+        f"{split}: its {d.counts[split]:,} images are not the ones that were written down "
+        f"(hash {text}, expected {d.ids[split]})"
         for split, text in found.items()
         if text != d.ids[split]
     ]

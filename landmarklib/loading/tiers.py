@@ -1,7 +1,9 @@
 """Which data a table runs on: the paper's set, an open one, or a stand-in; and the data sets that this makes.
 
-`stand-in-NAME` is a data set like any other: generated pictures in NAME's layout, written once below the first data root and read by NAME's own reader. Its folder is named by
-a fingerprint over the code that draws it. It is written aside and put in place when it is whole. `part-of-NAME` is what is here of an archive that is not whole: real, and not the paper's set.
+`stand-in-NAME` is a data set like any other: generated pictures in NAME's layout, written once below the first data
+root and read by NAME's own reader. Its folder is named by a fingerprint over the code that draws it. It is written
+aside and put in place when it is whole. `part-of-NAME` is what is here of an archive that is not whole: real, and not
+the paper's set.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from filelock import FileLock
 
 from landmarklib import datasets
 from landmarklib.core import imports, versions
+from landmarklib.core.files import PACKAGE
 from landmarklib.core.types import PART, STAND_IN, DataMissing, UserError, whole
 from landmarklib.formats import archive
 from landmarklib.loading import bundle
@@ -37,10 +40,14 @@ LEAST = 0.1  # of the images of every split: with fewer of them, a part is not r
 def choose(
     dataset: Dataset, alternative: Dataset | None, data: str = "auto", root: str | Path | None = None
 ) -> Dataset:
-    """The data set that a table runs on. dataset: the paper's; alternative: the open one, or None; data: one of TIERS.
+    """The data set that a table runs on.
 
-    `auto` takes the paper's where all of it is on this machine, else a part of it or the open one, else the stand-in. Raises DataMissing, and UserError
-    where there is no data of that tier.
+    `auto` takes the paper's where all of it is on this machine, else a part of it or the open one, else the stand-in.
+    Raises DataMissing, and UserError where there is no data of that tier.
+
+    dataset: the paper's.
+    alternative: the open one, or None.
+    data: one of TIERS.
     """
     if data not in TIERS:
         raise UserError(f"data: {data!r}; valid: {', '.join(TIERS)}")
@@ -120,7 +127,10 @@ def folder(dataset: Dataset, root: str | Path | None = None) -> Path:
 
 
 def bundled(dataset: Dataset, root: str | Path | None = None) -> Path | None:
-    """The bundle that a data set is read from, where its archive is not on this machine; a stand-in's is taken before one is drawn."""
+    """The bundle that a data set is read from, where its archive is not on this machine.
+
+    A stand-in's is taken before one is drawn.
+    """
     return bundle.find(dataset.name, dataset.folder, root) if dataset.folder else None
 
 
@@ -152,7 +162,10 @@ def _found(dataset: Dataset, place: Path) -> tuple[dict[str, int], list[str]]:
 
 @lru_cache(maxsize=8)
 def _listed(read: Callable, place: Path, state: tuple) -> tuple[dict[str, int], list[str], bool]:
-    """Images per split, the folders that they are in, and whether any of them is there beside the lists; read again in another state."""
+    """Images per split, the folders that they are in, and whether any image is there beside the lists.
+
+    state: of the files (`_state`); in another one they are read again.
+    """
     splits = read(place)
     files = [file for listing in splits.values() for file in listing.files]
     counts = {split: len(listing) for split, listing in splits.items()}
@@ -194,7 +207,7 @@ def reading_of(name: str) -> str:
 @lru_cache(maxsize=64)
 def _fingerprint(name: str) -> str:
     """8 hex digits over the code that draws and writes: another one makes every picture anew."""
-    here = Path(__file__).parent
     package = datasets.__name__
-    files = [*sorted((here.parent / "standins").glob("*.py")), *imports.within(f"{package}.{name}", package)]
+    files = [path for wing in ("drawing", "standins") for path in sorted((PACKAGE / wing).glob("*.py"))]
+    files += imports.within(f"{package}.{name}", package)
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]

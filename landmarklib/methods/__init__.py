@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from landmarklib.core.dataset import Dataset
-    from landmarklib.core.experiment import Experiment
+    from landmarklib.core.experiment import Experiment, Stage
 
 CLASSES, ANGLES = "classes", "angles"  # kinds of attributes
 
@@ -93,6 +93,7 @@ class Method:
     input: what `predict` is given, images or the true points.
     packable: whether many runs may be computed at once, mapped over by vmap.
     teacher: whether `loss` uses a teacher.
+    other_readings: options -> names of `Prediction.others`.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
     """
@@ -110,6 +111,7 @@ class Method:
     packable: bool = True
     teacher: bool = False
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
+    other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
 
 
 def names() -> list[str]:
@@ -136,9 +138,14 @@ def outputs(dataset: Dataset, options: Mapping[str, Any]) -> list[int]:
     return [known[name] or 1 for name in options["attributes"]]
 
 
+def attributes(options: Mapping[str, Any]) -> Sequence[str]:
+    """The attributes that a method with these options predicts, in order."""
+    return options.get("attributes", ())
+
+
 def complete(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
     """The method's defaults with these changes. Raises UserError for an option that the method lacks."""
-    _only(method, "option", options, method.options)
+    _only(f"{method.name}: ", "option", options, method.options)
     return {**method.options, **options}
 
 
@@ -150,7 +157,10 @@ def takes_unlabelled(method: Method, terms: Sequence[str], options: Mapping[str,
 def images_processed(
     method: Method, terms: Sequence[str], options: Mapping[str, Any], labelled: int, unlabelled: int
 ) -> int:
-    """Images that go forward and backward in a step with these terms. labelled, unlabelled: images that the step takes."""
+    """Images that go forward and backward in a step with these terms.
+
+    labelled, unlabelled: images that the step takes.
+    """
     counts = {"labelled": labelled, "unlabelled": unlabelled, "all": labelled + unlabelled}
     again = (method.terms[term].passes * counts[method.terms[term].takes(options)] for term in terms)
     return labelled + unlabelled + sum(again)
@@ -163,30 +173,13 @@ def check(experiment: Experiment) -> None:
     """
     e, method = experiment, get(experiment.method)
     options = complete(method, e.options)
+    stages = [stage.name for stage in e.stages]
+    if len(set(stages)) < len(stages):
+        raise UserError(f"{e.method}: stages {', '.join(stages)}; each needs a name of its own")
     for stage in e.stages:
-        where = f"stage {stage.name}: " if len(e.stages) > 1 else ""
-        terms = [term for term, weight in stage.weights.items() if weight]
-        _only(method, f"{where}loss term", stage.weights, method.terms)
-        _only(method, f"{where}onset of the loss term", stage.onset, method.terms)
-        _only(method, f"{where}group of parameters", {*stage.optimizer.rates, stage.trains} - {""}, method.groups)
-        if not terms:
-            raise UserError(f"{e.method}: {where}no loss term has a weight; known: {', '.join(method.terms)}")
-        for term in terms:
-            takes = method.terms[term].takes(options)
-            if takes == "labelled" and not stage.batch:
-                raise UserError(f"{e.method}: {where}batch is 0, and the loss term {term!r} needs labelled images")
-            if takes == "unlabelled" and not stage.batch_unlabelled:
-                raise UserError(
-                    f"{e.method}: {where}batch_unlabelled is 0, and the loss term {term!r} needs such images"
-                )
-        if not stage.batch and not stage.batch_unlabelled:
-            raise UserError(
-                f"{e.method}: {where}batch and batch_unlabelled are both 0; a step takes at least one image"
-            )
-        if stage.ema and not method.teacher:
-            raise UserError(f"{e.method}: {where}ema {stage.ema:g}, and the method has no teacher")
-        if method.teacher and not stage.ema:
-            raise UserError(f"{e.method}: {where}ema is 0, and the method needs a teacher")
+        _check_stage(
+            method, stage, options, f"{e.method}: stage {stage.name}: " if len(stages) > 1 else f"{e.method}: "
+        )
     if not e.stages[-1].n_evaluations:
         raise UserError(f"{e.method}: n_evaluations is 0; the last stage is measured on validation images")
     if e.evaluation.readout != "named" and method.input == "points":
@@ -197,16 +190,37 @@ def check(experiment: Experiment) -> None:
         raise UserError(f"{e.method}: readout 'named', and no image has a landmark; matched fits")
 
 
+def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where: str) -> None:
+    _only(where, "loss term", stage.weights, method.terms)
+    _only(where, "onset of the loss term", stage.onset, method.terms)
+    _only(where, "group of parameters", {*stage.optimizer.rates, stage.trains} - {""}, method.groups)
+    terms = [term for term, weight in stage.weights.items() if weight]
+    if not terms:
+        raise UserError(f"{where}no loss term has a weight; known: {', '.join(method.terms)}")
+    for term in terms:
+        takes = method.terms[term].takes(options)
+        if takes == "labelled" and not stage.batch:
+            raise UserError(f"{where}batch is 0, and the loss term {term!r} needs labelled images")
+        if takes == "unlabelled" and not stage.batch_unlabelled:
+            raise UserError(f"{where}batch_unlabelled is 0, and the loss term {term!r} needs such images")
+    if not stage.batch and not stage.batch_unlabelled:
+        raise UserError(f"{where}batch and batch_unlabelled are both 0; a step takes at least one image")
+    if stage.ema and not method.teacher:
+        raise UserError(f"{where}ema {stage.ema:g}, and the method has no teacher")
+    if method.teacher and not stage.ema:
+        raise UserError(f"{where}ema is 0, and the method needs a teacher")
+
+
 def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
     """Raise UserError for a loss term that teaches a kind of attribute of which the options name none."""
     method = get(experiment.method)
-    asked = complete(method, experiment.options).get("attributes", ())
+    asked = attributes(complete(method, experiment.options))
     kinds = {CLASSES if dataset.attributes.get(name, 1) else ANGLES for name in asked}
     for term in experiment.terms:
         if method.terms[term].attributes not in ("", *kinds):
             raise UserError(f"{experiment.method}: the loss term {term!r} needs attributes of that kind in the options")
 
 
-def _only(method: Method, kind: str, given: Iterable[str], known: Iterable[str]) -> None:
+def _only(where: str, kind: str, given: Iterable[str], known: Iterable[str]) -> None:
     if unknown := sorted(set(given) - set(known)):
-        raise UserError(f"{method.name}: unknown {kind} {unknown[0]!r}; known: {', '.join(known) or 'none'}")
+        raise UserError(f"{where}unknown {kind} {unknown[0]!r}; known: {', '.join(known) or 'none'}")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
 
+READ = "read by soft-argmax"  # the softmax's maps
+
 
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
     from landmarklib.nets import honari
@@ -50,7 +52,7 @@ def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) ->
     found = seq_mt.predict(module, images, options)
     if options["decoder"] != "softmax":
         return found
-    others = {"read by soft-argmax": found.points}
+    others = {READ: found.points}
     return found._replace(points=heatmaps.argmax(found.maps), others=others, peaked=True)
 
 
@@ -76,6 +78,7 @@ METHOD = Method(
     terms=seq_mt.TERMS,
     groups={"head": "head"},
     costly="localizer",
+    other_readings=lambda options: (READ,) if options["decoder"] == "softmax" else (),
     build=build,
     loss=loss,
     predict=predict,

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landmarklib import tables
+from landmarklib import methods, tables
 from landmarklib.core import metrics
 from landmarklib.records import query
 from landmarklib.report import markup, style
@@ -43,8 +43,9 @@ class Convention:
 
 
 def reads_both(row: Row) -> bool:
-    """Whether a row is trained by a softmax over pixels and reads its maps by argmax and, beside it, by soft-argmax."""
-    return row.options.get("decoder") == "softmax"
+    """Whether a row's maps are read by argmax and, beside it, by soft-argmax."""
+    method = methods.get(row.method)
+    return bool(method.other_readings(methods.complete(method, row.options)))
 
 
 NORMALIZERS = ("eye centres", "outer eye corners", "root of the points' box", "longer side of the points' box")

@@ -1,4 +1,6 @@
-"""Birds that sit on a branch: the fifteen parts of CUB-200-2011 with their visibility, and the species, which makes colours and proportions.
+"""Birds that sit on a branch: the fifteen parts of CUB-200-2011 with their visibility, and the species.
+
+A species has its own colours and proportions.
 
 Left and right are the bird's. Before the view is applied x points ahead, y down and z to the bird's right.
 """
@@ -20,7 +22,8 @@ PARTS = (
     *("back", "beak", "belly", "breast", "crown", "forehead", "left eye", "left leg", "left wing", "nape"),
     *("right eye", "right leg", "right wing", "tail", "throat"),
 )
-# Where they lie: on the trunk (x ahead, y down, z right, in units of the trunk's length) or on the head (in units of its radius).
+# Where they lie: on the trunk (x ahead, y down, z right, in units of the trunk's length) or on the head (in units of
+# its radius).
 TRUNK = {
     "back": (-0.05, -0.25, 0.0),
     "belly": (-0.08, 0.25, 0.0),
@@ -50,7 +53,10 @@ KNOWN = ("species",)
 
 
 def draw(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> Annotations:
-    """n birds. given: species (0 to 199)."""
+    """n birds.
+
+    given: species (0 to 199).
+    """
 
     def one(i: int, of: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
         rng = generator(seed, IMAGE, i)

@@ -1,6 +1,7 @@
-"""People: a skeleton of limbs with the limits of its joints, seen from anywhere, dressed, at sport or signing in front of a camera.
+"""People: a skeleton of limbs with the limits of its joints, dressed, at sport or signing in front of a camera.
 
-Sixteen joints in MPII's order. A joint counts as visible where it lies in the image and neither the body nor a thing in front of it hides it.
+Sixteen joints in MPII's order. A joint counts as visible where it lies in the image and neither the body nor a thing in
+front of it hides it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ PARTS = np.array(
     + [(THORAX, PELVIS), (NECK, HEAD)]
 )
 RADIUS = np.array([0.023, 0.018, 0.023, 0.018, 0.037, 0.024, 0.037, 0.024, 0.062, 0.045])
-# Degrees, from and to. trunk: bend, tilt, twist, nod, look; arms: abduction, flexion, twist, elbow; legs: abduction, flexion, knee.
+# Degrees, from and to. trunk: bend, tilt, twist, nod, look; arms: abduction, flexion, twist, elbow; legs: abduction,
+# flexion, knee.
 # One arm and one leg, then the other ones; which are the right ones is drawn.
 POSES = {
     "stand": (
@@ -74,7 +76,11 @@ KNOWN = ("person", "activity", "clip", "frame")
 
 
 def draw(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> Annotations:
-    """n people. given: person, activity (place in ACTIVITIES), or clip and frame: one signer in one place, who moves smoothly from frame to frame."""
+    """n people.
+
+    given: person, activity (place in ACTIVITIES), or clip and frame: one signer in one place, who moves smoothly from
+        frame to frame.
+    """
 
     def one(i: int, of: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
         rng = generator(seed, IMAGE, i)
@@ -109,7 +115,11 @@ def seven(points: Float[np.ndarray, "N 16 2"]) -> Float[np.ndarray, "N 7 2"]:
 def skeleton(
     looks: np.random.Generator, scene: np.random.Generator, activity: str, frame: int | None
 ) -> tuple[Float[np.ndarray, "16 3"], Float[np.ndarray, "3 3"]]:
-    """Joints in units of the body's height around the pelvis, and how the head is turned. looks: the person's numbers; frame: of a clip."""
+    """Joints in units of the body's height around the pelvis, and how the head is turned.
+
+    looks: the person's numbers.
+    frame: of a clip.
+    """
     trunk, arms, legs = _angles(scene, activity, frame)
     spread = 25 if activity == "sign" else 180 if scene.random() < 0.4 else 60
     view = turn(2, scene.uniform(-1, 1) * ROLL[activity]) @ turn(0, scene.uniform(-12, 12))
@@ -154,7 +164,10 @@ def _angles(rng: np.random.Generator, activity: str, frame: int | None) -> tuple
 def place(
     joints: Float[np.ndarray, "16 3"], scene: np.random.Generator, size: int, near: bool
 ) -> tuple[Float[np.ndarray, "16 3"], float]:
-    """Joints in pixels, seen in perspective, and the body's height in them. near: from the hips up, else all of the body."""
+    """Joints in pixels, seen in perspective, and the body's height in them.
+
+    near: from the hips up, else all of the body.
+    """
     distance = scene.uniform(3, 8)
     flat = joints[:, :2] * (distance / (distance - joints[:, 2:]))
     if near:

@@ -1,4 +1,7 @@
-"""Heads of cats: nine points of eyes, mouth and ears in Zhang's order, on a head that is turned in space. Left and right are the image's."""
+"""Heads of cats: nine points of eyes, mouth and ears in Zhang's order, on a head that is turned in space.
+
+Left and right are the image's.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ KNOWN = ("cat", "coat")
 
 
 def draw(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> Annotations:
-    """n cats. given: cat, coat (place in COATS)."""
+    """n cats.
+
+    given: cat, coat (place in COATS).
+    """
 
     def one(i: int, of: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
         rng = generator(seed, IMAGE, i)

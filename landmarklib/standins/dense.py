@@ -1,4 +1,7 @@
-"""189 points of the faces that `faces` draws: irises, lids, folds, ears, hair and neck as well, in Webmorph's order, left first, as seen."""
+"""189 points of the faces that `faces` draws, in Webmorph's order, left first, as seen.
+
+They are also of irises, lids, folds, ears, hair and neck.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,10 @@ def _dense(p: Float[np.ndarray, "M 2"], looks: faces.Looks) -> Float[np.ndarray,
 def _folds(
     p: Float[np.ndarray, "M 2"], out: np.ndarray, down: np.ndarray, nose: int, mouth: int, jaw: int
 ) -> dict[str, Float[np.ndarray, "N 2"]]:
-    """Lines of one half of the face, from above or outside. out: from the nose's middle to its wing."""
+    """Lines of one half of the face, from above or outside.
+
+    out: from the nose's middle to its wing.
+    """
     outer, inner = (36, 39) if nose == 31 else (45, 42)
     top, bottom = p[nose] + 0.6 * out, p[mouth] + (p[mouth] - p[51]) * 0.3
     along = np.array([[-0.13], [0.08], [0.33], [0.58], [0.86]])

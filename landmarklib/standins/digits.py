@@ -30,7 +30,10 @@ STROKES = (
 
 
 def draw(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> Annotations:
-    """n digits, their three channels alike. given: digit."""
+    """n digits, their three channels alike.
+
+    given: digit.
+    """
 
     def one(i: int, of: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
         rng = generator(seed, IMAGE, i)

@@ -1,12 +1,14 @@
-"""Faces: 68 points of a head in three dimensions in the order of iBUG, seen from any side, with expressions, glasses and lights.
+"""Faces: 68 points of a head in iBUG's order, seen from any side, with expressions, glasses and lights.
 
-`draw(n, size, seed)` gives images and points, `regions` the label maps of the same images (HELEN's eleven classes), `five` and `nineteen` fewer points.
-Attributes that are given, each with n values, are fixed; the others are drawn:
+`draw(n, size, seed)` gives images and points, `regions` the label maps of the same images (HELEN's eleven classes),
+`five` and `nineteen` fewer points. Attributes that are given, each with n values, are fixed; the others are drawn:
 
-person (any number; looks are seeded by it), gender (0 male, 1 female), expression (0 to 5, `EXPRESSIONS`), smile (1: expression 1), glasses (1: worn),
-hand (1: one hides a part), camera (0 to 4, from -30 to 30 degrees of yaw, a little off), pose (0 looks to the left of the image, .. 2 to the front, .. 4 to the right), yaw, pitch, roll
-(radians; positive: right, down, clockwise), light (0 to 18: a flash from -90 to 90 degrees), azimuth and elevation of the light (degrees), ambient (how
-bright a face is where no light falls, from 0 to 1), scale (half a face's width) and x, y (where the head's middle lies) as shares of the image.
+person (any number; looks are seeded by it), gender (0 male, 1 female), expression (0 to 5, `EXPRESSIONS`), smile (1:
+expression 1), glasses (1: worn), hand (1: one hides a part), camera (0 to 4, from -30 to 30 degrees of yaw, a little
+off), pose (0 looks to the left of the image, .. 2 to the front, .. 4 to the right), yaw, pitch, roll (radians;
+positive: right, down, clockwise), light (0 to 18: a flash from -90 to 90 degrees), azimuth and elevation of the light
+(degrees), ambient (how bright a face is where no light falls, from 0 to 1), scale (half a face's width) and x, y (where
+the head's middle lies) as shares of the image.
 """
 
 from __future__ import annotations
@@ -63,7 +65,10 @@ def draw(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> A
 
 
 def regions(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> UInt8[np.ndarray, "n S S"]:
-    """The class of each pixel (`CLASSES`) of the images that `draw` gives for the same arguments; glasses and hands are looked through."""
+    """The class of each pixel (`CLASSES`) of the images that `draw` gives for the same arguments.
+
+    Glasses and hands are looked through.
+    """
     maps = np.zeros((n, size, size), np.uint8)
     for i, (points, looks) in enumerate(curves(n, size, seed, first, **given)):
         canvas = paint.Canvas(np.zeros((size, size, 3), np.uint8), 1)
@@ -75,7 +80,10 @@ def regions(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -
 
 
 def curves(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> Iterator[tuple[np.ndarray, Looks]]:
-    """All points of the heads that `draw` gives for the same arguments, in pixels and in the order of `heads.PART`, and the looks of their persons."""
+    """All points of the heads that `draw` gives for the same arguments, and the looks of their persons.
+
+    Points are in pixels and in the order of `heads.PART`.
+    """
     for i in range(n):
         row = _row(seed, first + i, {name: values[i] for name, values in given.items()})
         yield _points(row, size, seed, first + i), _looks(seed, row["person"], row["gender"])
@@ -95,7 +103,10 @@ def nineteen(points: Float[np.ndarray, "N 68 2"]) -> Float[np.ndarray, "N 19 2"]
 
 
 def _row(seed: int, number: int, given: Row) -> Row:
-    """All attributes of an image. Everything is drawn, whatever is given, so that what is given changes nothing else."""
+    """All attributes of an image.
+
+    Everything is drawn, whatever is given, so that what is given changes nothing else.
+    """
     rng = generator(seed, IMAGE, number)
     row = {
         "person": rng.integers(PERSONS),

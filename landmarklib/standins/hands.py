@@ -1,6 +1,9 @@
-"""Hands that show signs, before clutter: 25 points, 27 gestures. A hand of bones bends, turns in space and is projected; it is painted around its points.
+"""Hands that show signs, before clutter: 25 points, 27 gestures.
 
-Lengths are in palms, from the wrist to the middle finger's knuckle. In the model the fingers point along y, the thumb along -x and the palm along z.
+A hand of bones bends, turns in space and is projected; it is painted around its points.
+
+Lengths are in palms, from the wrist to the middle finger's knuckle. In the model the fingers point along y, the thumb
+along -x and the palm along z.
 """
 
 from __future__ import annotations
@@ -43,7 +46,13 @@ THUMBS = {
 
 
 class Gesture(NamedTuple):
-    """thumb: of THUMBS; fingers: of BENDS, from the index on; spread: 1 for fingers apart, negative for two that cross; turn, yaw: of the hand in degrees."""
+    """How a hand shows a gesture.
+
+    thumb: of THUMBS.
+    fingers: of BENDS, from the index on.
+    spread: 1 for fingers apart, negative for two that cross.
+    turn, yaw: of the hand in degrees.
+    """
 
     thumb: str
     fingers: str
@@ -98,7 +107,7 @@ WRIST, DEPTH = 0.31, 0.22  # half its width, and half its depth
 
 
 class Looks(NamedTuple):
-    """What is the same in all pictures of a person; factors of widths and lengths, the sleeve's distance from the wrist."""
+    """What is the same in all pictures of a person: factors of widths and lengths, and where the sleeve ends."""
 
     palm: float
     bones: Float[np.ndarray, "5 3"]
@@ -109,7 +118,11 @@ class Looks(NamedTuple):
 
 
 class Hand(NamedTuple):
-    """A projected hand: x to the right, y down, z to the viewer. joints: of thumb, index, ...; arm: direction of the forearm."""
+    """A projected hand: x to the right, y down, z to the viewer.
+
+    joints: of thumb, index and so on.
+    arm: direction of the forearm.
+    """
 
     wrist: Float[np.ndarray, "2 3"]
     joints: Float[np.ndarray, "5 4 3"]
@@ -143,7 +156,10 @@ def looks(seed: int, subject: int) -> Looks:
 def pose(
     rng: np.random.Generator, given: Looks, gesture: int, right: bool = True, back: bool = False, around: float = 0.0
 ) -> Hand:
-    """A hand of that person in a gesture, seen a little from the side, in palms. around: radians, clockwise in the image."""
+    """A hand of that person in a gesture, seen a little from the side, in palms.
+
+    around: radians, clockwise in the image.
+    """
     g = GESTURES[gesture]
     spread = max(g.spread, 0) * rng.uniform(0.85, 1.15)
     angle = ANGLES + APART * spread + rng.normal(0, 1.5, 4)
@@ -173,7 +189,10 @@ def sixteen(points: Float[np.ndarray, "N 25 2"]) -> Float[np.ndarray, "N 16 2"]:
 
 
 def draw(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> Annotations:
-    """n hands. given: gesture, subject, right (1 for a right hand), back (1 where its back is seen), turn (radians, clockwise)."""
+    """n hands.
+
+    given: gesture, subject, right (1 for a right hand), back (1 where its back is seen), turn (radians, clockwise).
+    """
 
     def one(i: int, of: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
         rng = generator(seed, IMAGE, i)

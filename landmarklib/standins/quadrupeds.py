@@ -1,6 +1,7 @@
 """Four-legged animals: walking tigers with stripes, seen from the side or obliquely, on some ground.
 
-Fifteen joints in ATRW's order and four more. Left and right are the animal's. Before the view is applied x points ahead, y down and z to the animal's right.
+Fifteen joints in ATRW's order and four more. Left and right are the animal's. Before the view is applied x points
+ahead, y down and z to the animal's right.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ KNOWN = ("animal", "facing", "clip", "frame")
 
 
 def draw(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> Annotations:
-    """n tigers. given: animal, facing (0 left, 1 right), or clip and frame: one tiger that walks on in one place."""
+    """n tigers.
+
+    given: animal, facing (0 left, 1 right), or clip and frame: one tiger that walks on in one place.
+    """
 
     def one(i: int, of: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
         rng = generator(seed, IMAGE, i)

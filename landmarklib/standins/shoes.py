@@ -35,7 +35,14 @@ Place = Callable[[object], np.ndarray]  # of the model to pixels
 
 
 class Shoe(NamedTuple):
-    """sole: thickness; spring: of the toe above the ground; toe: height of its box; breast: x of the heel's front; points: the landmarks."""
+    """A shoe's outline.
+
+    sole: thickness.
+    spring: of the toe above the ground.
+    toe: height of its box.
+    breast: x of the heel's front.
+    points: the landmarks.
+    """
 
     category: int
     heel: float
@@ -53,7 +60,10 @@ class Shoe(NamedTuple):
 
 
 def draw(n: int, size: int, seed: int = 0, first: int = 0, **given: object) -> Annotations:
-    """n shoes, their toes on the left. given: category (place in CATEGORIES)."""
+    """n shoes, their toes on the left.
+
+    given: category (place in CATEGORIES).
+    """
 
     def one(i: int, of: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
         rng = generator(seed, IMAGE, i)
@@ -86,7 +96,11 @@ def shape(rng: np.random.Generator, category: int) -> Shoe:
 
 
 def _upper(shoe: Shoe) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "m 2"], Float[np.ndarray, "k 2"]]:
-    """The curves behind, from the seat to the collar, over the foot, from the collar to the toe, and of the sole's edge, from the toe to the seat."""
+    """Three curves: behind, over the foot, and the sole's edge.
+
+    The first goes from the seat to the collar, the second from the collar to the toe, the third from the toe to the
+    seat.
+    """
     tip, _, _, _, counter, back, front, vamp = shoe.points
     behind = smooth(np.stack([[0.985, shoe.sole + shoe.heel], counter, back]), closed=False)
     box = np.array([0.1, shoe.bed(np.array([0.1]))[0, 1] + shoe.toe])

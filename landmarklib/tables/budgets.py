@@ -1,4 +1,4 @@
-"""How much runs may see and how they train: budgets, and what rows and methods set otherwise. Every field is checked."""
+"""How much runs may see and how they train: budgets, and what rows set otherwise. Every field is checked."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class RowStage:
 
 @dataclass(frozen=True, config=CHECKED)
 class Row:
-    """One line of a table: a method with its options and loss weights, and what the paper measured (fraction -> value)."""
+    """One line of a table: a method with its options and loss weights, and what the paper measured, by fraction."""
 
     name: Text
     method: Text

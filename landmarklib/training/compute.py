@@ -75,7 +75,7 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
         module = method.build(dataset, e.size, options, generator).to(device)
         forms.set_form(module, form)
         margin = MARGIN if e.jitter else 1.0
-        data = annotated(annotations, torch.from_numpy(chosen), images, options.get("attributes", ()), margin)
+        data = annotated(annotations, torch.from_numpy(chosen), images, methods.attributes(options), margin)
         teacher = deepcopy(module) if any(stage.ema for stage in e.stages) else None
         runs.append(TrainState(e, module, data, generator, teacher, state=state))
     return runs

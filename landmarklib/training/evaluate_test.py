@@ -12,7 +12,7 @@ from landmarklib import loading
 from landmarklib.core import metrics, subsets
 from landmarklib.core.readouts import Readout
 from landmarklib.core.types import Annotations, Crop, whole
-from landmarklib.methods import Method
+from landmarklib.methods import Method, attributes
 from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
 from landmarklib.records import environment, staleness
@@ -48,7 +48,7 @@ def evaluate_test(t: Trained) -> Record:
     fitted = readout.fit(r, t.method, t.options, loading.first(t.splits["val"], e.evaluation.images))
     test = loading.first(t.splits["test"], e.evaluation.test_images)
     teaches = {t.method.terms[term].attributes for term in e.terms} - {""}
-    seen = t.options["attributes"] if teaches else ()
+    seen = attributes(t.options) if teaches else ()
     device = r.data.images.device
     found = prediction.predict(r.predictor, t.method, prediction.inputs(t.method, test), t.options, device)
     if not seen:  # the head was never trained

@@ -38,7 +38,7 @@ def adam(parameters: Mapping[str, Tensor], method: Method, stage: Stage, device:
     )
 
 
-def set_rate(optimizer: torch.optim.Adam, factor: float) -> None:
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set every group's learning rate to its own times the schedule's factor."""
     for group in optimizer.param_groups:
         group["lr"].fill_(group["base"] * factor)

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from landmarklib import methods
 from landmarklib.core import coords, heatmaps, metrics
 from landmarklib.core.readouts import NAMED, Readout
 from landmarklib.core.types import Annotations
@@ -33,7 +34,7 @@ class Predictions:
 
 @contextmanager
 def without_tf32() -> Iterator[None]:
-    """Within it, convolutions on a GPU are in float32, too; by default torch lets them round their inputs to 10 bits."""
+    """Within it, convolutions on a GPU are in float32, too; torch lets them round their inputs to 10 bits."""
     cudnn = torch.backends.cudnn
     before, cudnn.allow_tf32 = cudnn.allow_tf32, False
     try:
@@ -159,7 +160,7 @@ def scores(
 ) -> dict[str, float]:
     """Mean of every value over a split."""
     predictions = predict(module, method, inputs(method, annotations), options, device)
-    values = per_image(predictions, annotations, options.get("attributes", ()), fitted)
+    values = per_image(predictions, annotations, methods.attributes(options), fitted)
     return {name: float(np.nanmean(v)) for name, v in values.items()}
 
 

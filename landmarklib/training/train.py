@@ -74,7 +74,7 @@ def train(
 def begin_stage(
     runs: list[TrainState], method: Method, options: dict, stage: Stage, resumed: bool
 ) -> tuple[Pack, list[tuple[torch.Tensor, torch.Tensor]]]:
-    """The pack of a stage and each run's order of images; where the runs go on from a state within it, in that state."""
+    """The pack of a stage and each run's order of images; where the runs go on from within it, in that state."""
     for run in runs:
         if resumed:
             run.generator.set_state(torch.from_numpy(run.state["generator"]))

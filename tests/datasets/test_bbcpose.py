@@ -36,7 +36,10 @@ def save(folder, rows) -> None:
 
 
 def rows(**changed: dict) -> list[dict]:
-    """92 videos. changed: v3={field: value} for the third one."""
+    """92 videos.
+
+    changed: v3={field: value} for the third one.
+    """
     return [row(v, **changed.get(f"v{v}", {})) for v in range(1, 93)]
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from experiments import changed
 
 from landmarklib import loading, tables
 from landmarklib.core.types import DataMissing
@@ -98,7 +99,7 @@ def test_a_table_runs_on_a_bundle_alone_and_measures_the_same(archive_of, tmp_pa
 def test_the_mean_of_three_angles_is_the_angle_error(archive_of):
     archive_of("aflw")
     e = tables.get("aflw").experiments([1.0], [0], ["Pose from true points"], "smoke")[0]
-    (r,) = compute.run([replace(e, train_images=0, test_images=0, evaluation_images=8)])
+    (r,) = compute.run([changed(e, train_images=0, test_images=0, evaluation_images=8)])
     each = [r.metrics[f"angle_error_degrees of {angle}"]["mean"] for angle in ("yaw", "pitch", "roll")]
     assert r.metrics["angle_error_degrees"]["mean"] == pytest.approx(np.mean(each), abs=1e-3)
     assert 0 < r.metrics["angle_error_degrees"]["mean"] < 90

@@ -154,11 +154,6 @@ def test_methods_is_an_older_name_of_rows(tmp_path, computed):
     assert len(computed) == 1
 
 
-def test_a_run_that_did_not_fit_before_the_deadline_has_no_line(tmp_path, computed, literal):
-    found = ensure.ensure("blocks", **{**SMALL, "seeds": [0, 1]}, results=tmp_path, deadline=14.0)
-    assert found.runs.seed.tolist() == [0] and [r.experiment.seed for r in found.records] == [0]
-
-
 def test_two_processes_share_one_table(tmp_path):
     wanted = {**SMALL, "seeds": [0, 1, 2]}
     text = (

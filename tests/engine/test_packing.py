@@ -34,11 +34,8 @@ def test_runs_of_one_pack_differ_in_row_seed_fraction_and_weight_alone():
     table = tables.get("blocks")
     (e,) = table.experiments([0.1], [0], ["Seq-MT (L+ELT)"], "cpu")
     (other,) = table.experiments([0.5], [3], ["Seq-MT (L+ELT)"], "cpu")
-    assert (
-        autotune.pack_key(e)
-        == autotune.pack_key(other)
-        == autotune.pack_key(changed(e, weights={**e.weights, "elt": 9.0}))
-    )
+    heavier = changed(e, weights={**e.stages[0].weights, "elt": 9.0})
+    assert autotune.pack_key(e) == autotune.pack_key(other) == autotune.pack_key(heavier)
     for change in (
         {"rate": 0.1},
         {"images": 8},

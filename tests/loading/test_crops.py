@@ -26,7 +26,7 @@ PLACES = [
 
 @pytest.fixture
 def faces(tmp_path, monkeypatch):
-    """Four grey photos with a dot at their one landmark and a second landmark 16 px right of it that does not count; returns the data set."""
+    """A data set of four grey photos, a dot at their one landmark; a second one, 16 px right of it, does not count."""
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
     folder = tmp_path / "faces"
@@ -195,7 +195,7 @@ def test_a_photo_that_is_wrong_is_named_and_nothing_is_left(faces, tmp_path, dam
     ],
 )
 def test_pixels_and_points_are_those_of_the_records(faces, tmp_path, split, crop, fingerprint):
-    """Fingerprints of crops of noise, from when the committed records were made: another one makes those records stale."""
+    """Fingerprints of crops of noise, from when the committed records were made."""
     rng = np.random.default_rng(0)
     for i in range(4):
         Image.fromarray(rng.integers(0, 256, (60, 80), np.uint8)).save(tmp_path / "faces" / f"{i}.png")

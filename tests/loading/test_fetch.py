@@ -52,7 +52,10 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """A data set `little` whose source is a server here; returns a function that sets what is served, and the data root."""
+    """A data set `little` whose source is a server here.
+
+    Returns a function that sets what is served, and the data root.
+    """
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

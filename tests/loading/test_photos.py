@@ -1,4 +1,7 @@
-"""A table on photos, end to end on archives that stand-ins write: jittered training, several test sets, readings, tiers, what is asked in vain."""
+"""A table on photos, end to end on archives of stand-ins.
+
+Jittered training, several test sets, readings, tiers, and what is asked in vain.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from experiments import changed
 
 from landmarklib import loading, methods, tables
 from landmarklib.core import coords, metrics, normalizers, warps
@@ -18,11 +22,10 @@ from landmarklib.datasets import afw, mtfl, w300
 from landmarklib.engine import ensure
 from landmarklib.formats import archive
 from landmarklib.loading import crops
-from landmarklib.methods import rcn
 from landmarklib.nets import forms
 from landmarklib.records import query, record
 from landmarklib.report import aggregate
-from landmarklib.training import compute, prediction, train
+from landmarklib.training import compute, evaluate_test, prediction, schedule, state
 from landmarklib.training.prediction import Predictions
 
 COUNTS = {"train": 54, "val": 6, "test": 20}
@@ -57,7 +60,7 @@ def experiment(row: str = "RCN+ (L)", fraction: float = 0.5, **changes):
 
 
 def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
-    runs = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", workers=1, results=tmp_path)
+    runs = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", workers=1, results=tmp_path).runs
     assert len(runs) == 2 * 2 + 3 and (runs.status == "done").all() and (runs.tier == "paper").all()
     values = runs.set_index(["row", "fraction"])
     assert values["nme_percent"].between(1, 200).all() and values["nme_percent on afw"].between(1, 200).all()
@@ -67,7 +70,7 @@ def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
     assert values.accuracy_percent.notna().sum() == 3  # L+A at both fractions, L+ELT+A at one
     # without the archives the records are still there to be read
     before = {path: path.read_bytes() for path in tmp_path.glob("mtfl/*.json")}
-    again = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", data="paper", workers=1, results=tmp_path)
+    again = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", data="paper", workers=1, results=tmp_path).runs
     assert again.equals(runs) and {path: path.read_bytes() for path in before} == before
 
 
@@ -77,7 +80,7 @@ def test_records_are_read_where_the_data_are_not(archives, tmp_path, monkeypatch
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "empty"))
     loading.forget()
     assert query.resolve_tier(tables.get("mtfl"), results=tmp_path).dataset == "mtfl"
-    assert len(ensure.ensure("mtfl", [0.5], [0], rows, "smoke", results=tmp_path)) == 1
+    assert len(ensure.ensure("mtfl", [0.5], [0], rows, "smoke", results=tmp_path).runs) == 1
     with pytest.raises(DataMissing, match="mtfl: not on this machine"):
         ensure.ensure("mtfl", [0.5], [1], rows, "smoke", workers=1, results=tmp_path)
     assert query.resolve_tier(tables.get("mtfl"), "stand-in", tmp_path).dataset == "stand-in-mtfl"
@@ -91,11 +94,11 @@ def test_training_sees_more_of_the_photo_than_the_network_does(archives):
     assert wide.images.shape[-1] == 2 * e.size and wide.ids == narrow.ids
     frame = MARGIN * coords.to_norm(torch.from_numpy(wide.points), (2 * e.size,) * 2)
     assert torch.allclose(frame, coords.to_norm(torch.from_numpy(narrow.points), (e.size,) * 2), atol=1e-4)
-    data = train.annotated(wide, None, torch.from_numpy(np.array(wide.images)), ["pose"], MARGIN)
+    data = state.annotated(wide, None, torch.from_numpy(np.array(wide.images)), ["pose"], MARGIN)
     assert torch.allclose(data.points, frame.float(), atol=1e-5)
     # seen without a jitter, the wide crop is the narrow one but for resampling
     still = torch.eye(2, 3).expand(len(wide), 2, 3)
-    seen = warps.warp_images(train.pixels(data.images), still, e.size, MARGIN)
+    seen = warps.warp_images(state.pixels(data.images), still, e.size, MARGIN)
     inner = np.s_[:, :, 2:-2, 2:-2]
     assert np.abs(seen.numpy() - narrow.images / 255)[inner].mean() < 0.03
 
@@ -119,7 +122,7 @@ def test_elt_may_take_all_images_and_then_needs_no_unlabelled_one(archives):
     options = {**experiment().options, "elt_on_all": True}
     e = experiment("RCN+ (L)", 1.0, weights={"landmarks": 400.0, "elt": 200.0}, options=options)
     (made,) = compute.run([e])
-    assert made.status == "done" and made.passes == 2 * e.images == e.passes
+    assert made.status == "done" and made.images_processed == 2 * e.stages[0].images == schedule.images_processed(e)
     assert set(made.curve[-1]["loss"]) == {"landmarks", "elt"}
 
 
@@ -148,8 +151,10 @@ def test_nme_by_hand():
 
 def test_points_a_pixel_of_the_photo_lower_by_hand():
     a = some_faces()
-    assert compute.shifted_labels(a.points, a, 1.0) == pytest.approx([100 * 2 * 2**0.5 / 10, 100 * 0.5 * 2**0.5 / 20])
-    assert compute.shifted_labels(a.points - 2, a, 1.0)[0] == pytest.approx(0)
+    assert evaluate_test.shifted_labels(a.points, a, 1.0) == pytest.approx(
+        [100 * 2 * 2**0.5 / 10, 100 * 0.5 * 2**0.5 / 20]
+    )
+    assert evaluate_test.shifted_labels(a.points - 2, a, 1.0)[0] == pytest.approx(0)
 
 
 def test_five_of_68_points_by_hand():
@@ -182,7 +187,7 @@ def test_what_is_asked_in_vain_is_refused_with_what_is_possible(archives, tmp_pa
 
 def test_predictions_of_a_wide_network_are_those_of_its_method(archives):
     e = experiment()
-    options = methods.complete_options(e)
+    options = methods.complete(methods.get(e.method), e.options)
     module = rcn.build(loading.get("mtfl"), e.size, options, torch.Generator().manual_seed(0)).eval()
     test = loading.split("mtfl", "test", Crop(e.size))
     found = prediction.predict(module, rcn, test.images, options, torch.device("cpu"), batch=7)
@@ -258,7 +263,8 @@ def test_a_budget_sets_what_a_method_can_afford():
     table = tables.get("w300")
     small, full = (table.experiments([0.05], [0], ["Seq-MT (L)"], budget)[0] for budget in ("cpu", "paper"))
     assert (small.size, small.options["width"], full.size, full.options["width"]) == (32, 16, 64, 32)
-    assert small.rate == 0.001 and table.experiments([0.05], [0], ["RCN (L)"], "cpu")[0].rate == 0.003
+    (other,) = table.experiments([0.05], [0], ["RCN (L)"], "cpu")
+    assert [e.stages[0].optimizer.rate for e in (small, other)] == [0.001, 0.003]
 
 
 def test_a_second_test_set_that_is_missing_is_said_before_anything_is_trained(archives, tmp_path, monkeypatch):
@@ -285,11 +291,11 @@ def test_runs_on_other_data_of_the_same_name_are_not_mixed(archives, tmp_path, m
     with pytest.raises(UserError, match=f"made on other data of mtfl .fingerprint 0123456789ab, here {known}."):
         ensure.ensure("mtfl", seeds=[0, 1], **asked)
     path.write_text(text)
-    assert len(ensure.ensure("mtfl", seeds=[0, 1], **asked)) == 2
+    assert len(ensure.ensure("mtfl", seeds=[0, 1], **asked).runs) == 2
 
 
 def test_records_at_the_budget_that_is_read_decide_on_which_data(archives, tmp_path):
-    smoke = ensure.ensure("mtfl", [0.5], [0], ["RCN+ (L)"], "smoke", workers=1, results=tmp_path)
+    smoke = ensure.ensure("mtfl", [0.5], [0], ["RCN+ (L)"], "smoke", workers=1, results=tmp_path).runs
     (made,) = query.load_all(tmp_path, "mtfl")
     stand_in = tables.get("mtfl").variants()["stand-in"]
     (e,) = stand_in.experiments([0.05], [0], ["RCN+ (L)"], "cpu")
@@ -309,7 +315,7 @@ def test_packed_runs_on_photos_equal_each_alone(archives):
         for e, packed in zip(pack, together, strict=True):
             (alone,) = compute.run([e], form=forms.LITERAL)
             assert packed.curve[-1]["loss"] == pytest.approx(alone.curve[-1]["loss"], rel=1e-3)
-            assert packed.passes == alone.passes
+            assert packed.images_processed == alone.images_processed
 
 
 @pytest.mark.parametrize(
@@ -321,6 +327,7 @@ def test_packed_runs_on_photos_equal_each_alone(archives):
     ],
 )
 def test_options_that_fit_nothing_are_refused(archives, options, weights, words):
-    e = experiment()
+    e = flat(experiment())
+    changed = replace(e, options={**e.options, **options}, weights={**e.weights, **weights})
     with pytest.raises(UserError, match=words):
-        compute.run([replace(e, options={**e.options, **options}, weights={**e.weights, **weights})])
+        compute.run([changed.experiment])

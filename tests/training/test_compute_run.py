@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from experiments import changed
 
 from landmarklib import tables
 from landmarklib.nets import forms
@@ -19,8 +20,8 @@ ROW = "Seq-MT (L)"
 def test_test_images_are_predicted_in_the_form_that_is_fastest_in_float32(monkeypatch, dtype, exact):
     asked, seen, predict = [], [], prediction.predict
 
-    def measured(*network, exact):
-        asked.append(exact)
+    def measured(*network, inference):
+        asked.append(inference)
         return forms.Form((1, 2)), 16.0
 
     def noted(module, method, images, *rest):
@@ -31,7 +32,7 @@ def test_test_images_are_predicted_in_the_form_that_is_fastest_in_float32(monkey
     monkeypatch.setattr(prediction, "predict", noted)
     (e,) = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")
     compute.run(
-        [replace(e, images=8, n_evaluations=1, evaluation_images=4, test_images=7)], form=forms.Form((2, 2), dtype)
+        [changed(e, images=8, n_evaluations=1, evaluation_images=4, test_images=7)], form=forms.Form((2, 2), dtype)
     )
     assert {form for n, form in seen if n != 7} == {forms.Form((2, 2), dtype)}
     assert [form for n, form in seen if n == 7] == [exact]

@@ -10,7 +10,7 @@ from packs import DATASET, JITTER, SIZE, options_of
 from landmarklib import methods
 from landmarklib.losses import supervised
 from landmarklib.nets import forms, layers
-from landmarklib.training import prediction
+from landmarklib.training import optimizer, prediction
 
 # Options that change what a step computes, each on its own, where the method has it.
 CHANGES = [
@@ -34,19 +34,18 @@ def built(name: str, changes: dict) -> torch.nn.Module:
 
 def forms_of(name: str) -> list[forms.Form]:
     """What a GPU tries for that method, and what it predicts test images in."""
-    module = built(name, {})
-    costly = getattr(module, "localizer", None) or module.first
+    costly = built(name, {}).get_submodule(methods.get(name).costly)
     tried = getattr(costly, "CANDIDATES", forms.CANDIDATES)["cuda"]
     return list(dict.fromkeys([*tried, *(form._replace(dtype=torch.float32) for form in tried)]))
 
 
 def terms_of(name: str, changes: dict) -> tuple[str, ...]:
     only = name == "rcn" and changes.get("decoder") == "softmax"
-    return ("landmarks",) if only else tuple(methods.get(name).TERMS)
+    return ("landmarks",) if only else tuple(methods.get(name).terms)
 
 
 def changed() -> list[tuple[str, dict]]:
-    return [(name, c) for name in methods.names() for c in CHANGES if c.keys() <= methods.get(name).OPTIONS.keys()]
+    return [(name, c) for name in methods.names() for c in CHANGES if c.keys() <= methods.get(name).options.keys()]
 
 
 PACKS = pytest.mark.parametrize("seeds", [[0], [0, 1]], ids=["alone", "packed"])
@@ -84,15 +83,34 @@ def test_a_step_on_jittered_images_with_every_option_stays_on_its_device(device,
 @on_each_device
 @pytest.mark.parametrize("name", methods.names())
 def test_a_step_of_each_term_alone_stays_on_its_device(device, name):
-    for term in methods.get(name).TERMS:
+    for term in methods.get(name).terms:
         assert fake.step(device, name, [0], forms.LITERAL, (term,)).keys() == {term}
+
+
+@on_each_device
+@PACKS
+def test_a_step_that_moves_a_teacher_stays_on_its_device(device, seeds):
+    assert fake.step(device, "seq_mt", seeds, forms.LITERAL, ("landmarks",), ema=0.9).keys() == {"landmarks"}
+
+
+@on_each_device
+@PACKS
+def test_a_fault_in_the_teachers_average_is_refused(monkeypatch, device, seeds):
+    average = optimizer.average
+
+    def faulty(teacher, student, decay):
+        average(teacher, {name: with_fault("a copy to the CPU", lambda x: x)(x) for name, x in student.items()}, decay)
+
+    monkeypatch.setattr(optimizer, "average", faulty)
+    with pytest.raises(fake.Refused):
+        fake.step(device, "seq_mt", seeds, forms.LITERAL, ("landmarks",), ema=0.9)
 
 
 @on_each_device
 @pytest.mark.parametrize("name, changes", changed(), ids=str)
 def test_predicting_stays_on_its_device(device, name, changes):
     method, module = methods.get(name), built(name, changes).eval()
-    shape = (4, 1, SIZE, SIZE) if prediction.sees_images(method) else (4, len(DATASET.landmarks), 2)
+    shape = (4, 1, SIZE, SIZE) if method.input == "images" else (4, len(DATASET.landmarks), 2)
     with fake.tensors(device) as onto, torch.no_grad():
         for key, parameter in module.named_parameters():
             owner, _, last = key.rpartition(".")

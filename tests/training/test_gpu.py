@@ -6,16 +6,17 @@ Those that are marked essential are what `benchmarks/gpu.py` spends a minute on.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 import torch
+from experiments import changed
 from packs import DATASET, JITTER, about, losses_of, options_of
 
 from landmarklib import methods, tables
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
 from landmarklib.engine import ensure
+from landmarklib.methods import Models
 from landmarklib.nets import forms
 from landmarklib.training import compute, pack, train
 
@@ -61,7 +62,7 @@ def test_losses_and_gradients_equal_the_cpu(name, form):
         module = method.build(DATASET, 60, options, torch.Generator().manual_seed(0)).to(device)
         forms.set_form(module, used)
         noise = Noise(torch.Generator(device).manual_seed(0))
-        values = method.loss(module, batch(device), set(method.TERMS) - {"elt"}, options, noise)
+        values = method.loss(Models(module), batch(device), set(method.terms) - {"elt"}, options, noise)
         sum(v.mean() for v in values.values()).backward()
         gradients = {n: p.grad.cpu() for n, p in module.named_parameters() if p.grad is not None}
         # a softmax over pixels cancels the maps' biases: their gradient is rounding
@@ -76,10 +77,10 @@ def test_losses_and_gradients_equal_the_cpu(name, form):
 
 @pytest.mark.parametrize("name", methods.names())
 def test_steps_of_a_pack_equal_the_cpu(name):
-    terms = list(methods.get(name).TERMS)
-    starts = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
-    cpu = losses_of(name, "cpu", [0, 1], forms.LITERAL, starts, dropout=0.0)
-    found = losses_of(name, DEVICE, [0, 1], FORMS[-1], starts, dropout=0.0)
+    terms = list(methods.get(name).terms)
+    onset = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
+    cpu = losses_of(name, "cpu", [0, 1], forms.LITERAL, onset, dropout=0.0)
+    found = losses_of(name, DEVICE, [0, 1], FORMS[-1], onset, dropout=0.0)
     assert len(found) == 16
     for got, expected in zip(found, cpu, strict=True):
         assert got == [about(parts) for parts in expected]
@@ -90,11 +91,11 @@ def test_steps_of_a_pack_equal_the_cpu(name):
     "seeds, jitter", [([0], {}), ([0, 1, 2], {}), pytest.param([0, 1, 2], JITTER, marks=essential)]
 )
 def test_steps_replayed_from_a_graph_equal_eager_ones(monkeypatch, name, seeds, jitter):
-    terms = list(methods.get(name).TERMS)
-    starts = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
-    replayed = losses_of(name, DEVICE, seeds, FORMS[-1], starts, 0.25, jitter)
+    terms = list(methods.get(name).terms)
+    onset = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
+    replayed = losses_of(name, DEVICE, seeds, FORMS[-1], onset, 0.25, jitter)
     monkeypatch.setattr(pack, "WARM_STEPS", 100)
-    eager = losses_of(name, DEVICE, seeds, FORMS[-1], starts, 0.25, jitter)
+    eager = losses_of(name, DEVICE, seeds, FORMS[-1], onset, 0.25, jitter)
     for got, expected in zip(replayed, eager, strict=True):
         assert got == [about(parts) for parts in expected]
 
@@ -102,10 +103,10 @@ def test_steps_replayed_from_a_graph_equal_eager_ones(monkeypatch, name, seeds, 
 @pytest.mark.parametrize("name", methods.names())
 @pytest.mark.parametrize("jitter", [pytest.param({}, id="still"), JITTERED])
 def test_runs_of_a_pack_equal_each_trained_alone_with_the_gpus_random_numbers(name, jitter):
-    starts = dict.fromkeys(methods.get(name).TERMS, 0.0)
-    packed = losses_of(name, DEVICE, [0, 1, 2], FORMS[-1], starts, 0.25, jitter)
+    onset = dict.fromkeys(methods.get(name).terms, 0.0)
+    packed = losses_of(name, DEVICE, [0, 1, 2], FORMS[-1], onset, 0.25, jitter)
     for i in range(3):
-        alone = losses_of(name, DEVICE, [i], FORMS[-1], starts, 0.25, jitter)
+        alone = losses_of(name, DEVICE, [i], FORMS[-1], onset, 0.25, jitter)
         assert [step[i] for step in packed] == [about(parts) for (parts,) in alone]
 
 
@@ -115,7 +116,7 @@ def test_runs_of_a_pack_equal_each_trained_alone_with_the_gpus_random_numbers(na
 def test_a_pack_goes_on_from_a_state_as_if_it_had_never_stopped(monkeypatch, row):
     monkeypatch.setattr(train, "KEEP_EVERY", -1.0)
     changes = {"images": 160, "warmup": 1, "rate": 0.0003, "n_evaluations": 7}
-    runs = [replace(e, **changes) for e in tables.get("blocks").experiments([0.1], [0, 1], [row], "smoke")]
+    runs = [changed(e, **changes) for e in tables.get("blocks").experiments([0.1], [0, 1], [row], "smoke")]
     how, kept = {"device": DEVICE, "form": forms.LITERAL}, []
     whole = compute.run(runs, keep=kept.append, **how)
     rest = compute.run(
@@ -129,5 +130,5 @@ def test_a_pack_goes_on_from_a_state_as_if_it_had_never_stopped(monkeypatch, row
 
 @pytest.mark.parametrize("table", ["blocks", "shapes"])
 def test_every_row_runs_on_the_gpu(table, tmp_path):
-    frame = ensure.ensure(table, seeds=[0], budget="smoke", device=DEVICE, workers=1, results=tmp_path)
-    assert (frame.status == "done").all()
+    found = ensure.ensure(table, seeds=[0], budget="smoke", device=DEVICE, workers=1, results=tmp_path)
+    assert (found.runs.status == "done").all()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import types
+from dataclasses import replace
 
 import pytest
 import torch
+from experiments import flat
 from packs import ATTRIBUTES, DATASET, JITTER, about, losses_of, select_of, with_angle
 
 from landmarklib import methods
@@ -14,10 +15,12 @@ from landmarklib.core import heatmaps
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Annotations
+from landmarklib.methods import Method
 from landmarklib.nets import forms
 from landmarklib.nets.forms import LITERAL, Form
 from landmarklib.training import prediction, train
 from landmarklib.training.pack import Pack
+from landmarklib.training.state import TrainState, annotated, pixels
 
 N, STEPS = 48, 20
 SIZES = {"heatmap_mt": 32}  # of images, else 16
@@ -46,7 +49,7 @@ def size_of(name: str) -> int:
 
 
 def options_of(name: str) -> dict:
-    options = methods.get(name).OPTIONS
+    options = methods.get(name).options
     return {**options, **{key: value for key, value in SMALL.items() if key in options}}
 
 
@@ -77,22 +80,22 @@ def experiment(name: str, **changes) -> Experiment:
         "test_images": 0,
         "select": select_of(name),
     }
-    return Experiment(**{**values, **changes})
+    return flat(**{**values, **changes})
 
 
 def annotations(name: str, n: int = N, seed: int = 0) -> Annotations:
     return with_angle(n, seed, size_of(name))
 
 
-def run_of(e: Experiment, module: torch.nn.Module, n_labelled: int, generator: torch.Generator) -> train.Run:
+def run_of(e: Experiment, module: torch.nn.Module, n_labelled: int, generator: torch.Generator) -> TrainState:
     a = annotations(e.method)
     labelled = torch.randperm(N, generator=seeded(10 + e.seed))[:n_labelled]
-    return train.Run(e, module, train.annotated(a, labelled, torch.from_numpy(a.images), ATTRIBUTES), generator)
+    return TrainState(e, module, annotated(a, labelled, torch.from_numpy(a.images), ATTRIBUTES), generator)
 
 
-def three(name: str, form: Form = LITERAL, **changes) -> list[train.Run]:
+def three(name: str, form: Form = LITERAL, **changes) -> list[TrainState]:
     """Runs with all terms, the last of which starts later; each has a seed, labelled images and weights of its own."""
-    runs, terms = [], list(methods.get(name).TERMS)
+    runs, terms = [], list(methods.get(name).terms)
     for seed, n_labelled, factor in ((0, 16, 1.0), (1, 24, 0.5), (2, 10, 3.0)):
         weights = {term: WEIGHTS.get(term, 1.0) * factor**i for i, term in enumerate(terms)}
         e, generator = experiment(name, seed=seed, weights=weights, starts={terms[-1]: 0.25}, **changes), seeded(seed)
@@ -102,22 +105,22 @@ def three(name: str, form: Form = LITERAL, **changes) -> list[train.Run]:
     return runs
 
 
-def trained(runs: list[train.Run], **more) -> list[train.Run]:
+def trained(runs: list[TrainState], **more) -> list[TrainState]:
     name = runs[0].experiment.method
     train.train(runs, methods.get(name), annotations(name, 8, 1), options_of(name), **more)
     return runs
 
 
-def parameters_of(run: train.Run) -> dict[str, torch.Tensor]:
+def parameters_of(run: TrainState) -> dict[str, torch.Tensor]:
     """All but the maps' biases: a softmax over pixels cancels them, so their gradient is rounding, and Adam makes steps of it."""
     return {n: p.detach().clone() for n, p in run.module.named_parameters() if not n.endswith("out_bias")}
 
 
 @torch.no_grad()
-def points_of(run: train.Run) -> torch.Tensor:
+def points_of(run: TrainState) -> torch.Tensor:
     name = run.experiment.method
-    inputs = torch.from_numpy(prediction.given(methods.get(name), annotations(name, 8, 1)))
-    inputs = train.pixels(inputs) if inputs.dtype == torch.uint8 else inputs
+    inputs = torch.from_numpy(prediction.inputs(methods.get(name), annotations(name, 8, 1)))
+    inputs = pixels(inputs) if inputs.dtype == torch.uint8 else inputs
     found = methods.get(name).predict(run.module, inputs, options_of(name))
     if found.points is None:
         return torch.cat(found.attributes, -1)
@@ -132,19 +135,17 @@ class Number(torch.nn.Module):
         self.x = torch.nn.Parameter(torch.tensor(x))
 
 
-def fake(loss) -> types.ModuleType:
-    method = types.ModuleType("fake")
-    method.loss = loss
-    return method
+def fake(loss) -> Method:
+    return replace(methods.get("seq_mt"), name="fake", options={}, groups={}, loss=loss)
 
 
-def pack_of_numbers(loss, runs: list[tuple[float, int, dict[str, float]]], **changes) -> tuple[Pack, list[train.Run]]:
+def pack_of_numbers(loss, runs: list[tuple[float, int, dict[str, float]]], **changes) -> tuple[Pack, list[TrainState]]:
     """A pack of the fake method; runs: start, seed and weights of each."""
     made = [
         run_of(experiment("seq_mt", seed=seed, weights=weights, **changes), Number(x), 16, seeded(seed))
         for x, seed, weights in runs
     ]
-    return Pack(made, fake(loss), {}), made
+    return Pack(made, fake(loss), {}, made[0].experiment.stages[0]), made
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_runs_of_a_pack_equal_each_trained_alone(losses, name, form, clip):
     start = [parameters_of(run) for run in runs]
     trained(runs)
     packed = losses[:]
-    assert [set(parts[0]) for parts in packed[4:6]] == [set(packed[0][0]), set(methods.get(name).TERMS)]
+    assert [set(parts[0]) for parts in packed[4:6]] == [set(packed[0][0]), set(methods.get(name).terms)]
     for i, run in enumerate(runs):
         losses.clear()
         (alone,) = trained([three(name, form, clip=clip)[i]])
@@ -178,12 +179,16 @@ def test_runs_of_a_pack_equal_each_trained_alone(losses, name, form, clip):
         for key, value in parameters_of(alone).items():
             moved, apart = (value - start[i][key]).norm(), (parameters_of(run)[key] - value).norm()
             assert apart <= (0.1 if key.endswith("bias") else 0.05) * moved + 1e-6, key
-        assert (run.passes, run.best_step) == (alone.passes, alone.best_step) == (run.passes, STEPS)
+        assert (
+            (run.images_processed, run.best_step)
+            == (alone.images_processed, alone.best_step)
+            == (run.images_processed, STEPS)
+        )
 
 
 @pytest.mark.parametrize("name", methods.names())
 def test_runs_of_a_pack_on_jittered_images_equal_each_trained_alone(name):
-    terms = list(methods.get(name).TERMS)
+    terms = list(methods.get(name).terms)
     starts = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
     packed = losses_of(name, "cpu", [0, 1], LITERAL, starts, 0.25, JITTER)
     assert [set(parts[0]) for parts in packed] == [set(terms[:-1])] * 8 + [set(terms)] * 8
@@ -197,8 +202,8 @@ def test_runs_of_a_pack_on_jittered_images_equal_each_trained_alone(name):
 def test_a_run_that_turns_nan_leaves_its_neighbours_as_they_are(name, form):
     healthy, runs, told = trained(three(name, form, n_evaluations=7)), three(name, form, n_evaluations=7), []
 
-    def break_the_second_after_13_steps(passes):
-        told.append(passes)
+    def break_the_second_after_13_steps(images):
+        told.append(images)
         if len(told) == 13:
             next(runs[1].module.parameters()).data.fill_(NAN)
 
@@ -206,7 +211,7 @@ def test_a_run_that_turns_nan_leaves_its_neighbours_as_they_are(name, form):
     assert runs[1].failure == "loss or weights are not finite at step 14 of 20"
     assert runs[1].curve == healthy[1].curve[:3] and [entry["step"] for entry in runs[1].curve] == [8, 10, 12]
     assert all(p.isfinite().all() for p in runs[1].module.parameters())
-    assert len(told) == STEPS and [run.passes * 3 for run in runs] == [sum(told), sum(told[:14]), sum(told)]
+    assert len(told) == STEPS and [run.images_processed * 3 for run in runs] == [sum(told), sum(told[:14]), sum(told)]
     for run, expected in ((runs[0], healthy[0]), (runs[2], healthy[2])):
         assert not run.failure and len(run.curve) == 7
         assert run.curve == expected.curve
@@ -225,11 +230,14 @@ def test_training_stops_when_no_run_is_left():
 
 
 def test_a_step_goes_down_the_weighted_sum_of_each_terms_mean():
-    def loss(module, batch, terms, options, noise):
-        return {"landmarks": module.x * torch.tensor([1.0, 2.0, 6.0]), "classes": module.x.square().expand(2)}
+    def loss(models, batch, terms, options, noise):
+        return {
+            "landmarks": models.student.x * torch.tensor([1.0, 2.0, 6.0]),
+            "classes": models.student.x.square().expand(2),
+        }
 
-    starts = [(1.0, 0, {"landmarks": 2.0, "classes": 0.5}), (-2.0, 1, {"landmarks": 1.0, "classes": 0.25})]
-    pack, runs = pack_of_numbers(loss, starts)
+    numbers = [(1.0, 0, {"landmarks": 2.0, "classes": 0.5}), (-2.0, 1, {"landmarks": 1.0, "classes": 0.25})]
+    pack, runs = pack_of_numbers(loss, numbers)
     pack.optimizer = torch.optim.SGD([{"params": list(pack.parameters.values()), "base": 0.2, "lr": torch.tensor(0.0)}])
     pack.step(("landmarks", "classes"), torch.tensor([[0, 1, 2], [2, 1, 0]]), 3, 0.5)
     assert pack.parts() == [{"landmarks": 3, "classes": 1}, {"landmarks": -6, "classes": 4}]
@@ -248,14 +256,14 @@ class Pair(torch.nn.Module):
 
 @pytest.mark.parametrize("clip, moved", [(0.0, [(30, 40), (3, 4)]), (10.0, [(6, 8), (3, 4)]), (1.0, [(0.6, 0.8)] * 2)])
 def test_the_gradient_of_each_run_is_shortened_to_the_largest_norm_that_is_allowed(clip, moved):
-    def loss(module, batch, terms, options, noise):
-        return {"landmarks": -(3 * module.x + 4 * module.y).expand(2)}
+    def loss(models, batch, terms, options, noise):
+        return {"landmarks": -(3 * models.student.x + 4 * models.student.y).expand(2)}
 
     runs = [
         run_of(experiment("seq_mt", seed=i, weights={"landmarks": w}, clip=clip), Pair(), 16, seeded())
         for i, w in enumerate((10.0, 1.0))
     ]
-    pack = Pack(runs, fake(loss), {})
+    pack = Pack(runs, fake(loss), {}, runs[0].experiment.stages[0])
     pack.optimizer = torch.optim.SGD([{"params": list(pack.parameters.values()), "base": 1.0, "lr": torch.tensor(0.0)}])
     pack.step(("landmarks",), torch.zeros(2, 2, dtype=torch.long), 2, 1.0)
     assert [(run.module.x.item(), run.module.y.item()) for run in runs] == [pytest.approx(m) for m in moved]
@@ -264,8 +272,8 @@ def test_the_gradient_of_each_run_is_shortened_to_the_largest_norm_that_is_allow
 def test_adam_forgets_squared_gradients_at_the_experiments_pace():
     """By hand: gradients 1 and 0 give the second step 0.09 / (1 - 0.81) over the root of (1 - b) b / (1 - b^2)."""
 
-    def loss(module, batch, terms, options, noise):
-        return {"landmarks": (module.x * next(gradients)).expand(2)}
+    def loss(models, batch, terms, options, noise):
+        return {"landmarks": (models.student.x * next(gradients)).expand(2)}
 
     for beta2 in (0.5, 0.999):
         gradients = iter([0.0, 1.0, 0.0])  # the first is asked for when the pack looks at what is drawn
@@ -278,9 +286,9 @@ def test_adam_forgets_squared_gradients_at_the_experiments_pace():
 
 
 def test_numbers_of_a_run_depend_on_its_seed_and_not_on_its_place():
-    def loss(module, batch, terms, options, noise):
+    def loss(models, batch, terms, options, noise):
         values = {"landmarks": noise.uniform(1), "classes": noise.normal(40)}
-        return {term: 0 * module.x + values[term] for term in values}
+        return {term: 0 * models.student.x + values[term] for term in values}
 
     def steps_of(seed: int) -> list[dict]:
         noise = Noise(seeded(int(torch.randint(2**62, (), generator=seeded(seed)))))
@@ -297,32 +305,32 @@ def test_numbers_of_a_run_depend_on_its_seed_and_not_on_its_place():
 
 
 @pytest.mark.parametrize(
-    "terms, n_unlabelled, passes",
+    "terms, n_unlabelled, images",
     [(("landmarks",), 0, 8), (("landmarks", "classes"), 4, 12), (("landmarks", "elt"), 4, 16), (("elt",), 4, 16)],
 )
-def test_passes_count_an_image_of_the_elt_term_twice(terms, n_unlabelled, passes):
-    def loss(module, batch, terms, options, noise):
-        return {term: module.x.expand(3) for term in terms}
+def test_an_image_of_the_elt_term_is_processed_twice(terms, n_unlabelled, images):
+    def loss(models, batch, terms, options, noise):
+        return {term: models.student.x.expand(3) for term in terms}
 
     pack, _ = pack_of_numbers(loss, [(0.0, seed, WEIGHTS) for seed in range(3)])
     pack.step(terms, torch.zeros(3, 8 + n_unlabelled, dtype=torch.long), 8, 1.0)
-    assert pack.passes == passes
+    assert pack.images_processed == images
 
 
 def test_parameters_of_a_run_are_views_of_the_packs():
     runs = three("seq_mt")
     before = [dict(run.module.named_parameters()) for run in runs]
     values = [parameters_of(run) for run in runs]
-    pack = Pack(runs, methods.get("seq_mt"), options_of("seq_mt"))
+    pack = Pack(runs, methods.get("seq_mt"), options_of("seq_mt"), runs[0].experiment.stages[0])
     for i, run in enumerate(runs):
         for name, p in run.module.named_parameters():
             assert p is before[i][name]
-            assert p.data_ptr() == pack.parameters[f"module.{name}"][i].data_ptr()
+            assert p.data_ptr() == pack.parameters[f"student.{name}"][i].data_ptr()
         assert all(torch.equal(values[i][name], value) for name, value in parameters_of(run).items())
     pack.step(("landmarks",), torch.stack([run.data.labelled.nonzero()[:8, 0] for run in runs]), 8, 1.0)
     for i, run in enumerate(runs):
         name, p = next(iter(run.module.named_parameters()))
-        assert torch.equal(p, pack.parameters[f"module.{name}"][i]) and not torch.equal(p, values[i][name])
+        assert torch.equal(p, pack.parameters[f"student.{name}"][i]) and not torch.equal(p, values[i][name])
 
 
 def test_training_changes_a_module_in_place():
