@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from experiments import changed
 
 from landmarklib import loading, methods, tables
 from landmarklib.core import coords, metrics, normalizers, warps
