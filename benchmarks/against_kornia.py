@@ -1,4 +1,5 @@
-"""Soft-argmax and warps against kornia's, side by side: the same functions (tests/core/test_against_kornia.py), how much faster?
+"""Soft-argmax and warps against kornia's, side by side: the same functions (tests/core/test_against_kornia.py), how
+much faster?
 
 64 maps or one-channel images of 80 x 80 and of 128 x 128, and points on them. On an idle machine:
 
@@ -26,9 +27,12 @@ BATCH, POINTS, CONTROLS = 64, 68, 10
 RANGES = {"rotation_degrees": 30.0, "scale": 0.1, "shift": 0.1}
 PLATE = {"controls": CONTROLS, "bend": 0.001, "strong_bend": 0.01, **RANGES}
 TEXT = (
-    f"{BATCH} maps, one-channel images or sets of {POINTS} points at a time; a thin plate has {CONTROLS} x {CONTROLS} controls. Both compute the same function, as "
-    "`tests/core/test_against_kornia.py` shows; only soft-argmax counts from other ends: kornia's outermost pixel centres are at -1 and 1. What the controls of a thin plate do at "
-    "each pixel is kept from call to call here; kornia computes it for each image and call, since its controls may differ."
+    f"{BATCH} maps, one-channel images or sets of {POINTS} points at a time; "
+    f"a thin plate has {CONTROLS} x {CONTROLS} controls. Both compute the same function, as "
+    "`tests/core/test_against_kornia.py` shows; only soft-argmax counts from other ends: kornia's outermost pixel "
+    "centres are at -1 and 1. What the controls of a thin plate do at "
+    "each pixel is kept from call to call here; kornia computes it for each image and call, since its controls may "
+    "differ."
 )
 
 

@@ -1,4 +1,6 @@
-"""What the benchmarks share: the printed networks in plain layers, waiting for a device, and whether a processor has bfloat16."""
+"""What the benchmarks share: the printed networks in plain layers, waiting for a device, and whether a processor has
+bfloat16.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from landmarklib.nets import forms, honari, rcn
 
 @contextmanager
 def printed_layers() -> Iterator[None]:
-    """Within this context 1 x 1 layers are torch's convolutions, too, and RCN's way back has no other form; with `plain.LITERAL` the whole network is then as printed."""
+    """Within this context 1 x 1 layers are torch's convolutions, too, and RCN's way back has no other form; with
+    `plain.LITERAL` the whole network is then as printed.
+    """
     with (
         mock.patch.object(honari, "pointwise", F.conv2d),
         mock.patch.object(rcn, "pointwise", F.conv2d),
@@ -37,7 +41,9 @@ def synchronize(device: torch.device) -> Callable[[], None]:
 
 @cache
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a convolution in bfloat16 keeps up with float32; a processor that has to imitate it takes some twenty times as long."""
+    """Whether a convolution in bfloat16 keeps up with float32; a processor that has to imitate it takes some twenty
+    times as long.
+    """
     if device.type == "cuda":
         return True
     seconds = {}

@@ -1,9 +1,12 @@
-"""Inference of the networks of honari2018: the three of Blocks, and those of 300-W in full, whose speeds its Table 4 has. Images a second.
+"""Inference of the networks of honari2018: the three of Blocks, and those of 300-W in full, whose speeds its Table 4
+has. Images a second.
 
-As test images are predicted for a record (`prediction.predict`: uint8 images in batches, float32, points and classes back in memory), the same in bfloat16 where the device has it, and the network
-in plain PyTorch layers, read by the same method. On an idle machine:
+As test images are predicted for a record (`prediction.predict`: uint8 images in batches, float32, points and classes
+back in memory), the same in bfloat16 where the device has it, and the network in plain PyTorch layers, read by the same
+method. On an idle machine:
 
-    python benchmarks/evaluation.py [--device cpu] [--threads 2] [--images 640] [--photos 128] [--budget paper] [--rounds 7] [--results FOLDER]
+    python benchmarks/evaluation.py [--device cpu] [--threads 2] [--images 640] [--photos 128] [--budget paper]
+    [--rounds 7] [--results FOLDER]
 """
 
 from __future__ import annotations
@@ -28,14 +31,19 @@ NETWORKS = {  # table -> rows, each a network
 }
 FULL = "paper"  # the budget at which the networks of 300-W are in full
 TEXT = (
-    "Test images predicted as for a record: uint8 images in, points and classes out. Blocks in 60 x 60; 300-W with the table's networks in full, RCN and RCN+ on 80 x 80 images with "
-    "64 maps a level, Seq-MT on 64 x 64 with 32 maps, on noise in place of photos, which takes as long. The first line of each network is how test images are predicted. Plain PyTorch is "
-    "the printed network in torch's own layers, read by the same method; on a GPU its convolutions may use TF32, as is torch's default."
+    "Test images predicted as for a record: uint8 images in, points and classes out. Blocks in 60 x 60; 300-W with "
+    "the table's networks in full, RCN and RCN+ on 80 x 80 images with "
+    "64 maps a level, Seq-MT on 64 x 64 with 32 maps, on noise in place of photos, which takes as long. The first "
+    "line of each network is how test images are predicted. Plain PyTorch is "
+    "the printed network in torch's own layers, read by the same method; on a GPU its convolutions may use TF32, "
+    "as is torch's default."
 )
 
 
 def experiments(budget: str = FULL) -> dict[str, Experiment]:
-    """What is timed, by its group: a row of a table each. budget: of 300-W; where its networks are smaller, their groups say so."""
+    """What is timed, by its group: a row of a table each. budget: of 300-W; where its networks are smaller, their
+    groups say so.
+    """
     found = {}
     for name, rows in NETWORKS.items():
         table, of = tables.get(name), budget if name == "w300" else None
@@ -55,7 +63,9 @@ def images_of(e: Experiment, n: int) -> np.ndarray:
 def contenders(
     e: Experiment, exact: forms.Form, form: forms.Form | None, images: np.ndarray, device: torch.device
 ) -> dict[str, Callable[[], object]]:
-    """Predicting these images with one network, in each way. exact: the form of a record's predictions; form: of training, where the device has bfloat16."""
+    """Predicting these images with one network, in each way. exact: the form of a record's predictions; form: of
+    training, where the device has bfloat16.
+    """
     method = methods.get(e.method)
     options = methods.complete(method, e.options)
     module = method.build(loading.get(e.dataset), e.size, options, torch.Generator().manual_seed(0)).to(device)

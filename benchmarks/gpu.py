@@ -1,7 +1,9 @@
-"""The minutes of a rented GPU, on a bare machine with torch: compare it with the CPU, time it, fill the largest open table with what is left.
+"""The minutes of a rented GPU, on a bare machine with torch: compare it with the CPU, time it, fill the largest open
+table with what is left.
 
-Each phase is a process with a time limit of its own. Where a comparison fails, nothing more is spent. A second call skips comparisons that passed with this code, and goes on
-with the records. On `--device cpu` it is a rehearsal: the same phases with tiny settings, into build/rehearsal.
+Each phase is a process with a time limit of its own. Where a comparison fails, nothing more is spent. A second call
+skips comparisons that passed with this code, and goes on with the records. On `--device cpu` it is a rehearsal: the
+same phases with tiny settings, into build/rehearsal.
 
     python benchmarks/gpu.py [--seconds 780] [--device cuda] [--table TABLE] [--data auto]
 """
@@ -33,7 +35,9 @@ LEAST = 20.0  # seconds of training that are worth starting
 
 
 class Kind(NamedTuple):
-    """What differs between a GPU and a rehearsal. limits: most seconds of the comparisons, of the speeds and of training; chosen: pytest's words; benchmarks: arguments by script."""
+    """What differs between a GPU and a rehearsal. limits: most seconds of the comparisons, of the speeds and of
+    training; chosen: pytest's words; benchmarks: arguments by script.
+    """
 
     budget: str
     results: Path
@@ -72,7 +76,9 @@ REHEARSAL = Kind(
 
 
 class Open(NamedTuple):
-    """What is missing of a table: on which tier of data, how many runs, how many images they process (`schedule.images_processed`)."""
+    """What is missing of a table: on which tier of data, how many runs, how many images they process
+    (`schedule.images_processed`).
+    """
 
     table: str
     data: str
@@ -89,7 +95,9 @@ class Phase(NamedTuple):
 
 
 def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], data: str = "auto") -> list[Open]:
-    """What is missing of these tables at that budget, the most images to process first. Of tables with such a budget whose data are here, generated or bundled.
+    """What is missing of these tables at that budget, the most images to process first.
+
+    Of tables with such a budget whose data are here, generated or bundled.
 
     A run whose record is in one of the folders is not missing. data: only that tier (`ensure.ensure`).
     """
@@ -231,7 +239,9 @@ def time_it(kind: Kind, device: str, limit: float) -> None:
 
 
 def train(kind: Kind, device: str, opened: Sequence[Open], end: float) -> None:
-    """Fill the tables one after the other until that time of the monotonic clock, with the records that are at home already."""
+    """Fill the tables one after the other until that time of the monotonic clock, with the records that are at home
+    already.
+    """
     from landmarklib import tables
     from landmarklib.records import record
 

@@ -1,6 +1,9 @@
-"""A training step of packs: many runs of Blocks at once against one, for the three networks with all their loss terms. Images processed a second.
+"""A training step of packs: many runs of Blocks at once against one, for the three networks with all their loss terms.
 
-Each pack is trained as `compute.run` does it, in the form that is fastest at its size; on a GPU its step is a captured graph. On an idle machine:
+Images processed a second.
+
+Each pack is trained as `compute.run` does it, in the form that is fastest at its size; on a GPU its step is a captured
+graph. On an idle machine:
 
     python benchmarks/pack_step.py [--device cpu] [--packs 16,4,1] [--budget paper] [--rounds 7] [--results FOLDER]
 """
@@ -21,7 +24,8 @@ from landmarklib.training import batches, pack, schedule, state
 
 ROWS = ("Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)")
 TEXT = (
-    "Whole training steps of runs of Blocks at 20% labelled, with every loss term of the row: forward, backward, Adam. A pack trains so many runs at once, each with its own "
+    "Whole training steps of runs of Blocks at 20% labelled, with every loss term of the row: forward, backward, "
+    "Adam. A pack trains so many runs at once, each with its own "
     "images, weights and random numbers. A step on a GPU is a graph that is captured once."
 )
 

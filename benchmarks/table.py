@@ -1,8 +1,12 @@
-"""Filling a table: images processed a second over whole runs of every row of Blocks, with evaluations, as `landmarklib run` makes them and otherwise.
+"""Filling a table: images processed a second over whole runs of every row of Blocks, with evaluations, as `landmarklib
+run` makes them and otherwise.
 
-On a CPU: one process a core with one thread each, against one core, and against plain PyTorch: the same trainer with the printed network in torch's own layers. On a GPU: packs against the same runs one after the other. Runs are shortened, with their validation and test images in proportion. On an idle machine:
+On a CPU: one process a core with one thread each, against one core, and against plain PyTorch: the same trainer with
+    the printed network in torch's own layers. On a GPU: packs against the same runs one after the other. Runs are
+    shortened, with their validation and test images in proportion. On an idle machine:
 
-    python benchmarks/table.py [--device cpu] [--processes 2] [--images 800] [--seeds 1] [--rows ROW ...] [--rounds 2] [--results FOLDER]
+    python benchmarks/table.py [--device cpu] [--processes 2] [--images 800] [--seeds 1] [--rows ROW ...] [--rounds 2]
+    [--results FOLDER]
 """
 
 from __future__ import annotations
@@ -25,13 +29,19 @@ from landmarklib.training import autotune, compute, schedule
 
 LEAST = 8  # images, however short a run
 TEXT = (
-    "Runs of Blocks at 20% labelled from data to record, the images that they see, validate and test all shortened alike: images that go forward and backward a second. Plain PyTorch is the same trainer with the printed network in "
-    "torch's own layers and float32; ours computes the large convolutions in the form that is fastest, in bfloat16 where that is faster."
+    "Runs of Blocks at 20% labelled from data to record, the images that they see, validate and test all shortened "
+    "alike: images that go forward and backward a second. Plain PyTorch is the same trainer with the printed "
+    "network in "
+    "torch's own layers and float32; ours computes the large convolutions in the form that is fastest, in bfloat16 "
+    "where that is faster."
 )
 
 
 def runs(images: int, seeds: int, rows: list[str] | None) -> list[Experiment]:
-    """Rows of Blocks at 20% labelled, the long ones first, as processes take them. All that is counted in images is shortened by the same factor."""
+    """Rows of Blocks at 20% labelled, the long ones first, as processes take them.
+
+    All that is counted in images is shortened by the same factor.
+    """
     found = []
     for e in tables.get("blocks").experiments([0.2], list(range(seeds)), rows, "cpu"):
         (stage,), judged = e.stages, e.evaluation
@@ -43,7 +53,9 @@ def runs(images: int, seeds: int, rows: list[str] | None) -> list[Experiment]:
 
 
 def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, tuple[forms.Form, forms.Form]]:
-    """The forms of each network in training and for test images, measured once by one thread, so that no contender has to measure them in its turn."""
+    """The forms of each network in training and for test images, measured once by one thread, so that no contender has
+    to measure them in its turn.
+    """
     torch.set_num_threads(1)
     return {
         network: tuple(autotune.measured_form(*network, device, inference=inference)[0] for inference in (False, True))

@@ -1,8 +1,10 @@
-"""What one training step costs, side by side in one run: our form against what a user would write, and against the machine's peak.
+"""What one training step costs, side by side in one run: our form against what a user would write, and against the
+machine's peak.
 
-Seq-MT's localiser on Blocks (60 x 60, batch 64 by default): forward, soft-argmax, landmark loss, backward, Adam. Useful FLOP count the literal network's multiplications
-and additions, whatever form computes them. With --processes 2 --threads 1 the cores are used as a table uses them, one process each: all processes do the same step at the
-same time, and their rates add up. Run on an idle machine:
+Seq-MT's localiser on Blocks (60 x 60, batch 64 by default): forward, soft-argmax, landmark loss, backward, Adam. Useful
+FLOP count the literal network's multiplications and additions, whatever form computes them. With --processes 2
+--threads 1 the cores are used as a table uses them, one process each: all processes do the same step at the same time,
+and their rates add up. Run on an idle machine:
 
     python benchmarks/train_step.py [--threads 2] [--processes 1] [--batch 64] [--rounds 7] [--results FOLDER]
 """
@@ -56,7 +58,9 @@ def flops_per_image(kernel: int = 9, depth: int = 6, width: int = 8, n_maps: int
 
 
 def literal() -> nn.Sequential:
-    """The network as printed, as a user of PyTorch would write it: six 9 x 9 convolutions, a 1 x 1, a 1 x 1 to the maps."""
+    """The network as printed, as a user of PyTorch would write it: six 9 x 9 convolutions, a 1 x 1, a 1 x 1 to the
+    maps.
+    """
     layers: list[nn.Module] = []
     for inputs, kernel in [(1, 9), (8, 9), (8, 9), (8, 9), (8, 9), (8, 9), (8, 1)]:
         layers += [nn.Conv2d(inputs, 8, kernel, padding=kernel // 2), nn.ReLU()]
@@ -71,7 +75,7 @@ def step(
     batch: int,
     device: torch.device,
 ) -> Callable[[], None]:
-    """A closure that makes one training step. form None: the literal network, in that layout, under autocast, compiled."""
+    """A closure that makes one training step. form None: the literal network, under autocast, compiled."""
     method, dataset = methods.get("seq_mt"), loading.get("blocks")
     options = method.options
     generator = torch.Generator().manual_seed(0)
@@ -100,7 +104,10 @@ def step(
 
 
 def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) -> float:
-    """Best FLOP/s of square matrix products over a few sizes. Sizes whose product would take longer than `seconds` are left out: a processor that lacks bfloat16 takes minutes."""
+    """Best FLOP/s of square matrix products over a few sizes.
+
+    Sizes whose product would take longer than `seconds` are left out: a processor that lacks bfloat16 takes minutes.
+    """
     best = 0.0
     for n in (256, 1024, 2048, 4096) if device.type == "cpu" else (4096, 8192):
         if best and 2 * n**3 / best > seconds:
@@ -117,8 +124,10 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) 
 
 
 def bytes_per_image(itemsize: int, kernel: int = 9, depth: int = 6, width: int = 8, size: int = SIZE) -> float:
-    """Least traffic of one image through the large convolutions: forward each map in and out; backward its gradient in, its input in, and the
-    input's gradient out, which the first layer does not need."""
+    """Least traffic of one image through the large convolutions: forward each map in and out; backward its gradient in,
+    its input in, and the
+    input's gradient out, which the first layer does not need.
+    """
     layers = [(1, width)] + [(width, width)] * (depth - 1)
     maps = sum(2 * a + 2 * b + a * (i > 0) for i, (a, b) in enumerate(layers))
     return maps * size * size * itemsize
@@ -229,7 +238,8 @@ def summary(parts: list[dict], arguments: argparse.Namespace) -> benchmarks.Benc
     return benchmarks.Benchmark(
         name="train_step_processes" if together else "train_step",
         title="Training step" + f", {arguments.processes} processes" * together,
-        text="Seq-MT's localiser on Blocks, 60 x 60: forward, soft-argmax, landmark loss, backward, Adam. The contenders are the printed network in plain layers"
+        text="Seq-MT's localiser on Blocks, 60 x 60: forward, soft-argmax, landmark loss, backward, Adam. "
+        "The contenders are the printed network in plain layers"
         + (", in as many processes at the same time." if together else "."),
         unit="images/s",
         device=torch.device(arguments.device).type,

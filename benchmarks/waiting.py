@@ -1,4 +1,5 @@
-"""What a reader waits for: generating the data, importing the reading side, re-executing a notebook whose records are all there.
+"""What a reader waits for: generating the data, importing the reading side, re-executing a notebook whose records are
+all there.
 
 Each is repeated; the least time counts, since anything else on the machine can only add to it.
 

@@ -1,4 +1,6 @@
-"""Runs of Blocks that tests fill tables with: what is asked for, the form that needs no measuring, and other processes that do the same."""
+"""Runs of Blocks that tests fill tables with: what is asked for, the form that needs no measuring, and other processes
+that do the same.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ def hold(folder: Path, seed: int) -> FileLock:
 def script(text: str, *arguments: object) -> list[str]:
     """A command that runs this text with `ensure`, `compute` and the literal form at hand."""
     head = (
-        "import sys\nfrom landmarklib.engine import attempt, ensure\nfrom landmarklib.training import autotune, compute\n"
+        "import sys\nfrom landmarklib.engine import attempt, ensure\nfrom landmarklib.training import autotune, "
+        "compute\n"
         "from landmarklib.nets import forms\nimport torch\ntorch.set_num_threads(1)\n"
         "autotune.measured_form = lambda *_, **__: (forms.LITERAL, 1000.0)\ntrain = compute.run\n"
     )

@@ -1,4 +1,6 @@
-"""Blocks for every method: with an angle beside the class, and packs at the paper's image side, trained for 16 steps, the same on the CPU and on a GPU."""
+"""Blocks for every method: with an angle beside the class, and packs at the paper's image side, trained for 16 steps,
+the same on the CPU and on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def options_of(name: str, dropout: float) -> dict:
 
 
 def experiment(name: str, seed: int, onset: dict[str, float], jitter: dict[str, float]) -> Experiment:
-    """Of any method, whether Blocks has a row of it or not; each seed weighs the landmarks otherwise. onset: of its terms."""
+    """Of any method, whether Blocks has a row of it or not; each seed weighs the landmarks otherwise. onset: of its
+    terms.
+    """
     return changed(
         tables.get("blocks").experiments(budget="smoke")[0],
         method=name,

@@ -1,4 +1,6 @@
-"""Serve the formulas' script from the book itself, so that pages need no network: one file of sphinx-mathjax-offline, fonts inside."""
+"""Serve the formulas' script from the book itself, so that pages need no network: one file of sphinx-mathjax-offline,
+fonts inside.
+"""
 
 from importlib import metadata
 from pathlib import Path

@@ -105,8 +105,8 @@ def report(parts: Sequence[str], lines: Sequence[str]) -> str:
     shown = [*lines[:6], *([f"and {len(lines) - 6} more"] if len(lines) > 6 else [])]
     return (
         f"numbers moved: {'; '.join(shown)}. If that is not meant, mend the change. If it is, raise "
-        f"{' or '.join(parts)} in landmarklib/core/versions.toml with a line why, put that line into the changelog under "
-        '"Numbers that changed", and run `landmarklib golden --store`'
+        f"{' or '.join(parts)} in landmarklib/core/versions.toml with a line why, put that line into the changelog "
+        'under "Numbers that changed", and run `landmarklib golden --store`'
     )
 
 

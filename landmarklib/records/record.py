@@ -53,7 +53,7 @@ class Record:
 
 
 def results_folder(path: str | Path | None = None) -> Path:
-    """Where records live: the given folder, else LANDMARKLIB_RESULTS, else results/ beside the library, else ./results."""
+    """Where records live: that folder, else LANDMARKLIB_RESULTS, else results/ beside the library, else ./results."""
     if path or os.environ.get("LANDMARKLIB_RESULTS"):
         return Path(path or os.environ["LANDMARKLIB_RESULTS"])
     beside = files.PACKAGE.parent / "results"

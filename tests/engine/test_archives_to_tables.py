@@ -1,4 +1,6 @@
-"""HGR1, Multi-PIE and AFLW from the archive to the claims: whole tables on what a stand-in writes in the publisher's layout."""
+"""HGR1, Multi-PIE and AFLW from the archive to the claims: whole tables on what a stand-in writes in the publisher's
+layout.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ METRICS = {
     "aflw": {"angle_error_degrees", *(f"angle_error_degrees of {angle}" for angle in ("yaw", "pitch", "roll"))},
 }
 ROWS = {
-    "hgr1": ["Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)", "RCN (L)", "TCDCN (L+A)", "Attributes from true points"],
-    "multipie": ["Seq-MT (L+A)", "Heatmap-MT (L+A), soft-argmax", "RCN+ (L+A)", "TCDCN-2 (L+A)", "Attributes from true points"],
+    "hgr1": ["Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)", "RCN (L)", "TCDCN (L+A)", "Attributes from true points"],  # noqa: E501
+    "multipie": ["Seq-MT (L+A)", "Heatmap-MT (L+A), soft-argmax", "RCN+ (L+A)", "TCDCN-2 (L+A)", "Attributes from true points"],  # noqa: E501
     "aflw": ["RCN+ (L)", "RCN+ (L+A)", "RCN+ (L+ELT+A)", "Pose from true points"],
 }  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""Filling a table: only what is missing is computed, exactly what was asked for comes back, and nothing is lost if a process dies."""
+"""Filling a table: only what is missing is computed, exactly what was asked for comes back, and nothing is lost if a
+process dies.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The plan of a rented GPU's minutes: which phase when, which table first. Nothing is trained here; `make gpu-rehearsal` does."""
+"""The plan of a rented GPU's minutes: which phase when, which table first.
+
+Nothing is trained here; `make gpu-rehearsal` does.
+"""
 
 from __future__ import annotations
 

@@ -180,7 +180,9 @@ COSTS = fake(
     ],
 )
 def test_images_that_a_step_processes_by_hand(terms, on_all, images):
-    """A step of 8 labelled and 5 unlabelled images: each goes through once for all terms, then as often as each term says."""
+    """A step of 8 labelled and 5 unlabelled images: each goes through once for all terms, then as often as each term
+    says.
+    """
     assert methods.images_processed(COSTS, terms, {"on_all": on_all}, 8, 5) == images
 
 

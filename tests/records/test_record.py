@@ -261,7 +261,8 @@ def test_values_of_a_wrong_kind_are_refused_where_no_types_are_checked(tmp_path)
         paths.append(record.save(made(), tmp_path / str(i)))
         rewrite(paths[-1], **changes)
     script = (
-        "import sys\nfrom pathlib import Path\nfrom landmarklib.core import types\nfrom landmarklib.records import record\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from landmarklib.core import types\nfrom landmarklib.records import record\n"
         "for path in sys.argv[1:]:\n"
         "    try:\n        record.load(Path(path))\n"
         "    except types.UserError as error:\n        print(error)\n"

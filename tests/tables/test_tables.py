@@ -335,9 +335,9 @@ def test_a_budget_is_in_full_where_images_and_networks_are_the_tables():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("[common.methods.rcn]", "[common.methods.rnc]", "common, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, from_points"),
+        ("[common.methods.rcn]", "[common.methods.rnc]", "common, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, from_points"),  # noqa: E501
         ("[[references]]", "[[references]]\nmethod = 'x'", "reference MT-DCNN .L.A.: unknown key 'method'"),
-        ('select = "accuracy_percent"', 'select = "accuracy"', "row Attributes from .*: select 'accuracy'; known: nme_p"),
+        ('select = "accuracy_percent"', 'select = "accuracy"', "row Attributes from .*: select 'accuracy'; known: nme_p"),  # noqa: E501
         ("against = [0.1, 0.2, 0.5] }", "against = [0.1] }", "claim H10: 3 fractions against 1; expected as many"),
         ('higher = ["TCDCN (L+A)"', 'higher = ["TCDCNN (L+A)"', "claim H21: unknown rows .*'TCDCNN"),
     ],
@@ -592,12 +592,12 @@ def test_a_stage_without_any_image_is_refused(refused):
 @pytest.mark.parametrize(
     ("name", "old", "new", "words"),
     [
-        ("hgr1", 'method = "from_points"', 'method = "from_points"\nreadout = "regressed"', "readout 'regressed', and the method predicts no points"),
-        ("shapes", 'method = "seq_mt"', 'method = "seq_mt"\nreadout = "regressed"', "readout 'regressed' needs labelled images, and fraction is 0"),
-        ("shapes", 'method = "seq_mt"', 'method = "seq_mt"\nreadout = "named"', "readout 'named', and no image has a landmark; matched fits"),
+        ("hgr1", 'method = "from_points"', 'method = "from_points"\nreadout = "regressed"', "readout 'regressed', and the method predicts no points"),  # noqa: E501
+        ("shapes", 'method = "seq_mt"', 'method = "seq_mt"\nreadout = "regressed"', "readout 'regressed' needs labelled images, and fraction is 0"),  # noqa: E501
+        ("shapes", 'method = "seq_mt"', 'method = "seq_mt"\nreadout = "named"', "readout 'named', and no image has a landmark; matched fits"),  # noqa: E501
         ("blocks", 'method = "seq_mt"', 'method = "seq_mt"\nreadout = "best"', "row Seq-MT (L), readout: 'best'"),
         ("blocks", FIRST, FIRST + "\nrates = { tail = 2 }", "'tail'; known: head"),
-        ("blocks", FIRST, staged(change=("measured = false", "measured = true"), last=('trains = "head"', "measured = false")), "n_evaluations is 0; the last stage is measured"),
+        ("blocks", FIRST, staged(change=("measured = false", "measured = true"), last=('trains = "head"', "measured = false")), "n_evaluations is 0; the last stage is measured"),  # noqa: E501
     ],
     ids="no points,no labels,no names,unknown readout,unknown group,last stage not measured".split(","),
 )  # fmt: skip
@@ -628,7 +628,7 @@ def test_a_mistake_in_a_stage_is_named(refused, old, new, words):
 
 
 def test_reading_every_table_loads_no_torch():
-    text = "import sys; from landmarklib import tables; print([len(tables.get(n).rows) for n in tables.names()], 'torch' in sys.modules)"
+    text = "import sys; from landmarklib import tables; print([len(tables.get(n).rows) for n in tables.names()], 'torch' in sys.modules)"  # noqa: E501
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{[len(tables.get(name).rows) for name in tables.names()]} False\n", "")
 

@@ -1,4 +1,6 @@
-"""Every method's training step as a GPU would capture it, without a GPU: nothing in it is left on the CPU, copied from the host or read back."""
+"""Every method's training step as a GPU would capture it, without a GPU: nothing in it is left on the CPU, copied from
+the host or read back.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +153,9 @@ NUMBER = torch.tensor(1.0)
 
 
 def with_fault(fault: str, function):
-    """The function with that fault in what it gives, in the captured step alone: torch itself refuses some of them, elsewhere and in other words."""
+    """The function with that fault in what it gives, in the captured step alone: torch itself refuses some of them,
+    elsewhere and in other words.
+    """
 
     def faulty(*given):
         found = function(*given)

@@ -1,6 +1,7 @@
 """What only a GPU can show: the same numbers as on the CPU. `pytest -m gpu` runs these on a machine that has one.
 
-Those that are marked essential are what `benchmarks/gpu.py` spends a minute on. With LANDMARKLIB_TEST_DEVICE=cpu it rehearses them.
+Those that are marked essential are what `benchmarks/gpu.py` spends a minute on. With LANDMARKLIB_TEST_DEVICE=cpu it
+rehearses them.
 """
 
 from __future__ import annotations

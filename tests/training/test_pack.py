@@ -54,7 +54,9 @@ def options_of(name: str) -> dict:
 
 
 def experiment(name: str, **changes) -> Experiment:
-    """At a low rate: a ReLU or a pooling that rounding tips over would else be blown up to 1% of the loss within 20 steps."""
+    """At a low rate: a ReLU or a pooling that rounding tips over would else be blown up to 1% of the loss within 20
+    steps.
+    """
     values = {
         "table": "blocks",
         "row": "row",
@@ -112,7 +114,9 @@ def trained(runs: list[TrainState], **more) -> list[TrainState]:
 
 
 def parameters_of(run: TrainState) -> dict[str, torch.Tensor]:
-    """All but the maps' biases: a softmax over pixels cancels them, so their gradient is rounding, and Adam makes steps of it."""
+    """All but the maps' biases: a softmax over pixels cancels them, so their gradient is rounding, and Adam makes steps
+    of it.
+    """
     return {n: p.detach().clone() for n, p in run.module.named_parameters() if not n.endswith("out_bias")}
 
 

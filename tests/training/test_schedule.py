@@ -30,7 +30,9 @@ def test_linear_schedule_by_hand():
 
 
 def test_cosine_schedule_by_hand():
-    """Half a cosine over the last 60 steps: a third of the way down it has lost a quarter, half-way a half, at two thirds three quarters."""
+    """Half a cosine over the last 60 steps: a third of the way down it has lost a quarter, half-way a half, at two
+    thirds three quarters.
+    """
     stage = cosine(plateau=0.4, warmup=4, floor=0.0)
     factors = [schedule.learning_rate(stage, step) for step in (0, 3, 4, 39, 40, 60, 70, 80)]
     assert factors == pytest.approx([0.25, 1, 1, 1, 1, 0.75, 0.5, 0.25])

@@ -1,6 +1,8 @@
-"""The protocol fits methods that nobody has written yet: one of two stages with a regressed readout, one with BatchNorm and a teacher, one with pseudo-labels.
+"""The protocol fits methods that nobody has written yet: one of two stages with a regressed readout, one with BatchNorm
+and a teacher, one with pseudo-labels.
 
-To add a method that trains in two stages, copy `TWO_STAGES` below into a file of `methods/`: the tests here walk it from experiment to record.
+To add a method that trains in two stages, copy `TWO_STAGES` below into a file of `methods/`: the tests here walk it
+from experiment to record.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class FeaturesThenMaps(nn.Module):
 
 
 def two_stage_loss(models, batch, terms, options, noise) -> dict:
-    """First the features tell a pixel from its neighbour; then the maps, on frozen features, are equivariant and apart."""
+    """First the features tell a pixel from its neighbour; then maps on frozen features are equivariant and apart."""
     net, result = models.student, {}
     features = net.features(batch.images)
     if "contrast" in terms:
