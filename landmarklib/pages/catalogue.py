@@ -100,7 +100,7 @@ def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
         )
         parts += [f"```{{figure}} ../{pictures}/{d.name}.png", f":alt: {alt}", "", f"{what}{_caption(d)}.", "```", ""]
     parts += [markup.to_html(frame, sortable=False, kind="facts"), ""]
-    for title, texts in (("Assumed here", d.assumptions), ("Traps", d.known_issues)):
+    for title, texts in (("Assumed here", d.assumptions), ("Known issues", d.known_issues)):
         parts += [f"## {title}", "", *(f"- {markup.markdown(text)}" for text in texts), ""] if texts else []
     if d.read:
         commands = [

@@ -120,7 +120,7 @@ def test_the_page_of_overlaps_escapes_what_a_file_says(tmp_path, monkeypatch):
 
 def test_the_page_of_a_data_set_escapes_what_its_file_says(monkeypatch):
     texts = dict.fromkeys(("title", "unit", "licence", "obtain", "citation", "layout"), RAW)
-    d = replace(loading.get("mtfl"), **texts, assumptions=(RAW,), traps=(RAW,), landmarks=(RAW,), mirror=(0,))
+    d = replace(loading.get("mtfl"), **texts, assumptions=(RAW,), known_issues=(RAW,), landmarks=(RAW,), mirror=(0,))
     shown = without_alt(catalogue.page(d, pictured=True))
     assert "<script" not in shown and shown.count(ESCAPED) > 8
     monkeypatch.setattr(datasets, "names", lambda: ["mtfl"])
