@@ -17,7 +17,7 @@ from landmarklib import loading, methods, tables
 from landmarklib.core import subsets
 from landmarklib.nets import forms
 from landmarklib.records import benchmarks, environment
-from landmarklib.training import autotune, batches, pack, schedule, state
+from landmarklib.training import batches, pack, schedule, state
 
 ROWS = ("Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)")
 TEXT = (

@@ -19,7 +19,7 @@ NOTHING = record.frame([])
 def made(e: Experiment, value: float = 5.0, **changes) -> Record:
     """A record by hand: its error, and an accuracy where a class head is trained."""
     metrics = {"error_px": {"mean": value, "low": value - 0.1, "high": value + 0.1, "n": 64}}
-    if "classes" in e.weights:
+    if "classes" in e.terms:
         metrics["accuracy_percent"] = {"mean": 90.0, "low": 89.0, "high": 91.0, "n": 64}
     if not e.fraction:
         metrics["matched_percent"] = {"mean": 99.5, "low": 99.0, "high": 100.0, "n": 64}

@@ -89,13 +89,11 @@ def list_tables(arguments: argparse.Namespace) -> None:
 
 def run_table(arguments: argparse.Namespace) -> None:
     """Fill a table, and say what is there afterwards."""
-    from landmarklib import tables
-    from landmarklib.engine import ensure
+    from landmarklib.engine.ensure import ensure
     from landmarklib.report import aggregate
 
-    table = tables.get(arguments.table)
     parameters = run_parameters(arguments.parameters)
-    runs = ensure.ensure(table.name, **parameters)
+    table, runs, _ = ensure(arguments.table, **parameters)
     wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "rows", "budget")))
     cells, of, _, failed = aggregate.state(table, runs)
     there = f"{len(runs)} of {len(wanted)} runs are there ({failed} failed)"

@@ -4,7 +4,7 @@ To add one, add a file with a constant `DATASET`. A generated set has `load(root
 is read from its publisher's archive has `read(folder) -> {split: Listing}`, written with the functions of
 `formats.archive`, which say what is wrong with a file, and `write_standin(folder, counts, seed)`, which writes a
 stand-in in the same layout and returns what `read` finds there. The set is then found by the name of its file and
-tested by tests/test_contracts.py, tests/loading/test_data.py and tests/standins/test_standins.py.
+tested by tests/datasets/test_every_dataset.py, tests/loading/test_data.py and tests/standins/test_standins.py.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A method is a value, is written for ONE run and keeps no global state.
 
 To add one, copy the file that is closest and change its constant `METHOD`; `Method` says what it holds. It is then
-found by its file name and tested by tests/methods/test_contracts.py; a method of two stages, with a readout, and one
+found by its file name and tested by tests/methods/test_every_method.py; a method of two stages, with a readout, and one
 with a teacher are walked through in tests/training/test_stages.py. Tables are checked against `METHOD` where no torch
 is installed, so a method imports torch, networks and losses inside its functions.
 """

@@ -1,8 +1,8 @@
 """Adjusted mutual information (AMI) of an attribute and the landmarks: honari2018, supplement S.5.2 and Table S2.
 
 Every coordinate, and an attribute that is a real number, is divided into LEVELS steps of equal width. A landmark has
-AMI(A; x) + AMI(A; y), as if its two coordinates were independent. The table has their mean and their maximum. AMI is
-normalized by the larger entropy, scikit-learn's rule until 2018.
+AMI(A; x) + AMI(A; y), as if its two coordinates were independent. The table has the mean and the maximum over
+landmarks. AMI is normalized by the larger entropy, scikit-learn's rule until 2018.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ CONDITIONS = {  # of that table, in words
     "selected_on": "hyperparameters chosen on",
     "all_training_images": "trained on all training images",
     "extra_data": "extra data",
-    "augmented_by_hand": "images added by hand",
+    "augmented_by_hand": "augmentation designed by hand",
 }
 
 
@@ -29,7 +29,7 @@ def to_html(benchmark: Benchmark) -> markup.Html:
         first = t == next(x for x in benchmark.timings if x.group == t.group)
         lines.append(
             {"": t.group, "contender": t.contender, benchmark.unit: f"{t.rate[1]:,.0f}"}
-            | {"ours is so many times as fast": "ours" if first else f"{middle:.2f} ({low:.2f} to {high:.2f})"}
+            | {"speed-up of ours": "ours" if first else f"{middle:.2f} ({low:.2f} to {high:.2f})"}
         )
     p = benchmark.provenance
     versions = ", ".join(f"{name} {version}" for name, version in p.get("versions", {}).items())
@@ -84,7 +84,7 @@ def beside_paper(benchmarks: Sequence[Benchmark]) -> str:
             "{cite:t}`honari2018`, Table 4, gives images a second on a GPU that it does not name; ours were measured "
             "on the device at the head of the column, in float32. So only the order within a column compares. "
             "RAR, Lv et al., CFSS and the TCDCN of 300-W are models of others. The conditions are the paper's; runs "
-            "here choose on validation images, and jitter the training images.",
+            "here choose on validation images, and augment the training images by jitter.",
             "",
             markup.to_html(frame, sortable=False, kind="speed"),
         ]
@@ -99,12 +99,12 @@ def _ours(paper: Mapping[str, Any], first: Mapping[str, Timing]) -> str:
 
 def alt(benchmark: Benchmark) -> str:
     """The picture in words."""
-    what = "how many times as fast ours is as each contender, with its spread over rounds."
+    what = "the speed-up of ours over each contender, with its spread over rounds."
     return f"{benchmark.title} on {benchmark.device}: {what}"
 
 
 def ratios(benchmark: Benchmark):
-    """How many times as fast ours is as each contender, on a log axis, with 10% and 90% quantiles. Returns a Figure."""
+    """The speed-up of ours over each contender, on a log axis, with 10% and 90% quantiles. Returns a Figure."""
     plt = style.pyplot()
     firsts: dict[str, Timing] = {}
     for t in benchmark.timings:
@@ -124,7 +124,7 @@ def ratios(benchmark: Benchmark):
             labels[y] = t.contender
             y += 1
     axis.axvline(1, color="0.4", lw=1)
-    axis.set(xscale="log", xlabel="ours is so many times as fast", ylim=(y - 0.4, -0.6))
+    axis.set(xscale="log", xlabel="speed-up of ours", ylim=(y - 0.4, -0.6))
     least, most = axis.get_xlim()
     few = most > 30 * least
     places = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000] if few else [0.2, 0.5, 1, 2, 3, 5, 10, 20]

@@ -34,7 +34,7 @@ def read(
 def join(
     parts: Iterable[tuple[Table, pd.DataFrame, list[record.Record]]],
 ) -> tuple[Table, pd.DataFrame, list[record.Record]]:
-    """What was asked of one table in several parts, as one: the table, its runs and its records, in the order of `read`.
+    """What was asked of one table in several parts, as one: the table, its runs and records, in the order of `read`.
 
     A run that is in several parts is there once.
     """

@@ -1,22 +1,21 @@
-"""What every method must keep; a new file in their folder is tested here the moment it exists."""
+"""What every method must keep; a new file of their folder is tested here the moment it exists."""
 
 from __future__ import annotations
 
 import itertools
-import types
 
 import numpy as np
 import pytest
 import torch
 from packs import ATTRIBUTES, DATASET, with_angle
 
-from landmarklib import methods, tables
+from landmarklib import methods
 from landmarklib.core import coords, heatmaps
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch, UserError
-from landmarklib.methods import Prediction
+from landmarklib.methods import Method, Models, Prediction
 from landmarklib.nets import forms
-from landmarklib.training import compute, prediction
+from landmarklib.training import autotune, prediction
 
 SIZE = 16
 SMALL = {"kernel": 5, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8], "attributes": ATTRIBUTES}
@@ -25,7 +24,7 @@ B, N_LABELLED = 6, 4
 
 every_method = pytest.mark.parametrize("name", methods.names())
 every_term = pytest.mark.parametrize(
-    "name, term", [(name, term) for name in methods.names() for term in methods.get(name).TERMS]
+    "name, term", [(name, term) for name in methods.names() for term in methods.get(name).terms]
 )
 
 
@@ -34,7 +33,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def small_options(name: str) -> dict:
-    options = methods.get(name).OPTIONS
+    options = methods.get(name).options
     return {**options, **{key: value for key, value in SMALL.items() if key in options}}
 
 
@@ -57,33 +56,49 @@ def batch_of(n_labelled: int = N_LABELLED, size: int = SIZE) -> Batch:
 
 def given_to(name: str, batch: Batch) -> torch.Tensor:
     """What the method predicts from."""
-    return batch.images if getattr(methods.get(name), "GIVEN", "images") == "images" else batch.points
+    return batch.images if methods.get(name).input == "images" else batch.points
 
 
 def loss_of(name: str, terms: set[str], batch: Batch, module: torch.nn.Module | None = None) -> dict:
-    return methods.get(name).loss(module or build(name), batch, terms, small_options(name), Noise(seeded(2)))
+    return methods.get(name).loss(Models(module or build(name)), batch, terms, small_options(name), Noise(seeded(2)))
+
+
+def takes(name: str, term: str) -> str:
+    """Which images the term is formed on: labelled, unlabelled or all."""
+    return methods.get(name).terms[term].takes(small_options(name))
 
 
 def n_counted(name: str, term: str, n_labelled: int) -> int:
-    """How many images a term counts: the labelled ones if it needs labels, for ELT the others, else all."""
-    if not methods.get(name).TERMS[term]:
-        return n_labelled
-    return B - n_labelled if term == "elt" else B
+    """How many values a term has."""
+    return {"labelled": n_labelled, "unlabelled": B - n_labelled, "all": B}[takes(name, term)]
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
+    assert methods.names()
     with pytest.raises(UserError, match="'no-such'") as refusal:
         methods.get("no-such")
-    assert methods.names() and all(name in str(refusal.value) for name in methods.names())
+    assert all(name in str(refusal.value) for name in methods.names())
 
 
 @every_method
-def test_method_has_all_its_parts(name):
-    method = methods.get(name)
-    assert isinstance(method, types.ModuleType)
-    assert method.TERMS and set(method.TERMS.values()) <= {True, False}
-    assert isinstance(method.OPTIONS, dict)
-    assert all(callable(getattr(method, part)) for part in ("build", "loss", "predict"))
+def test_parts_of_a_method_fit_together(name):
+    method, module = methods.get(name), build(name)
+    assert isinstance(method, Method) and method.name == name and method.terms
+    assert set(method.shape) <= set(method.options)
+    assert {term.all_if for term in method.terms.values()} - {""} <= set(method.options)
+    assert list(module.get_submodule(method.costly).parameters())
+    for path in method.groups.values():
+        assert list(module.get_submodule(path).parameters())
+
+
+@every_method
+def test_a_term_that_an_option_makes_take_all_images_does(name):
+    method, module = methods.get(name), build(name)
+    for term, spec in method.terms.items():
+        if spec.all_if:
+            options = {**small_options(name), spec.all_if: True}
+            values = method.loss(Models(module), batch_of(), {term}, options, Noise(seeded(2)))[term]
+            assert spec.takes(options) == "all" and values.shape == (B,) and values.isfinite().all()
 
 
 @every_method
@@ -97,7 +112,7 @@ def test_same_generator_builds_the_same_module_and_leaves_the_global_one_alone(n
 
 @every_method
 def test_losses_are_decided_by_the_given_generator_alone(name):
-    terms, module = set(methods.get(name).TERMS), build(name)
+    terms, module = set(methods.get(name).terms), build(name)
     first = loss_of(name, terms, batch_of(), module)
     torch.rand(3)
     again = loss_of(name, terms, batch_of(), module)
@@ -107,7 +122,7 @@ def test_losses_are_decided_by_the_given_generator_alone(name):
 
 @every_method
 def test_only_the_terms_asked_for_are_computed(name):
-    known = list(methods.get(name).TERMS)
+    known = list(methods.get(name).terms)
     for terms in (set(c) for n in range(1, len(known) + 1) for c in itertools.combinations(known, n)):
         assert set(loss_of(name, terms, batch_of())) == terms
 
@@ -123,17 +138,15 @@ def test_every_term_is_finite_and_trains_the_network(name, term, size):
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
     assert all(g.isfinite().all() for g in gradients)
     # From points, a term has a branch of its own and nothing before it.
-    sees_images = prediction.sees_images(methods.get(name))
+    sees_images = methods.get(name).input == "images"
     assert any(g.any() for g in ([next(module.parameters()).grad] if sees_images else gradients))
 
 
 @every_method
 def test_how_fast_its_costly_part_is_can_be_measured(name):
     options = {**small_options(name), "attributes": ["expression", "camera"]}
-    shape = tuple(
-        (key, options[key]) for key in ("kernel", "depth", "kernels", "widths", "attributes") if key in options
-    )
-    form, rate = compute.measured_form.__wrapped__("multipie", name, SIZE, shape, "cpu")
+    shape = tuple((key, options[key]) for key in methods.get(name).shape)
+    form, rate = autotune.measured_form.__wrapped__("multipie", name, SIZE, shape, "cpu")
     assert rate > 0 and (name != "from_points" or form == forms.LITERAL)
 
 
@@ -154,12 +167,12 @@ def test_terms_that_need_no_labels_do_without_and_the_others_give_nothing(name, 
     values.sum().backward()
     trains = any(p.grad is not None and p.grad.any() for p in module.parameters())
     assert all(p.grad.isfinite().all() for p in module.parameters() if p.grad is not None)
-    assert trains == (values.sum().item() > 0) == methods.get(name).TERMS[term]
+    assert trains == (values.sum().item() > 0) == (takes(name, term) != "labelled")
 
 
 @every_method
 def test_a_step_without_unlabelled_images_is_finite(name):
-    terms = set(methods.get(name).TERMS) - {"elt"}
+    terms = {term for term in methods.get(name).terms if takes(name, term) != "unlabelled"}
     for values in loss_of(name, terms, batch_of(n_labelled=B)).values():
         assert values.shape == (B,) and values.isfinite().all()
 
@@ -202,7 +215,7 @@ def test_point_noise_of_seq_mt_reaches_the_class_term_alone():
     module, options = build("seq_mt").eval(), small_options("seq_mt")
     quiet, noisy = (
         methods.get("seq_mt").loss(
-            module, batch_of(), {"landmarks", "classes"}, {**options, "point_noise": s}, Noise(seeded())
+            Models(module), batch_of(), {"landmarks", "classes"}, {**options, "point_noise": s}, Noise(seeded())
         )
         for s in (0.0, 0.1)
     )
@@ -215,22 +228,11 @@ def test_predictions_of_a_split_are_in_pixels(name):
     a = with_angle(5, 1, SIZE)
     module = build(name)
     method, options = methods.get(name), small_options(name)
-    found = prediction.predict(module, method, prediction.given(method, a), options, torch.device("cpu"), batch=2)
+    found = prediction.predict(module, method, prediction.inputs(method, a), options, torch.device("cpu"), batch=2)
     assert found.attributes.shape == (5, 2)
-    assert (found.points is None) == (prediction.given(method, a) is not a.images)
+    assert (found.points is None) == (prediction.inputs(method, a) is not a.images)
     if found.points is None:
         return
     images = torch.from_numpy(a.images).float() / 255
     expected = method.predict(module, images, options).points.detach()
     assert np.allclose(found.points, (expected.numpy() + 1) * SIZE / 2 - 0.5, atol=1e-3)
-
-
-@every_method
-def test_unknown_options_and_terms_are_refused_with_the_known_ones(name):
-    table = next(t for t in map(tables.get, tables.names()) if any(row.method == name for row in t.rows))
-    experiment = next(e for e in table.experiments() if e.method == name)
-    for field, kind, known in (("options", "option", "OPTIONS"), ("weights", "loss term", "TERMS")):
-        wrong = {**experiment.__dict__, field: {"no-such": 1.0}}
-        with pytest.raises(UserError, match=f"unknown {kind} 'no-such'") as refusal:
-            methods.complete_options(type(experiment)(**wrong))
-        assert all(known_name in str(refusal.value) for known_name in getattr(methods.get(name), known))

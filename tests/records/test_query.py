@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from experiments import changed
 from made import BLOCKS, made, some
 
 from landmarklib.records import query, record
@@ -29,7 +30,7 @@ def test_parts_are_joined_with_every_run_once_in_the_order_of_reading(tmp_path):
 
 def test_records_of_other_settings_than_todays_are_in_no_table(tmp_path):
     (today,) = BLOCKS.experiments([0.1], [0], ["Seq-MT (L)"], "cpu")
-    for e in (today, replace(today, rate=0.5)):
+    for e in (today, changed(today, rate=0.5)):
         record.save(replace(some(8.0)[0], experiment=e), tmp_path)
     assert len(query.load_all(tmp_path, "blocks")) == 2
     for budget in ("cpu", None):

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from experiments import changed
 from made import BLOCKS, HANDS, failed, hands, made, rows_of, some
 
 from landmarklib import tables
@@ -55,7 +56,7 @@ def test_outliers_of_a_cell_are_warned_of():
 
 
 def test_a_share_of_right_answers_has_no_outliers():
-    shares = [replace(r, experiment=replace(r.experiment, select="accuracy_percent")) for r in some(8.0, 9.0, 99.0)]
+    shares = [replace(r, experiment=changed(r.experiment, select="accuracy_percent")) for r in some(8.0, 9.0, 99.0)]
     assert provenance.outliers(shares) == {}
 
 

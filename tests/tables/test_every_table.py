@@ -1,4 +1,4 @@
-"""What every table must keep; a new file in their folders is tested here the moment it exists."""
+"""What every table must keep; a new TOML of their folders is tested here the moment it exists."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ def experiments_of(table: tables.Table) -> list:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
+    assert tables.names()
     with pytest.raises(UserError, match="'no-such'") as refusal:
         tables.get("no-such")
-    assert tables.names() and all(name in str(refusal.value) for name in tables.names())
+    assert all(name in str(refusal.value) for name in tables.names())
 
 
 @every_table
@@ -31,7 +32,8 @@ def test_table_names_things_that_exist(name):
     assert len({row.name for row in table.rows}) == len(table.rows)
     for row in table.rows:
         assert row.method in methods.names()
-        assert set(row.starts) <= set(row.weights)
+        for part in row.stages or (row,):
+            assert set(part.onset) <= set(part.weights)
         assert set(row.published) <= set(table.fractions)
     for claim in table.claims:
         assert claim.comparisons
@@ -50,8 +52,9 @@ def test_every_budget_gives_experiments_with_known_options_and_terms(name):
         cells = sum(row.has(fraction) for row in table.rows for fraction in table.fractions)
         assert len(experiments) == cells * len(table.seeds)
         for e in experiments:
-            given = methods.complete_options(e)
-            assert set(given) == set(methods.get(e.method).OPTIONS)
+            methods.check(e)
+            given = methods.complete(methods.get(e.method), e.options)
+            assert set(given) == set(methods.get(e.method).options)
             assert {k: given[k] for k in e.options} == e.options
 
 
@@ -70,13 +73,14 @@ def test_keys_of_all_experiments_are_different(name):
 @every_table
 def test_every_experiment_can_take_its_steps(name):
     for e in experiments_of(tables.get(name)):
-        terms = methods.get(e.method).TERMS
-        assert any(weight and not e.starts.get(term) for term, weight in e.weights.items())
-        assert (e.fraction < 1 and e.batch_unlabelled) or "elt" not in e.weights or e.options["elt_on_all"]
-        assert e.fraction > 0 or all(terms[term] for term in e.weights)
-        assert e.batch or all(terms[term] for term in e.weights)
         n_train = e.train_images or loading.get(e.dataset).counts["train"]
         assert 64 <= n_train <= loading.get(e.dataset).counts["train"]
         assert e.fraction == 0 or round(e.fraction * n_train) > 0
-        assert 0 < e.evaluation_images <= loading.get(e.dataset).counts["val"]
-        assert e.n_evaluations > 0 and e.warmup < e.hold * e.steps
+        assert 0 < e.evaluation.images <= loading.get(e.dataset).counts["val"]
+        method = methods.get(e.method)
+        for number, stage in enumerate(e.stages):
+            takes = {term: method.terms[term].takes(e.options) for term in stage.weights}
+            assert any(weight and not stage.onset.get(term) for term, weight in stage.weights.items())
+            assert e.fraction < 1 or "unlabelled" not in takes.values()
+            assert e.fraction > 0 or "labelled" not in takes.values() or (number and method.relabel)
+            assert stage.schedule.warmup < stage.schedule.plateau * stage.steps

@@ -90,7 +90,7 @@ class Normalised(torch.nn.Module):
         self.x = torch.nn.Parameter(torch.tensor(1.0))
 
     def forward(self, images):
-        return self.x + self.head(self.body(images.flatten(1)[:, :2]))
+        return self.x + self.head(self.body(images.mean((1, 2))[:, 7:9]))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""What an experiment may ask of a method, and what a step of it costs. No method is run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small import experiment, fake
+
+from landmarklib import loading, methods
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.types import UserError
+from landmarklib.methods import Term, seq_mt
+
+
+def staged(first: dict | None = None, second: dict | None = None, evaluation: dict | None = None, **more) -> Experiment:
+    """An experiment of two stages. first, second: their changes; evaluation: its own; more: of the experiment."""
+    e = experiment()
+    stages = (replace(e.stages[0], **{"name": n, **(c or {})}) for n, c in (("first", first), ("second", second)))
+    return replace(e, stages=tuple(stages), evaluation=replace(e.evaluation, **evaluation or {}), **more)
+
+
+def alone(evaluation: dict | None = None, stage: dict | None = None, **more) -> Experiment:
+    """The same of one stage."""
+    e = experiment()
+    changed = replace(e.evaluation, **evaluation or {})
+    return replace(e, stages=(replace(e.stages[0], **stage or {}),), evaluation=changed, **more)
+
+
+def rates(**factors: float) -> dict:
+    return {"optimizer": replace(experiment().stages[0].optimizer, rates=factors)}
+
+
+TERMS = "landmarks, classes, angles, elt"
+MISFITS = {
+    "option": (
+        alone(options={"no-such": 1}),
+        f"seq_mt: unknown option 'no-such'; known: {', '.join(seq_mt.METHOD.options)}",
+    ),
+    "term": (alone(stage={"weights": {"no-such": 1.0}}), f"seq_mt: unknown loss term 'no-such'; known: {TERMS}"),
+    "term of no weight": (
+        staged(second={"weights": {"landmarks": 1.0, "no-such": 0.0}}),
+        f"seq_mt: stage second: unknown loss term 'no-such'; known: {TERMS}",
+    ),
+    "onset": (
+        staged(first={"onset": {"no-such": 0.5}}),
+        f"seq_mt: stage first: unknown onset of the loss term 'no-such'; known: {TERMS}",
+    ),
+    "group with a rate": (alone(stage=rates(body=2.0)), "seq_mt: unknown group of parameters 'body'; known: head"),
+    "group that is trained": (
+        staged(second={"trains": "body"}),
+        "seq_mt: stage second: unknown group of parameters 'body'; known: head",
+    ),
+    "group of a method without": (
+        alone(stage={"trains": "head"}, method="comm_mt"),
+        "comm_mt: unknown group of parameters 'head'; known: none",
+    ),
+    "no term": (
+        staged(second={"weights": {"landmarks": 0.0}}),
+        f"seq_mt: stage second: no loss term has a weight; known: {TERMS}",
+    ),
+    "no labelled images": (
+        alone(stage={"batch": 0}),
+        "seq_mt: batch is 0, and the loss term 'landmarks' needs labelled images",
+    ),
+    "no unlabelled images": (
+        staged(first={"weights": {"elt": 1.0}, "batch_unlabelled": 0}),
+        "seq_mt: stage first: batch_unlabelled is 0, and the loss term 'elt' needs such images",
+    ),
+    "no images": (
+        alone(stage={"weights": {"classes": 1.0}, "batch": 0, "batch_unlabelled": 0}),
+        "seq_mt: batch and batch_unlabelled are both 0; a step takes at least one image",
+    ),
+    "ema without a teacher": (alone(stage={"ema": 0.9}), "seq_mt: ema 0.9, and the method has no teacher"),
+    "no measurement": (
+        staged(second={"n_evaluations": 0}),
+        "seq_mt: n_evaluations is 0; the last stage is measured on validation images",
+    ),
+    "readout without points": (
+        alone({"readout": "matched"}, {"weights": {"classes": 1.0}}, method="from_points"),
+        "from_points: readout 'matched', and the method predicts no points",
+    ),
+    "regressed without labels": (
+        alone({"readout": "regressed"}, fraction=0.0),
+        "seq_mt: readout 'regressed' needs labelled images, and fraction is 0",
+    ),
+    "named without labels": (
+        alone(fraction=0.0),
+        "seq_mt: readout 'named', and no image has a landmark; matched fits",
+    ),
+    "one name for two stages": (
+        staged(second={"name": "first"}),
+        "seq_mt: stages first, first; each needs a name of its own",
+    ),
+    "unknown method": (
+        alone(method="no-such"),
+        f"unknown method 'no-such'; known: {', '.join(methods.names())}",
+    ),
+}
+
+
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_a_misfit_of_experiment_and_method_is_refused_in_one_line(misfit):
+    wrong, line = MISFITS[misfit]
+    with pytest.raises(UserError) as refusal:
+        methods.check(wrong)
+    assert str(refusal.value) == line
+
+
+@pytest.mark.parametrize(
+    "wrong, where", [(alone(), ""), (staged(second={"ema": 0.9}), "stage first: ")], ids=["alone", "one of two"]
+)
+def test_a_method_with_a_teacher_needs_its_decay_in_every_stage(monkeypatch, wrong, where):
+    monkeypatch.setattr(seq_mt, "METHOD", replace(seq_mt.METHOD, teacher=True))
+    with pytest.raises(UserError) as refusal:
+        methods.check(wrong)
+    assert str(refusal.value) == f"seq_mt: {where}ema is 0, and the method needs a teacher"
+    methods.check(staged({"ema": 0.9}, {"ema": 0.99}))
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        alone(stage={"weights": {"landmarks": 1.0, "elt": 0.0}, "batch_unlabelled": 0}),
+        alone(stage={"weights": {"elt": 1.0}, "batch": 0}),
+        alone({"readout": "matched"}, {"weights": {"elt": 1.0}, "batch": 0}, fraction=0.0),
+        alone(stage={"weights": {"elt": 1.0}, "batch_unlabelled": 0}, options={"elt_on_all": True}),
+        alone({"readout": "regressed"}),
+        alone(stage=rates(head=2.0)),
+        alone(stage={"weights": {"classes": 1.0}}, method="from_points"),
+        staged(first={"n_evaluations": 0, "trains": "head"}),
+    ],
+)
+def test_what_fits_is_let_through(fits):
+    methods.check(fits)
+
+
+@pytest.mark.parametrize("term, wanted", [("classes", "angle"), ("angles", "class")])
+def test_a_term_that_teaches_an_attribute_needs_one_of_its_kind(term, wanted):
+    dataset = replace(loading.get("blocks"), attributes={"class": 15, "angle": 0})
+    other = {"angle": "class", "class": "angle"}[wanted]
+    wrong, right = (alone(stage={"weights": {term: 1.0}}, options={"attributes": [name]}) for name in (wanted, other))
+    methods.check_attributes(right, dataset)
+    with pytest.raises(UserError, match=f"^seq_mt: the loss term '{term}' needs attributes of that kind"):
+        methods.check_attributes(wrong, dataset)
+
+
+def test_options_are_the_defaults_with_changes():
+    method = fake(options={"a": 1, "b": [2]})
+    assert methods.complete(method, {"b": [3]}) == {"a": 1, "b": [3]}
+    assert method.options == {"a": 1, "b": [2]}
+    with pytest.raises(UserError, match=r"^fake: unknown option 'c'; known: a, b$"):
+        methods.complete(method, {"c": 1})
+
+
+COSTS = fake(
+    terms={
+        "near": Term("labelled"),
+        "again": Term("labelled", passes=1),
+        "far": Term("unlabelled", passes=2),
+        "both": Term("all", passes=3),
+        "free": Term("all"),
+        "either": Term("unlabelled", passes=1, all_if="on_all"),
+    },
+    options={"on_all": False},
+)
+
+
+@pytest.mark.parametrize(
+    "terms, on_all, images",
+    [
+        (["near"], False, 8 + 5),
+        (["near", "free"], False, 8 + 5),
+        (["again"], False, 8 + 5 + 8),
+        (["far"], False, 8 + 5 + 2 * 5),
+        (["both"], False, 8 + 5 + 3 * 13),
+        (["either"], False, 8 + 5 + 5),
+        (["either"], True, 8 + 5 + 13),
+        (["near", "again", "far", "both", "either"], True, 13 + 8 + 10 + 39 + 13),
+    ],
+)
+def test_images_that_a_step_processes_by_hand(terms, on_all, images):
+    """A step of 8 labelled and 5 unlabelled images: each goes through once for all terms, then as often as each term says."""
+    assert methods.images_processed(COSTS, terms, {"on_all": on_all}, 8, 5) == images
+
+
+@pytest.mark.parametrize(
+    "terms, on_all, taken",
+    [([], False, False), (["near", "again"], True, False), (["near", "free"], False, True), (["either"], False, True)],
+)
+def test_unlabelled_images_are_taken_along_for_a_term_that_sees_them(terms, on_all, taken):
+    assert methods.takes_unlabelled(COSTS, terms, {"on_all": on_all}) == taken

@@ -1,0 +1,94 @@
+"""From what a method finds to values of every image, worked by hand."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from small import CPU, SIZE, Walker, annotations, fake
+
+from landmarklib import methods
+from landmarklib.core.readouts import NAMED, Readout
+from landmarklib.methods import Method, Prediction
+from landmarklib.training import prediction
+from landmarklib.training.prediction import Predictions
+
+
+def test_the_lowest_error_or_the_highest_accuracy_is_selected():
+    assert prediction.select({"accuracy_percent": 40.0, "error_px": 3.0}, "accuracy_percent") == -40
+    assert prediction.select({"accuracy_percent": 40.0, "error_px": 3.0}, "error_px") == 3
+
+
+def test_convolutions_are_in_float32_within_and_as_before_after():
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32
+    try:
+        for allowed in (True, False):
+            cudnn.allow_tf32 = allowed
+            with pytest.raises(KeyError), prediction.without_tf32():
+                assert not cudnn.allow_tf32
+                raise KeyError
+            assert cudnn.allow_tf32 == allowed
+    finally:
+        cudnn.allow_tf32 = before
+
+
+def test_a_method_that_is_given_the_points_sees_them_in_normalised_coordinates():
+    a = annotations(3, 0)
+    assert prediction.inputs(methods.get("seq_mt"), a) is a.images
+    seen = prediction.inputs(methods.get("from_points"), a)
+    assert np.allclose((seen + 1) * SIZE / 2 - 0.5, a.points, atol=1e-5)
+
+
+def test_each_kind_of_readout_is_judged_on_its_own_points():
+    """Outputs are the landmarks in another order; then half as far from the centre, which a linear map doubles."""
+    a, order = annotations(4, 0), [2, 0, 1, 4, 3]
+    shuffled = Predictions(a.points[:, order], None)
+    own = tuple(np.argsort(order).tolist())
+    found = prediction.of_points(shuffled, a, Readout(own))
+    assert found["error_px"] == pytest.approx(0) and found["matched_percent"].tolist() == [100.0] * 4
+    named = prediction.of_points(shuffled, a, NAMED)
+    assert (named["error_px"] > 0).all() and "matched_percent" not in named
+    centre = (SIZE - 1) / 2
+    halved = Predictions((a.points + centre) / 2, None)
+    doubled = Readout(weights=2 * np.eye(10))
+    assert prediction.of_points(halved, a, doubled)["error_px"] == pytest.approx(0, abs=1e-5)
+    assert (prediction.of_points(halved, a, NAMED)["error_px"] > 0).all()
+
+
+def test_other_readings_of_the_same_maps_are_read_out_the_same_way():
+    a, order = replace(annotations(4, 0), unit=np.full(4, 5.0)), [2, 0, 1, 4, 3]
+    moved = a.points + np.array([3, 4], a.points.dtype)
+    found = prediction.of_points(
+        Predictions(a.points[:, order], None, {"read by x": moved[:, order]}),
+        a,
+        Readout(tuple(np.argsort(order).tolist())),
+    )
+    assert found["nme_percent"] == pytest.approx(0) and found["nme_percent read by x"] == pytest.approx(100)
+
+
+def showing(maps: torch.Tensor) -> Method:
+    return fake(predict=lambda module, images, options: Prediction(torch.zeros(len(images), 2, 2), maps=maps))
+
+
+def test_probability_maps_are_those_of_the_landmarks_relative_to_their_peaks():
+    maps = torch.zeros(1, 2, 2, 2)
+    maps[0, 0, 0, 1], maps[0, 1, 1, 0] = np.log(4), np.log(2)
+    images = annotations(1, 0).images
+
+    def seen(fitted: Readout) -> list[list[int]]:
+        ((*shown,),) = prediction.probability_maps(Walker(), showing(maps), images, {}, CPU, fitted)
+        return [list(zlib.decompress(base64.b64decode(text))) for text in shown]
+
+    first, second = [64, 255, 64, 64], [128, 128, 255, 128]  # 255 / 4 and 255 / 2, rounded
+    assert seen(NAMED) == [first, second]
+    assert seen(Readout((1, 0))) == [second, first]
+
+
+def test_no_probability_map_stands_for_a_landmark_that_is_read_from_all_outputs():
+    images, fitted = annotations(1, 0).images, Readout(weights=np.eye(4))
+    assert prediction.probability_maps(Walker(), showing(torch.zeros(1, 2, 2, 2)), images, {}, CPU, fitted) == []
