@@ -37,10 +37,12 @@ def keeps_the_rules(kind: ModuleType, n_points: int) -> None:
     assert (shown >= -0.5).all() and (shown <= 47.5).all()
 
 
-def varies(annotations: Annotations, length: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
-    """Error of the mean shape on the last third, in % of length(points), and that of a ridge as a share of it.
+def varies(annotations: Annotations, normalizer: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
+    """Error of the mean shape on the last third, and that of a ridge as a share of it.
 
-    The ridge sees 16 x 16 grey pixels.
+    The first is in % of the normalizer. The ridge sees 16 x 16 grey pixels.
+
+    normalizer: points -> the length of each image that errors are divided by.
     """
     n, n_train = len(annotations), len(annotations) * 2 // 3
     side = annotations.images.shape[-1] // 16

@@ -1,6 +1,6 @@
 """What `landmarklib data` does: which data sets are here, whether an archive is whole, what it looks like. No torch.
 
-Every function takes the data root that was given, or None for the usual ones (`datasets.archive.roots`).
+Every function takes the data root that was given, or None for the usual ones (`formats.archive.roots`).
 """
 
 from __future__ import annotations

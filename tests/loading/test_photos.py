@@ -186,7 +186,8 @@ def test_what_is_asked_in_vain_is_refused_with_what_is_possible(archives, tmp_pa
 
 def test_predictions_of_a_wide_network_are_those_of_its_method(archives):
     e = experiment()
-    options = methods.complete(methods.get(e.method), e.options)
+    rcn = methods.get(e.method)
+    options = methods.complete(rcn, e.options)
     module = rcn.build(loading.get("mtfl"), e.size, options, torch.Generator().manual_seed(0)).eval()
     test = loading.split("mtfl", "test", Crop(e.size))
     found = prediction.predict(module, rcn, test.images, options, torch.device("cpu"), batch=7)
@@ -236,7 +237,7 @@ def test_300w_runs_on_a_part_of_it_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(w300, "DATASET", replace(w300.DATASET, counts={**counts, "train": 90}, ids={}))
     (tmp_path / "w300").mkdir()
     w300.write_standin(tmp_path / "w300", counts)
-    runs = ensure.ensure("w300", [1.0], [0], budget="smoke", workers=1, results=tmp_path / "r")
+    runs = ensure.ensure("w300", [1.0], [0], budget="smoke", workers=1, results=tmp_path / "r").runs
     assert (runs.status == "done").all() and (runs.tier == "open").all()
     values = runs.set_index("row")
     assert values["nme_percent on Common"].notna().all() and values["nme_percent on IBUG"].notna().all()
