@@ -507,7 +507,7 @@ stages = [
     { name = "second", weights = { landmarks = 90, elt = 270 }, onset = { elt = 0.5 }, rates = { head = 0.1 }, trains = "head" },
 ]
 readout = "regressed"
-"""
+"""  # noqa: E501
 FIRST = "training = { clip = 100.0, beta2 = 0.98 }\nweights = { landmarks = 900 }"  # of the first row of Blocks
 
 
