@@ -121,7 +121,7 @@ def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], dat
 def on(table, budget: str, data: str = "auto"):
     """The best tier of data that is here for a table, generated or bundled, and the table on it; None without any."""
     from landmarklib import loading
-    from landmarklib.core.types import UserError
+    from landmarklib.core.errors import UserError
     from landmarklib.loading import bundling, tiers
     from landmarklib.records import query
 
@@ -139,7 +139,7 @@ def on(table, budget: str, data: str = "auto"):
 
 def plan(seconds: float, kind: Kind, tested: bool) -> list[Phase]:
     """The phases in their order. Raises UserError where nothing would be left for training."""
-    from landmarklib.core.types import UserError
+    from landmarklib.core.errors import UserError
 
     compare, speed, training = kind.limits
     phases = [] if tested else [Phase("compare", 0.0, compare)]
@@ -306,7 +306,7 @@ def main() -> int:
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     unpack_wheels()
-    from landmarklib.core.types import UserError
+    from landmarklib.core.errors import UserError
 
     try:
         return spend(arguments.seconds, arguments.device, arguments.table, arguments.data)

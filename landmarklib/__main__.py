@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from landmarklib import __version__
 from landmarklib.commands import book, data, tables
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from landmarklib import loading
-from landmarklib.core.types import DataMissing, Listing
+from landmarklib.core.errors import DataMissing
+from landmarklib.core.types import Listing
 from landmarklib.loading import inspection
 
 

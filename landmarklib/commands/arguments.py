@@ -6,7 +6,7 @@ import argparse
 import shlex
 from collections.abc import Callable
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 RUN_PARAMETERS = {
     "fractions": "label fractions in (0, 1], such as 0.05,0.2",

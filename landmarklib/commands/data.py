@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from landmarklib.commands.arguments import command, group
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 ROOT = "folder of the archives; else LANDMARKLIB_DATA, else ~/.local/share/landmarklib"
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from landmarklib.commands.arguments import RUN_PARAMETERS, command, group, run_parameters
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 TIER = "auto, paper, open or stand-in"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 PACKAGE = Path(__file__).parents[1]  # of this library
 

@@ -13,8 +13,8 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import is_typeddict
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import OURS
-from landmarklib.core.types import UserError
 
 UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 # pydantic's kinds of errors, in words; others are left to its own

@@ -25,14 +25,6 @@ def whole(dataset: str) -> str:
     return dataset.removeprefix(STAND_IN).removeprefix(PART)
 
 
-class UserError(Exception):
-    """A mistake of the caller: its message is one line that says what is wrong, where, and what is valid."""
-
-
-class DataMissing(UserError):
-    """A data set is not on this machine: the message says how to get it."""
-
-
 class Crop(NamedTuple):
     """How large the square images of a split are, in pixels and in the photo.
 

@@ -13,7 +13,7 @@ import importlib
 import pkgutil
 
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 
 def names() -> list[str]:

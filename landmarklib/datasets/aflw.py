@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float, Int
 
 from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.formats import archive
 
 INFO, BASE, PHOTOS = "AFLWinfo_release.mat", "data/aflw.sqlite", "data/flickr"

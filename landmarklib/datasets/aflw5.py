@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from landmarklib.core import subsets
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.datasets import mtfl
 from landmarklib.formats import archive
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.datasets import mtfl, w300
 
 FOLDER = "afw"  # of 300-W

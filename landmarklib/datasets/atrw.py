@@ -9,7 +9,8 @@ import numpy as np
 
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 LISTS = {"train": "keypoint_train.json", "val": "keypoint_val.json"}

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 VIDEOS = {"train": range(1, 11), "val": range(11, 16), "test": range(16, 21)}

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.formats import archive
 
 FOLDERS = tuple(f"CAT_0{k}" for k in range(7))

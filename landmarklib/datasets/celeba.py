@@ -14,7 +14,8 @@ from jaxtyping import Int
 
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Annotations, DataMissing, Listing, UserError
+from landmarklib.core.errors import DataMissing, UserError
+from landmarklib.core.types import Annotations, Listing
 from landmarklib.datasets import mtfl
 from landmarklib.formats import archive
 

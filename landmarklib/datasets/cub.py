@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float
 
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset, Source
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.formats import archive
 
 PARTS = (

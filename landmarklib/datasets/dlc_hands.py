@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 FACES = 4_000_000  # number of the first stand-in, so that other sets of faces have none of them

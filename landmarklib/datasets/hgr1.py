@@ -13,7 +13,8 @@ from jaxtyping import Float
 
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.formats import archive
 
 N_POINTS = 25

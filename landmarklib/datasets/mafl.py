@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from landmarklib.core import subsets
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.datasets import celeba
 
 N_VALIDATION, SEED = 1000, 0

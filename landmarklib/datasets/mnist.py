@@ -12,7 +12,8 @@ from jaxtyping import Int, UInt8
 
 from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset, Source
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 SIDE, N_VALIDATION, SEED = 28, 1000, 0  # validation images are counted per digit

@@ -9,7 +9,8 @@ import numpy as np
 
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 COLUMNS = "a path, x1 to x5, y1 to y5, gender, smile, glasses, pose"

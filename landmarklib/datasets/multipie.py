@@ -11,7 +11,8 @@ from jaxtyping import Float
 
 from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.datasets import w300
 from landmarklib.formats import archive
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.formats import archive
 
 COLUMNS = "a class, the box as x, y of its centre, width, height, and x, y of 12 points, all from 0 to 1"

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 TRAINING = ("afw", "helen/trainset", "lfpw/trainset")

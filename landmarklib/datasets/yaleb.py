@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 HEIGHT, WIDTH = 64, 56

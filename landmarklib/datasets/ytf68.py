@@ -13,7 +13,8 @@ import numpy as np
 
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.datasets import w300
 from landmarklib.formats import archive
 

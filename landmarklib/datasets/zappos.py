@@ -9,7 +9,8 @@ import numpy as np
 
 from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive
 
 IMAGES, SIDE = "ut-zap50k-images-square", 136

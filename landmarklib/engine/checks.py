@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from landmarklib import loading, methods
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import DataMissing, UserError
 from landmarklib.loading import bundling
 from landmarklib.records.record import Record
 

@@ -16,8 +16,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from landmarklib import tables
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import UserError
 from landmarklib.engine import attempt, checks, packing, processes
 from landmarklib.engine.attempt import How
 from landmarklib.records import checkpoint, query, record

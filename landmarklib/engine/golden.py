@@ -15,7 +15,7 @@ from pathlib import Path
 
 from landmarklib import loading, methods
 from landmarklib.core import files, versions
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.engine import golden_runs
 from landmarklib.records import record
 from landmarklib.records.record import Record

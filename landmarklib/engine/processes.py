@@ -9,8 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 
 from tqdm import tqdm
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import UserError
 from landmarklib.engine import attempt
 from landmarklib.engine.attempt import How
 from landmarklib.training import schedule

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from landmarklib.core.types import DataMissing, UserError
+from landmarklib.core.errors import DataMissing, UserError
 
 NO_PICTURE = "not an image that can be decoded"
 BROKEN = ValueError, SyntaxError  # what Pillow raises for one that cannot

@@ -10,8 +10,9 @@ from typing import Any
 from landmarklib import datasets
 from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import MARGIN, Annotations, Crop, UserError
+from landmarklib.core.types import MARGIN, Annotations, Crop
 
 
 def crops_of(experiment: Experiment) -> dict[str, Crop]:

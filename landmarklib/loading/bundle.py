@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from landmarklib.core.types import Annotations, Crop, DataMissing, UserError
+from landmarklib.core.errors import DataMissing, UserError
+from landmarklib.core.types import Annotations, Crop
 from landmarklib.formats import archive
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from landmarklib import loading
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import Crop, DataMissing, UserError
+from landmarklib.core.types import Crop
 from landmarklib.loading import bundle, tiers
 from landmarklib.loading.bundle import Part
 

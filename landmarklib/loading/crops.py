@@ -19,7 +19,8 @@ from filelock import FileLock
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from landmarklib.core.types import Annotations, Crop, Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Annotations, Crop, Listing, Recipe
 from landmarklib.core.versions import raised
 from landmarklib.formats import archive
 from landmarklib.loading import bundle, tiers

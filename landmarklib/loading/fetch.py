@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from landmarklib import loading
 from landmarklib.core.dataset import Source
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.formats import archive
 
 CHUNK = 1 << 16

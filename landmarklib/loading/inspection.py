@@ -19,7 +19,8 @@ from tqdm import tqdm
 from landmarklib import datasets, loading
 from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.types import PART, DataMissing, Listing, UserError
+from landmarklib.core.errors import DataMissing, UserError
+from landmarklib.core.types import PART, Listing
 from landmarklib.formats import archive
 from landmarklib.loading import bundle, tiers
 

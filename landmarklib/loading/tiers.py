@@ -22,8 +22,9 @@ from filelock import FileLock
 
 from landmarklib import datasets
 from landmarklib.core import imports, versions
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.files import PACKAGE
-from landmarklib.core.types import PART, STAND_IN, DataMissing, UserError, whole
+from landmarklib.core.types import PART, STAND_IN, whole
 from landmarklib.formats import archive
 from landmarklib.loading import bundle
 

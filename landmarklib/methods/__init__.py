@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.methods import Method, Models, Prediction, outputs, seq_mt
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.nets.forms import LITERAL, Form
 from landmarklib.nets.layers import he_normal, pointwise, standardised
 from landmarklib.nets.plain import depth_to_space, expand_weights

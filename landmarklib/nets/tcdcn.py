@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.noise import Noise
-from landmarklib.core.types import UserError
 from landmarklib.nets.forms import LITERAL
 from landmarklib.nets.layers import Linear, he_normal, standardised
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from landmarklib import tables
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.pages import catalogue, conventions, notebooks, overlap, overview, speed_page, status
 from landmarklib.records import benchmarks, query, record
 from landmarklib.report import style

@@ -7,7 +7,7 @@ import difflib
 import sys
 from pathlib import Path
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"

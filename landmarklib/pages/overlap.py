@@ -21,7 +21,8 @@ from jaxtyping import Float, Int
 
 from landmarklib import loading
 from landmarklib.core import files
-from landmarklib.core.types import UserError, whole
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import whole
 from landmarklib.loading import crops, tiers
 from landmarklib.records import environment, record
 from landmarklib.report import markup

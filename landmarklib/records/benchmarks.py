@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from landmarklib.core import files
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 SCHEMA = 1
 FOLDER = "benchmarks"  # in the results folder

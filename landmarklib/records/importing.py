@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from landmarklib import tables
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.records import benchmarks, record, staleness
 
 

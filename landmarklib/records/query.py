@@ -11,8 +11,9 @@ import pandas as pd
 
 from landmarklib import loading, tables
 from landmarklib.core import metrics
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, from_json
-from landmarklib.core.types import Crop, UserError
+from landmarklib.core.types import Crop
 from landmarklib.loading import tiers
 from landmarklib.records import record
 from landmarklib.records.record import Record

@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 
 from landmarklib.core import files, metrics
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, from_json, to_json
 from landmarklib.core.mistakes import checked
-from landmarklib.core.types import UserError
 
 SCHEMA = 1
 STATUSES = ("done", "failed")

@@ -20,7 +20,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from landmarklib.core.types import Annotations, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Annotations
 from landmarklib.drawing import collect, generator, heads, paint, tick
 
 EXPRESSIONS = tuple(heads.EXPRESSIONS)

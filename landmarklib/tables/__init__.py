@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.tables import reading
 from landmarklib.tables.budgets import Budget
 from landmarklib.tables.models import Claim, Inequality, Reference, Row, Table

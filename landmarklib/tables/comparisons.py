@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import CHECKED, Number, Share, Text
 from landmarklib.core.metrics import base
-from landmarklib.core.types import UserError
 from landmarklib.tables.models import Claim, Inequality, Table
 
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import ONLY, Evaluation, Experiment, Optimizer, Schedule, Stage
 from landmarklib.core.kinds import (
     CHECKED,
@@ -30,7 +31,7 @@ from landmarklib.core.kinds import (
     Some,
     Text,
 )
-from landmarklib.core.types import PART, STAND_IN, UserError
+from landmarklib.core.types import PART, STAND_IN
 from landmarklib.tables import selection
 from landmarklib.tables.budgets import Budget, Changes, Training
 

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from landmarklib import methods
+from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import CHECKED, Options
 from landmarklib.core.mistakes import checked, unknown
-from landmarklib.core.types import UserError
 from landmarklib.tables import comparisons
 from landmarklib.tables.models import Row, Table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 if TYPE_CHECKING:
     from landmarklib.tables.models import Row, Table

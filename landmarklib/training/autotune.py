@@ -9,8 +9,8 @@ from operator import attrgetter
 from typing import Any
 
 from landmarklib import loading, methods
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import UserError
 
 PACKS = (1, 4, 16, 64)  # numbers of runs at once that are tried on a GPU
 

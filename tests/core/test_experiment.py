@@ -13,6 +13,7 @@ import pytest
 from experiments import changed, flat
 
 from landmarklib.core import experiment
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import (
     Evaluation,
     Experiment,
@@ -24,7 +25,6 @@ from landmarklib.core.experiment import (
     from_json,
     to_json,
 )
-from landmarklib.core.types import UserError
 
 ROOT = Path(__file__).parents[2]
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}

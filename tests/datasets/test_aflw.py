@@ -12,7 +12,8 @@ from scipy.io import savemat
 
 from landmarklib import loading
 from landmarklib.core import subsets
-from landmarklib.core.types import Listing, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Listing
 from landmarklib.datasets import aflw
 from landmarklib.loading import inspection
 

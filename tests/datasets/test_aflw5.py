@@ -7,7 +7,7 @@ import pytest
 from readers import read, real
 
 from landmarklib import loading
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 HEADER = "id,image_file,crop_file,set,lx,ly,rx,ry,nx,ny,mlx,mly,mrx,mry"
 NUMBERS = "1,2,3.5,4,5,6,7,8,9,10"

@@ -8,7 +8,7 @@ from readers import read, real
 from scipy.io import savemat
 
 from landmarklib import loading
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 TRAIN = [f"{i % 3}/image{i // 2:05d}_{40000 + i}.jpg" for i in range(20)]
 TEST = ["2/image00100_50000.jpg", "0/image00100_50001.jpg", "2/image00100_50000.jpg"]

@@ -9,7 +9,7 @@ import pytest
 from readers import read, real
 
 from landmarklib import loading
-from landmarklib.core.types import DataMissing, UserError
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.datasets import atrw
 from landmarklib.formats import archive
 from landmarklib.loading import inspection

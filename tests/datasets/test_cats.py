@@ -8,7 +8,7 @@ from readers import read, real
 
 from landmarklib import loading
 from landmarklib.core import subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 LINE = "9 175 160 239 162 199 199 149 121 137 -78 166 93 281 101 312 96 296 133 "
 

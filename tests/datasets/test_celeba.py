@@ -7,7 +7,7 @@ import pytest
 from readers import draw, read, real
 
 from landmarklib.core import subsets
-from landmarklib.core.types import DataMissing, UserError
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.datasets import celeba
 from landmarklib.formats import archive as files
 from landmarklib.loading import inspection

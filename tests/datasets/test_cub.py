@@ -7,7 +7,7 @@ import pytest
 from readers import read, real
 
 from landmarklib import loading
-from landmarklib.core.types import DataMissing, UserError
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.formats import archive as reading
 
 SPECIES = {1: 1, 2: 100, 3: 101, 4: 150, 5: 151, 6: 200, 7: 7}

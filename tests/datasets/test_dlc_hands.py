@@ -10,7 +10,7 @@ from readers import draw, read, real
 
 from landmarklib import loading
 from landmarklib.core import subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.formats import archive as files
 from landmarklib.loading import inspection
 

@@ -9,7 +9,7 @@ import pytest
 
 from landmarklib import datasets, loading
 from landmarklib.core import coords, subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 SIZE = 16
 

@@ -8,7 +8,7 @@ from PIL import Image
 from readers import draw, read, real
 
 from landmarklib import loading
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.datasets import helen_parsing
 from landmarklib.standins import faces
 

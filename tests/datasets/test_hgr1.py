@@ -7,7 +7,7 @@ import pytest
 from readers import draw, read, real
 
 from landmarklib import loading
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.datasets import hgr1
 
 STEMS = ("1_P_hgr1_id01_1", "Z_P_hgr1_id08_3", "A_P_hgr1_id12_1", "0_A_hgr1_id10_2", "1_P_hgr1_id09_1")

@@ -8,7 +8,7 @@ from readers import draw, read, real
 from scipy.io import savemat
 
 from landmarklib import loading
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.loading import inspection
 
 N = 2000

@@ -8,7 +8,7 @@ from readers import read, real
 from scipy.io import savemat
 
 from landmarklib import loading
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 N = 10_000
 

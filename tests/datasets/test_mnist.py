@@ -11,7 +11,7 @@ from readers import read, real
 
 from landmarklib import loading
 from landmarklib.core import subsets
-from landmarklib.core.types import DataMissing, UserError
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.datasets import mnist
 from landmarklib.formats import archive as files
 from landmarklib.loading import inspection

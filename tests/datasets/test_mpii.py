@@ -9,7 +9,7 @@ from scipy.io import savemat
 
 from landmarklib import loading
 from landmarklib.core import subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.datasets import mpii
 from landmarklib.formats import archive
 

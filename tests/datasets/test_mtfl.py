@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from readers import read, real
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 LINE = "lfw_5590\\a{i}.jpg 1.5 2 3 4 5 6 7.25 8 9 10 2 1 2 5"
 

@@ -9,7 +9,7 @@ import pytest
 from readers import draw, read, real
 
 from landmarklib.core import subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.datasets import sign_digits
 from landmarklib.formats import archive as files
 from landmarklib.loading import inspection

@@ -8,7 +8,7 @@ from readers import draw, read, real
 
 from landmarklib import loading
 from landmarklib.core import subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.formats import archive
 
 POINTS = " ".join(f"{k / 16} {k / 32}" for k in range(12))

@@ -8,7 +8,7 @@ from readers import read, real
 
 from landmarklib import loading
 from landmarklib.core import subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.datasets import w300
 
 ROWS = [f"{k + 1}.5 {2 * k + 1}.000" for k in range(68)]

@@ -8,7 +8,7 @@ from readers import read, real
 
 from landmarklib import loading
 from landmarklib.core import subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 XY = [f"{axis}{k}" for k in range(189) for axis in "xy"]
 HEADER = ",".join(

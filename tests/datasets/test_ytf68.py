@@ -7,7 +7,7 @@ import pytest
 from readers import read, real
 
 from landmarklib.core import subsets
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 XY = [f"{axis}{k}" for k in range(68) for axis in "xy"]
 HEADER = ",".join(["file", "source_split", "split", "person", "orig_w", "orig_h", *"abc", *XY])

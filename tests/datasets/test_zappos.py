@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from readers import draw, read, real
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.datasets import zappos
 
 SQUARE = "ut-zap50k-images-square"

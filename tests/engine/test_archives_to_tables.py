@@ -14,7 +14,7 @@ import pytest
 from experiments import changed
 
 from landmarklib import loading, tables
-from landmarklib.core.types import DataMissing
+from landmarklib.core.errors import DataMissing
 from landmarklib.engine import checks
 from landmarklib.formats import archive
 from landmarklib.loading import bundling

@@ -6,7 +6,7 @@ import pytest
 from filling import runs
 
 from landmarklib import tables
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.engine import checks
 
 

@@ -11,7 +11,7 @@ import pytest
 from filling import ROW, SMALL, environment, files, hold, script
 
 from landmarklib import loading, tables
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.engine import ensure
 from landmarklib.records import query, record
 from landmarklib.training import compute, prediction
@@ -247,11 +247,11 @@ WRONG_KINDS = (
 
 def test_values_of_a_wrong_kind_are_refused_where_no_types_are_checked(tmp_path):
     text = (
-        "import sys\nfrom landmarklib.core import types\nfrom landmarklib.engine import ensure\n"
+        "import sys\nfrom landmarklib.core import errors\nfrom landmarklib.engine import ensure\n"
         f"for wrong in {WRONG_KINDS!r}:\n"
         "    try:\n"
         f"        ensure.ensure('blocks', **{{**{SMALL!r}, **wrong}}, results=sys.argv[1])\n"
-        "    except types.UserError as error:\n        print(error)\n"
+        "    except errors.UserError as error:\n        print(error)\n"
     )
     words = [sys.executable, "-c", text, str(tmp_path / "new")]
     done = subprocess.run(words, capture_output=True, text=True, env=environment())

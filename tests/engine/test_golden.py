@@ -10,7 +10,7 @@ import pytest
 
 from landmarklib import datasets, loading, methods
 from landmarklib.core import metrics, versions, warps
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.engine import golden, golden_runs
 from landmarklib.loading import crops
 from landmarklib.losses import supervised

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from landmarklib import tables
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.records import record
 from landmarklib.training import schedule
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from filling import SMALL, environment, literal_attempt, script
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.engine import attempt, ensure, processes
 from landmarklib.records import query
 

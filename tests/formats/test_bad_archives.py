@@ -20,7 +20,8 @@ from readers import draw
 
 from landmarklib import loading
 from landmarklib.__main__ import main
-from landmarklib.core.types import Crop, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Crop
 from landmarklib.formats import archive
 from landmarklib.loading import crops
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from landmarklib import __main__, loading, tables
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.experiment import flat
-from landmarklib.core.types import Annotations, Crop, DataMissing, UserError
+from landmarklib.core.types import Annotations, Crop
 from landmarklib.datasets import mtfl
 from landmarklib.engine import checks
 from landmarklib.formats import archive

@@ -11,7 +11,8 @@ from PIL import Image
 
 from landmarklib import loading
 from landmarklib.core import normalizers, subsets
-from landmarklib.core.types import Crop, Listing, Recipe, UserError
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Crop, Listing, Recipe
 from landmarklib.formats import archive
 from landmarklib.loading import crops
 

@@ -14,7 +14,8 @@ from readers import draw
 from landmarklib import loading
 from landmarklib.__main__ import main
 from landmarklib.core import subsets
-from landmarklib.core.types import DataMissing, Listing, UserError
+from landmarklib.core.errors import DataMissing, UserError
+from landmarklib.core.types import Listing
 from landmarklib.formats import archive
 from landmarklib.loading import inspection
 from landmarklib.report import contact_sheet

@@ -16,7 +16,7 @@ import pytest
 from landmarklib import datasets, loading
 from landmarklib.__main__ import main
 from landmarklib.core.dataset import Source
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.formats import archive
 from landmarklib.loading.fetch import fetch
 

@@ -8,8 +8,9 @@ import pytest
 
 from landmarklib import loading, tables
 from landmarklib.core import subsets
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, flat
-from landmarklib.core.types import Crop, UserError
+from landmarklib.core.types import Crop
 from landmarklib.datasets import mtfl
 from landmarklib.engine import checks
 from landmarklib.formats import archive

@@ -15,8 +15,9 @@ import torch
 
 from landmarklib import loading, methods, tables
 from landmarklib.core import coords, metrics, normalizers, warps
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.experiment import flat
-from landmarklib.core.types import MARGIN, Annotations, Crop, DataMissing, Listing, Recipe, UserError
+from landmarklib.core.types import MARGIN, Annotations, Crop, Listing, Recipe
 from landmarklib.datasets import afw, mtfl, w300
 from landmarklib.engine import ensure
 from landmarklib.formats import archive

@@ -11,7 +11,8 @@ from readers import draw
 
 from landmarklib import loading, tables
 from landmarklib.core import imports
-from landmarklib.core.types import Crop, DataMissing, Listing, UserError
+from landmarklib.core.errors import DataMissing, UserError
+from landmarklib.core.types import Crop, Listing
 from landmarklib.engine import ensure
 from landmarklib.formats import archive
 from landmarklib.loading import crops, inspection, tiers

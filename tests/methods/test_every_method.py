@@ -11,8 +11,9 @@ from packs import ATTRIBUTES, DATASET, with_angle
 
 from landmarklib import methods
 from landmarklib.core import coords, heatmaps
+from landmarklib.core.errors import UserError
 from landmarklib.core.noise import Noise
-from landmarklib.core.types import Batch, UserError
+from landmarklib.core.types import Batch
 from landmarklib.methods import Method, Models, Prediction
 from landmarklib.nets import forms
 from landmarklib.training import autotune, prediction

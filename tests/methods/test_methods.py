@@ -8,8 +8,8 @@ import pytest
 from small import experiment, fake
 
 from landmarklib import loading, methods
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import UserError
 from landmarklib.methods import Term, seq_mt
 
 

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from landmarklib import loading, methods
+from landmarklib.core.errors import UserError
 from landmarklib.core.noise import Noise
-from landmarklib.core.types import Batch, UserError
+from landmarklib.core.types import Batch
 from landmarklib.methods import rcn
 from landmarklib.nets.forms import Form, set_form
 from landmarklib.nets.layers import standardised

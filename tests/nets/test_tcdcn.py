@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from landmarklib import loading, tables
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.methods import complete_options, tcdcn
 from landmarklib.nets.layers import standardised
 

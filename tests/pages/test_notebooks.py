@@ -15,7 +15,7 @@ import nbformat
 import pytest
 
 from landmarklib.core import imports
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.pages import notebooks
 
 ROOT = Path(__file__).parents[2]

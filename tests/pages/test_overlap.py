@@ -9,7 +9,7 @@ import pytest
 from readers import real
 
 from landmarklib.__main__ import main
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.pages import overlap
 from landmarklib.records import record
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from measured import made
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.records import benchmarks
 
 

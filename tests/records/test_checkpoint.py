@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from landmarklib import tables
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import UserError
 from landmarklib.records import checkpoint, record, staleness
 
 ARRAYS = {

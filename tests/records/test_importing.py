@@ -11,7 +11,7 @@ from experiments import changed
 
 from landmarklib import tables
 from landmarklib.__main__ import main
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.records import benchmarks, importing, query, record, staleness
 
 ROW = "Seq-MT (L)"

@@ -14,8 +14,8 @@ import pytest
 
 from landmarklib import tables
 from landmarklib.core import files
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, Stage, to_json
-from landmarklib.core.types import UserError
 from landmarklib.engine import golden_runs
 from landmarklib.records import benchmarks, environment, query, record, staleness
 from landmarklib.records.record import Record
@@ -262,10 +262,10 @@ def test_values_of_a_wrong_kind_are_refused_where_no_types_are_checked(tmp_path)
         rewrite(paths[-1], **changes)
     script = (
         "import sys\nfrom pathlib import Path\n"
-        "from landmarklib.core import types\nfrom landmarklib.records import record\n"
+        "from landmarklib.core import errors\nfrom landmarklib.records import record\n"
         "for path in sys.argv[1:]:\n"
         "    try:\n        record.load(Path(path))\n"
-        "    except types.UserError as error:\n        print(error)\n"
+        "    except errors.UserError as error:\n        print(error)\n"
     )
     words = [sys.executable, "-c", script, *map(str, paths)]
     done = subprocess.run(words, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)

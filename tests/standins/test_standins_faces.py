@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
 
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.datasets import mtfl, w300
 from landmarklib.standins import faces
 

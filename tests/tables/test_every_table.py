@@ -6,7 +6,7 @@ import pytest
 
 from landmarklib import datasets, loading, methods, tables
 from landmarklib.core import metrics
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 
 every_table = pytest.mark.parametrize("name", tables.names())
 

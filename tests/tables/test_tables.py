@@ -14,7 +14,7 @@ from experiments import changed
 from pydantic import ValidationError
 
 from landmarklib import tables
-from landmarklib.core.types import UserError
+from landmarklib.core.errors import UserError
 from landmarklib.report import claims
 from landmarklib.tables import reading, selection
 
