@@ -20,7 +20,7 @@ from landmarklib import loading, methods, tables
 from landmarklib.core import subsets
 from landmarklib.nets import forms
 from landmarklib.records import benchmarks, environment
-from landmarklib.training import batches, pack, schedule, state
+from landmarklib.training import autotune, batches, pack, schedule, state
 
 ROWS = ("Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)")
 TEXT = (
@@ -34,8 +34,9 @@ def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float
     """A step of n runs of that row, ready to be repeated, and how many images it processes."""
     experiments = tables.get("blocks").experiments([0.2], list(range(n)), [row], budget)
     e, where = experiments[0], torch.device(device)
-    method, options = methods.get(e.method), methods.complete_options(e)
-    form, _ = compute.measured_form(*compute.network(e), device, n)
+    (stage,), method = e.stages, methods.get(e.method)
+    options = methods.complete(method, e.options)
+    form, _ = autotune.measured_form(*autotune.network(e), device, n)
     annotations = loading.first(loading.split(e.dataset, "train", loading.crops_of(e)["train"]), e.train_images)
     images, runs = torch.from_numpy(np.array(annotations.images)).to(where), []
     for one in experiments:

@@ -21,7 +21,7 @@ TINY = {
     "evaluation": ["--images", "8", "--photos", "2", "--budget", "smoke", "--rounds", "1", "--threads", "1"],
     "forms": ["--batch", "2", "--rounds", "1"],
     "pack_step": ["--packs", "2,1", "--budget", "smoke", "--rounds", "1"],
-    "table": ["--images", "8", "--rounds", "1", "--processes", "1", "--methods", "Seq-MT (L)"],
+    "table": ["--images", "8", "--rounds", "1", "--processes", "1", "--rows", "Seq-MT (L)"],
     "train_step": ["--batch", "2", "--rounds", "1", "--threads", "1", "--no-compile"],
 }
 

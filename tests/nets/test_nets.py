@@ -397,14 +397,14 @@ def test_map_classifier_gives_class_logits(size):
 
 
 def test_blocks_networks_have_the_sizes_of_the_supplement():
-    module = seq_mt.build(loading.get("blocks"), 60, seq_mt.OPTIONS, seeded())
+    module = seq_mt.build(loading.get("blocks"), 60, seq_mt.METHOD.options, seeded())
     assert n_parameters(module.localizer) == 26733
     assert n_parameters(module.head) == 72463
 
 
 def test_multipies_classifier_has_the_size_of_the_supplement():
     """Two branches on the 136 coordinates: 256, 256, then 6 expressions and 5 cameras (S12)."""
-    options = {**seq_mt.OPTIONS, "attributes": ["expression", "camera"]}
+    options = {**seq_mt.METHOD.options, "attributes": ["expression", "camera"]}
     head = seq_mt.build(loading.get("multipie"), 64, options, seeded()).head
     assert n_parameters(head) == 2 * (137 * 256 + 257 * 256) + 257 * (6 + 5)
 

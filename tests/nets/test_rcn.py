@@ -12,7 +12,7 @@ from landmarklib import loading, methods
 from landmarklib.core.errors import UserError
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
-from landmarklib.methods import rcn
+from landmarklib.methods import Models, rcn
 from landmarklib.nets.forms import Form, set_form
 from landmarklib.nets.layers import standardised
 from landmarklib.nets.rcn import Recombinator, sides_of
@@ -115,7 +115,7 @@ def test_brightness_and_contrast_of_an_image_do_not_matter_much():
 
 
 def test_rcn_is_read_both_ways_and_rcn_plus_one():
-    options = {**rcn.OPTIONS, "widths": [4, 4]}
+    options = {**rcn.METHOD.options, "widths": [4, 4]}
     module = rcn.build(loading.get("blocks"), 16, options, seeded()).eval()
     images = torch.rand(2, 1, 16, 16, generator=seeded(1))
     plus = rcn.predict(module, images, options)
@@ -127,19 +127,19 @@ def test_rcn_is_read_both_ways_and_rcn_plus_one():
 
 
 def test_rcn_has_no_other_term_than_the_landmarks():
-    options = {**rcn.OPTIONS, "widths": [4, 4], "decoder": "softmax"}
+    options = {**rcn.METHOD.options, "widths": [4, 4], "decoder": "softmax"}
     module = rcn.build(loading.get("blocks"), 16, options, seeded())
     batch = Batch(torch.rand(2, 1, 16, 16), torch.zeros(2, 5, 2), torch.ones(2, 5).bool(), torch.zeros(2, 1), 2)
     with pytest.raises(UserError, match="decoder 'softmax' has the loss term 'landmarks' only, not elt, landmarks"):
-        rcn.loss(module, batch, {"landmarks", "elt"}, options, Noise(seeded()))
+        rcn.loss(Models(module), batch, {"landmarks", "elt"}, options, Noise(seeded()))
 
 
 @pytest.mark.parametrize("name", methods.names())
 def test_several_attributes_have_a_head_each(name):
     method, faces = methods.get(name), loading.get("mtfl")
     small = {"widths": [4, 4], "kernels": [3, 3]}
-    options = {**method.OPTIONS, "attributes": ["pose", "smile"]} | {
-        k: v for k, v in small.items() if k in method.OPTIONS
+    options = {**method.options, "attributes": ["pose", "smile"]} | {
+        k: v for k, v in small.items() if k in method.options
     }
     module = method.build(faces, 16, options, seeded())
     n = 4
@@ -150,12 +150,12 @@ def test_several_attributes_have_a_head_each(name):
         torch.tensor(list(itertools.product((0.0, 4.0), (0.0, 1.0)))),
         n,
     )
-    inputs = batch.points if getattr(method, "GIVEN", "images") == "points" else batch.images
+    inputs = batch.points if method.input == "points" else batch.images
     assert [head.shape for head in method.predict(module.eval(), inputs, options).attributes] == [(n, 5), (n, 2)]
-    values = method.loss(module, batch, {"classes"}, options, Noise(seeded()))["classes"]
+    values = method.loss(Models(module), batch, {"classes"}, options, Noise(seeded()))["classes"]
     assert values.shape == (n,) and (values > 0).all()
 
 
 def test_an_attribute_that_a_data_set_lacks_is_refused_with_those_it_has():
     with pytest.raises(UserError, match="mtfl has no 'class'; it has gender, smile, glasses, pose"):
-        rcn.build(loading.get("mtfl"), 16, rcn.OPTIONS, seeded())
+        rcn.build(loading.get("mtfl"), 16, rcn.METHOD.options, seeded())

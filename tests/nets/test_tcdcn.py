@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 import torch.nn.functional as F
 
-from landmarklib import loading, tables
+from landmarklib import loading, methods, tables
 from landmarklib.core.errors import UserError
-from landmarklib.methods import complete_options, tcdcn
+from landmarklib.methods import tcdcn
 from landmarklib.nets.layers import standardised
 
 
@@ -21,7 +19,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 def built(row: str, size: int) -> torch.nn.Module:
     """The network of a row of HGR1."""
     (e,) = tables.get("hgr1").experiments([1.0], [0], [row])
-    return tcdcn.build(loading.get("hgr1"), size, complete_options(replace(e, size=size)), seeded())
+    return tcdcn.build(loading.get("hgr1"), size, methods.complete(tcdcn.METHOD, e.options), seeded())
 
 
 def test_it_is_four_convolutions_three_poolings_and_a_layer_of_100():
@@ -47,7 +45,7 @@ def test_the_second_one_takes_larger_images():
 
 
 def test_what_does_not_fit_is_refused():
-    hands, options = loading.get("hgr1"), {**tcdcn.OPTIONS, "attributes": ["gesture"]}
+    hands, options = loading.get("hgr1"), {**tcdcn.METHOD.options, "attributes": ["gesture"]}
     with pytest.raises(UserError, match="size: 16 px is too small for convolutions of 5, 3, 3, 2 px"):
         tcdcn.build(hands, 16, options, seeded())
     with pytest.raises(UserError, match="kernels: 3 for 4 widths; expected one for each layer"):

@@ -25,7 +25,7 @@ def test_test_images_are_predicted_in_the_form_that_is_fastest_in_float32(monkey
         return forms.Form((1, 2)), 16.0
 
     def noted(module, method, images, *rest):
-        seen.append((len(images), module.localizer.stack.form))
+        seen.append((len(images), module.localizer.stack.conv_form))
         return predict(module, method, images, *rest)
 
     monkeypatch.setattr(autotune, "measured_form", measured)

@@ -61,7 +61,7 @@ def test_each_kind_of_readout_is_judged_on_its_own_points():
 
 
 def test_other_readings_of_the_same_maps_are_read_out_the_same_way():
-    a, order = replace(annotations(4, 0), unit=np.full(4, 5.0)), [2, 0, 1, 4, 3]
+    a, order = replace(annotations(4, 0), normalizer=np.full(4, 5.0)), [2, 0, 1, 4, 3]
     moved = a.points + np.array([3, 4], a.points.dtype)
     found = prediction.of_points(
         Predictions(a.points[:, order], None, {"read by x": moved[:, order]}),
