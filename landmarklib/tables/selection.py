@@ -1,14 +1,14 @@
-"""What a user may ask of a table, checked: fractions, seeds, rows and a budget."""
+"""What a user may ask of a table, checked: fractions, seeds, rows and a budget.
+
+A table here is a `models.Table`, which asks these functions and cannot be named by them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from landmarklib.core.errors import UserError
-
-if TYPE_CHECKING:
-    from landmarklib.tables.models import Row, Table
 
 KINDS = {str: "a name", float: "a number", int: "a whole number"}
 EXAMPLES = {"fractions": "[0.05, 0.2]", "seeds": "[0, 1, 2]", "rows": '["Seq-MT (L)"]'}
@@ -19,7 +19,7 @@ def in_words(fractions: Iterable[float]) -> str:
     return ", ".join(f"{f:g}" for f in fractions)
 
 
-def cells(table: Table, fractions: object, rows: object) -> list[tuple[Row, float]]:
+def cells(table: Any, fractions: object, rows: object) -> list[tuple[Any, float]]:
     """The cells at these fractions in these rows, row by row. Raises UserError where there is none."""
     fractions, chosen = check_fractions(table, fractions), check_rows(table, rows)
     found = [(row, fraction) for row in chosen for fraction in fractions if row.has(fraction)]
@@ -31,7 +31,7 @@ def cells(table: Table, fractions: object, rows: object) -> list[tuple[Row, floa
     return found
 
 
-def check_fractions(table: Table, fractions: object) -> tuple[float, ...]:
+def check_fractions(table: Any, fractions: object) -> tuple[float, ...]:
     """Label fractions as sorted different numbers in (0, 1]; None takes the table's own."""
     if fractions is None:
         return table.fractions
@@ -55,14 +55,14 @@ def check_seeds(seeds: object) -> tuple[int, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def check_rows(table: Table, rows: object) -> tuple[Row, ...]:
+def check_rows(table: Any, rows: object) -> tuple[Any, ...]:
     """Different rows of the table in the order given, by name; None takes all."""
     if rows is None:
         return table.rows
     return tuple(map(table.row, dict.fromkeys(check_list("rows", rows, str))))
 
 
-def check_budget(table: Table, budget: str | None) -> str:
+def check_budget(table: Any, budget: str | None) -> str:
     """The name of one of the table's budgets; None takes its default."""
     budget = table.default_budget if budget is None else budget
     if budget not in table.budgets:
