@@ -86,15 +86,29 @@ def correct(
     return np.where(count > 0, near.sum(-1) / np.maximum(count, 1), np.nan)
 
 
-def best_assignment(predicted: Float[np.ndarray, "N K 2"], target: Float[np.ndarray, "N K 2"]) -> list[int]:
-    """The output that is assigned to each landmark, one to one, with the least mean distance (linear assignment).
+def best_assignment(
+    predicted: Float[np.ndarray, "N K 2"],
+    target: Float[np.ndarray, "N J 2"],
+    visible: Bool[np.ndarray, "N J"] | None = None,
+) -> list[int]:
+    """The output of each landmark, one to one, with the least mean distance: the Hungarian method.
 
-    For networks that are free to choose the order of their points.
+    visible: the landmarks that count; None for all. One that is never visible takes any output.
     """
     from scipy.optimize import linear_sum_assignment
 
-    cost = np.linalg.norm(predicted[:, None] - target[:, :, None], axis=-1).mean(0)
+    distance = np.linalg.norm(predicted[:, None] - target[:, :, None], axis=-1)
+    if visible is None or visible.all():
+        cost = distance.mean(0)
+    else:
+        seen = np.where(visible[..., None], distance, 0)
+        cost = seen.sum(0) / np.maximum(visible.sum(0), 1)[:, None]
     return linear_sum_assignment(cost)[1].tolist()
+
+
+def is_of_points(name: str) -> bool:
+    """Whether a metric is of points, and not of attributes."""
+    return base(name) not in ("accuracy_percent", "angle_error_degrees")
 
 
 def nearer_to_own(predicted: Float[np.ndarray, "N K 2"], target: Float[np.ndarray, "N K 2"]) -> Bool[np.ndarray, "N K"]:

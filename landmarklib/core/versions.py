@@ -11,8 +11,17 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+from landmarklib.core.errors import UserError
+
 FILE = Path(__file__).parent / "versions.toml"
 FIRST = 1  # the version of every part of a record from before versions were kept
+
+
+def of(part: str) -> int:
+    """Today's version of a part. Raises UserError for one that has none yet."""
+    if part not in raised():
+        raise UserError(f"{part} has no version; add it to landmarklib/core/versions.toml, with version 1 and why")
+    return raised()[part][0]
 
 
 @cache

@@ -46,6 +46,7 @@ def labels(experiments: list[Experiment]) -> None:
         if e.fraction and round(e.fraction * n) == 0:
             raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
         method = methods.get(e.method)
+        methods.check_attributes(e, loading.get(e.dataset))
         options = methods.complete(method, e.options)
         if round(e.fraction * n) == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
             raise UserError(

@@ -116,7 +116,18 @@ def check(folder: Path) -> str:
     parts, lines, same = moved(runs, readings, folder)
     if parts:
         raise UserError(report(parts, lines))
+    if gone := _gone(runs, folder):
+        raise UserError(
+            f"golden runs are stored that nothing computes any more: {', '.join(gone)}; if that is meant, run "
+            "`landmarklib golden --store`"
+        )
     return f"{len(runs)} golden runs and {len(readings)} readings agree; {same} of the runs to the last bit"
+
+
+def _gone(runs: Sequence[Record], folder: Path) -> list[str]:
+    """Stored golden runs that are none today."""
+    stored = {path.stem for path in (folder / golden_runs.TABLE).glob("*.json")}
+    return sorted(stored - {run.key for run in runs})
 
 
 def store(folder: Path) -> str:

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +55,17 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
     if method == "rcn" and options.get("decoder") == "softmax":
         left_out |= {"classes", "elt"}
     decoder = options.get("decoder", known.get("decoder"))  # a cross-entropy over pixels is a hundred times as large
-    weights = {term: 1.0 if decoder == "softmax" else WEIGHTS[term] for term in terms if term not in left_out}
-    small = {name: value for name, value in SMALL.items() if name in known}
+    light = decoder == "softmax"
+    weights = {term: 1.0 if light else WEIGHTS.get(term, 1.0) for term in terms if term not in left_out}
+    small = {name: value for name, value in {**SMALL, "attributes": attributes}.items() if name in known}
     points = spec.input == "images"
     photos = bool(loading.get(dataset).read)
-    return Flat(
+    e = Flat(
         table=TABLE,
         row=" ".join([method, dataset, *map(str, options.values())]),
         dataset=dataset,
         method=method,
-        options={**small, "attributes": attributes, **options},
+        options={**small, **options},
         weights=weights,
         starts={"elt": 0.25} if "elt" in weights else {},
         fraction=0.0 if unlabelled else 0.5,
@@ -81,12 +83,15 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
         n_evaluations=4,
         evaluation_images=COUNTS["val"],
         test_images=COUNTS["test"],
-        select="accuracy_percent" if not points else "nme_percent" if photos else "error_px",
+        select="accuracy_percent" if unlabelled or not points else "nme_percent" if photos else "error_px",
         clip=50.0,
         beta2=0.98,
         jitter=JITTER if photos and points else {},
         tests=["afw"] if dataset == "mtfl" and points else [],
     ).experiment
+    stage = replace(e.stages[0], ema=0.9) if spec.teacher else e.stages[0]
+    readout = methods.default_readout(spec, e.fraction)
+    return replace(e, stages=(stage,), evaluation=replace(e.evaluation, readout=readout))
 
 
 @contextmanager

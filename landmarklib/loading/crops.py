@@ -19,9 +19,9 @@ from filelock import FileLock
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
+from landmarklib.core import versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations, Crop, Listing, Recipe
-from landmarklib.core.versions import raised
 from landmarklib.formats import archive
 from landmarklib.loading import bundle, tiers
 
@@ -168,7 +168,7 @@ def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, c
     Where a file holds many images, over the names, sizes and times of all files.
     """
     recipe = dataset.recipe
-    digest = hashlib.sha256(json.dumps([raised()["crops"][0], *crop, asdict(recipe)]).encode())
+    digest = hashlib.sha256(json.dumps([versions.of("crops"), *crop, asdict(recipe)]).encode())
     digest.update(f"{split} {len(listing)}".encode())
     digest.update(np.ascontiguousarray(squares(listing, recipe, crop.margin).round(3)).tobytes())
     whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())

@@ -200,7 +200,7 @@ def _write(dataset: Dataset, place: Path) -> None:
 @lru_cache(maxsize=64)
 def reading_of(name: str) -> str:
     """What a data set is read, cut and, as a stand-in, drawn by: a bundle is of no other."""
-    parts = (f"{part} {versions.raised()[part][0]}" for part in (f"datasets.{whole(name)}", "crops"))
+    parts = (f"{part} {versions.of(part)}" for part in (f"datasets.{whole(name)}", "crops"))
     drawn = [f"drawn by {_fingerprint(whole(name))}"] if name.startswith(STAND_IN) else []
     return ", ".join([*parts, *drawn])
 

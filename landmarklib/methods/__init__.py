@@ -92,7 +92,8 @@ class Method:
     costly: path of the part of the network that decides its speed.
     input: what `predict` is given, images or the true points.
     packable: whether many runs may be computed at once, mapped over by vmap.
-    teacher: whether `loss` uses a teacher.
+    teacher: whether `loss` uses a teacher, in a stage at least.
+    named: whether output k is landmark k; else outputs are matched or regressed.
     other_readings: options -> names of `Prediction.others`.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
@@ -110,6 +111,7 @@ class Method:
     input: Literal["images", "points"] = "images"
     packable: bool = True
     teacher: bool = False
+    named: bool = True
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
     other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
 
@@ -167,27 +169,45 @@ def images_processed(
 
 
 def check(experiment: Experiment) -> None:
-    """Raise UserError where stages and evaluation do not fit the method: a term, option or group that it lacks, a stage
-    without the images that it
-    needs, a teacher that nothing uses, a readout without points.
+    """Raise UserError where stages and evaluation do not fit the method.
+
+    That is a term, option or group that it lacks, a stage without the images that it needs, a teacher that nothing
+    uses, a readout without points.
     """
     e, method = experiment, get(experiment.method)
     options = complete(method, e.options)
     stages = [stage.name for stage in e.stages]
     if len(set(stages)) < len(stages):
         raise UserError(f"{e.method}: stages {', '.join(stages)}; each needs a name of its own")
-    for stage in e.stages:
-        _check_stage(
-            method, stage, options, f"{e.method}: stage {stage.name}: " if len(stages) > 1 else f"{e.method}: "
-        )
+    for i, stage in enumerate(e.stages):
+        where = f"{e.method}: stage {stage.name}: " if len(stages) > 1 else f"{e.method}: "
+        _check_stage(method, stage, options, where)
+        if not e.fraction and not (i and method.relabel):
+            _check_unlabelled(method, stage, options, where)
+    if method.teacher and not any(stage.ema for stage in e.stages):
+        raise UserError(f"{e.method}: ema is 0, and the method needs a teacher")
     if not e.stages[-1].n_evaluations:
         raise UserError(f"{e.method}: n_evaluations is 0; the last stage is measured on validation images")
     if e.evaluation.readout != "named" and method.input == "points":
         raise UserError(f"{e.method}: readout {e.evaluation.readout!r}, and the method predicts no points")
     if e.evaluation.readout == "regressed" and not e.fraction:
         raise UserError(f"{e.method}: readout 'regressed' needs labelled images, and fraction is 0")
-    if e.evaluation.readout == "named" and method.input == "images" and not e.fraction:
-        raise UserError(f"{e.method}: readout 'named', and no image has a landmark; matched fits")
+    if e.evaluation.readout == "named" and method.input == "images" and not (e.fraction and method.named):
+        reason = "its outputs have no names" if e.fraction else "no image has a landmark"
+        raise UserError(f"{e.method}: readout 'named', and {reason}; {default_readout(method, e.fraction)} fits")
+
+
+def default_readout(method: Method, fraction: float) -> str:
+    """How the outputs become landmarks where a table does not say. fraction: of the images that have landmarks."""
+    if not fraction:
+        return "matched"
+    return "named" if method.named else "regressed"
+
+
+def _check_unlabelled(method: Method, stage: Stage, options: Mapping[str, Any], where: str) -> None:
+    for term, weight in stage.weights.items():
+        if weight and method.terms[term].takes(options) == "labelled":
+            raise UserError(f"{where}fraction is 0, and the loss term {term!r} needs labelled images")
 
 
 def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where: str) -> None:
@@ -197,6 +217,8 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
     terms = [term for term, weight in stage.weights.items() if weight]
     if not terms:
         raise UserError(f"{where}no loss term has a weight; known: {', '.join(method.terms)}")
+    if all(stage.onset.get(term, 0) for term in terms):
+        raise UserError(f"{where}every loss term has an onset above 0; the first steps would learn nothing")
     for term in terms:
         takes = method.terms[term].takes(options)
         if takes == "labelled" and not stage.batch:
@@ -207,8 +229,6 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
         raise UserError(f"{where}batch and batch_unlabelled are both 0; a step takes at least one image")
     if stage.ema and not method.teacher:
         raise UserError(f"{where}ema {stage.ema:g}, and the method has no teacher")
-    if method.teacher and not stage.ema:
-        raise UserError(f"{where}ema is 0, and the method needs a teacher")
 
 
 def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
@@ -218,7 +238,10 @@ def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
     kinds = {CLASSES if dataset.attributes.get(name, 1) else ANGLES for name in asked}
     for term in experiment.terms:
         if method.terms[term].attributes not in ("", *kinds):
-            raise UserError(f"{experiment.method}: the loss term {term!r} needs attributes of that kind in the options")
+            kind = method.terms[term].attributes
+            raise UserError(
+                f"{experiment.method}: the loss term {term!r} needs an attribute with {kind} in the options"
+            )
 
 
 def _only(where: str, kind: str, given: Iterable[str], known: Iterable[str]) -> None:

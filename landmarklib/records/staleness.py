@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from landmarklib import loading
-from landmarklib.core import metrics
+from landmarklib.core import metrics, versions
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.types import whole
-from landmarklib.core.versions import FIRST, raised
+from landmarklib.core.versions import FIRST
 from landmarklib.records.record import Record
 
 CURRENT, STALE = "current", "stale"
@@ -28,7 +28,7 @@ def parts(experiment: Experiment, measured: Collection[str] = ()) -> list[str]:
 
 def of(experiment: Experiment, measured: Collection[str] = ()) -> dict[str, int]:
     """Today's version of each of those parts: what a record keeps."""
-    return {part: raised()[part][0] for part in parts(experiment, measured)}
+    return {part: versions.of(part) for part in parts(experiment, measured)}
 
 
 def outdated(record: Record) -> list[str]:
@@ -39,9 +39,9 @@ def outdated(record: Record) -> list[str]:
     kept = record.provenance.get("behaviour", {})
     found = []
     for part in parts(record.experiment, record.metrics):
-        version, why = raised()[part]
+        version = versions.of(part)
         if kept.get(part, FIRST) != version:
-            found.append(f"{part} {kept.get(part, FIRST)}, now {version}: {why}")
+            found.append(f"{part} {kept.get(part, FIRST)}, now {version}: {versions.raised()[part][1]}")
     return found
 
 

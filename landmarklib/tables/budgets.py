@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import get_type_hints
+from typing import Literal, get_type_hints
 
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
@@ -29,6 +29,9 @@ class Training:
     size: Count = 0  # 0: the table's
     clip: AtLeast0 = 0.0
     beta2: Decay = 0.999
+    weight_decay: AtLeast0 = 0.0
+    schedule: Literal["linear", "cosine"] = "linear"  # how the learning rate falls after the plateau
+    floor: Share = 0.02  # of the learning rate, at the end
     jitter: Jitter = field(default_factory=dict)  # none: the table's
 
 

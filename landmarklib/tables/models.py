@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from landmarklib import methods
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import ONLY, Evaluation, Experiment, Optimizer, Schedule, Stage
 from landmarklib.core.kinds import (
@@ -247,7 +248,7 @@ class Table:
         values = self.settings(row, fraction, budget)
         alone = RowStage(ONLY, row.weights, row.onset, row.rates)
         numbers = values["evaluation_images"], values["test_images"]
-        readout = row.readout or ("named" if fraction else "matched")
+        readout = row.readout or methods.default_readout(methods.get(row.method), fraction)
         return Experiment(
             table=self.name,
             row=row.name,
@@ -268,14 +269,16 @@ def _stage(stage: RowStage, values: Mapping[str, Any]) -> Stage:
     """A stage of a row with the values of `Training` that it has."""
     # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
     steps = values["images"] // (values["batch"] or values["batch_unlabelled"] or 1)
+    warmup = min(values["warmup"], max(1, steps // 4))
+    rates = {group: factor for group, factor in stage.rates.items() if factor != 1}  # as without them, in the key too
     return Stage(
         name=stage.name,
         weights=stage.weights,
         onset=stage.onset,
         trains=stage.trains,
         ema=stage.ema,
-        optimizer=Optimizer(values["rate"], stage.rates, values["clip"], values["beta2"]),
-        schedule=Schedule(min(values["warmup"], max(1, steps // 4)), values["plateau"]),
+        optimizer=Optimizer(values["rate"], rates, values["clip"], values["beta2"], values["weight_decay"]),
+        schedule=Schedule(warmup, values["plateau"], values["schedule"], values["floor"]),
         n_evaluations=values["n_evaluations"] if stage.measured else 0,
         **{name: values[name] for name in ("images", "batch", "batch_unlabelled", "jitter")},
     )

@@ -13,12 +13,13 @@ def image_order(run: TrainState, stage: Stage, first_unlabelled: int) -> tuple[T
     """Indices of a run's labelled (steps x batch) and unlabelled images (the same, from that step on), each image once
     per epoch.
 
-    Epochs are drawn in the order in which training needs them. A set without images gives no column.
+    Epochs are drawn in the order in which training needs them. A set without images gives no column. An image with
+    pseudo-labels is in both sets: how many images a step takes depends on the true labels alone.
     """
-    steps, labelled = stage.steps, run.data.labelled.cpu()
+    steps, labelled, given = stage.steps, run.data.labelled.cpu(), run.given.cpu()
     sets = [
         (labelled.nonzero()[:, 0], stage.batch, 0),
-        ((~labelled).nonzero()[:, 0], stage.batch_unlabelled, first_unlabelled),
+        ((~given).nonzero()[:, 0], stage.batch_unlabelled, first_unlabelled),
     ]
     needed = [
         (start + epoch * len(index) // n, which)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from landmarklib.core import heatmaps, warps
-from landmarklib.core.types import MARGIN
+from landmarklib.core import heatmaps
 from landmarklib.methods import Method
-from landmarklib.training.state import TrainState, pixels
+from landmarklib.training.state import TrainState, frames
 
 # largest |beta * map| and share of the full entropy beyond which a softmax has no gradient left
 SATURATED = (200.0, 0.02)
@@ -16,11 +15,7 @@ SATURATED = (200.0, 0.02)
 
 def some_images(run: TrainState, n: int = 64) -> Tensor:
     """The first n training images, as they are without jitter."""
-    images = pixels(run.data.images[:n])
-    if not run.experiment.jitter:
-        return images
-    still = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
-    return warps.warp_images(images, still, run.experiment.size, MARGIN)
+    return frames(run, torch.arange(min(n, len(run.data.images)), device=run.data.images.device))
 
 
 @torch.no_grad()

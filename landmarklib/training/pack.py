@@ -8,18 +8,20 @@ rounding. On a GPU a step is captured as a CUDA graph: nothing in it waits for t
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from landmarklib import methods
-from landmarklib.core import augmentation
+from landmarklib.core import augmentation, coords
 from landmarklib.core.experiment import Stage
 from landmarklib.core.noise import KINDS, Noise, RecordingNoise, ReplayNoise
 from landmarklib.core.types import Batch
 from landmarklib.methods import Method, Models
 from landmarklib.training import optimizer
-from landmarklib.training.state import TrainState
+from landmarklib.training.state import TrainState, pixels, unjittered
 
 WARM_STEPS = 3  # eager steps before a graph is captured: libraries initialise and choose algorithms in them
 
@@ -44,6 +46,7 @@ class Pack:
     def __init__(self, runs: list[TrainState], method: Method, options: dict, stage: Stage):
         self.method, self.options, self.stage, self.size = method, options, stage, runs[0].experiment.size
         self.device = runs[0].data.images.device
+        self.wide = bool(runs[0].experiment.jitter)  # images reach beyond the frame, for the stages that jitter them
         self.caller = Caller(runs[0].models)
         self.parameters, self.held = self._stack([Caller(run.models) for run in runs])
         self.optimizer = optimizer.adam(self._of_student(self.parameters), method, stage, self.device)
@@ -155,7 +158,7 @@ class Pack:
 
     def _batch(self) -> tuple[Tensor, ...]:
         run = torch.arange(len(self.index), device=self.device)[:, None]
-        images = self.images[self.index].float() / 255
+        images = pixels(self.images[self.index])
         return images, self.points[run, self.index], self.visible[run, self.index], self.attributes[self.index]
 
     def _loss(
@@ -165,6 +168,9 @@ class Pack:
         batch = Batch(images, points, visible, attributes, self.n_labelled)
         if self.stage.jitter:
             batch = augmentation.jitter_batch(batch, noise, self.size, **self.stage.jitter)
+        elif self.wide:
+            inside = batch.visible & coords.inside(batch.points)
+            batch = replace(batch, images=unjittered(batch.images, self.size), visible=inside)
         arguments = (self.method.loss, batch, set(self.terms), self.options, noise)
         values = functional_call(self.caller, {**parameters, **held}, arguments)
         means = {term: values[term].mean() for term in self.terms}
@@ -194,21 +200,20 @@ class Pack:
     def _advance(self) -> None:
         """Compute the step here, or on a GPU, after a few such steps, capture it once and replay it."""
         if self.device.type != "cuda":
-            return self._update()
-        if self.warm < WARM_STEPS:
+            self._update()
+        elif self.warm < WARM_STEPS:
             self.warm += 1
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
                 self._update()
             torch.cuda.current_stream().wait_stream(stream)
-            return None
-        if self.graph is None:
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
-                self._update()
-        self.graph.replay()
-        return None
+        else:
+            if self.graph is None:
+                self.graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self.graph):
+                    self._update()
+            self.graph.replay()
 
 
 def _stage_of(run: TrainState, stage: Stage) -> Stage:

@@ -119,6 +119,8 @@ def per_image(
 def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED) -> dict[str, np.ndarray]:
     """How good the points are, by every normalizer that the data set has."""
     points = fitted.landmarks(predictions.points, a.images.shape[-1])
+    if points.shape[1] != a.points.shape[1]:
+        return {}  # not matched yet: no output is a landmark
     values = {"error_px": metrics.point_error(points, a.points, a.visible)}
     if a.normalizer is not None:
         values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.normalizer)

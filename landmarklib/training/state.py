@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landmarklib.core import coords, metrics
+from landmarklib.core import coords, metrics, warps
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import Annotations
+from landmarklib.core.types import MARGIN, Annotations
 from landmarklib.methods import Models
 
 KEPT = ("curve", "best", "best_step", "failure", "images_processed")  # of a run, beside its tensors
@@ -42,6 +42,18 @@ class Data:
 def pixels(images: Tensor) -> Tensor:
     """uint8 as float32 in [0, 1]."""
     return images.float() / 255
+
+
+def frames(run: TrainState, index: Tensor) -> Tensor:
+    """Images of a run as its network sees them without jitter, in [0, 1]. index: of the images."""
+    images = pixels(run.data.images[index])
+    return unjittered(images, run.experiment.size) if run.experiment.jitter else images
+
+
+def unjittered(images: Tensor, size: int) -> Tensor:
+    """The middle of images that are cut `MARGIN` times too wide for jitter, B x C x size x size."""
+    still = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
+    return warps.warp_images(images, still, size, MARGIN)
 
 
 def annotated(
@@ -78,6 +90,7 @@ class TrainState:
     best, best_step, best_weights: of the present stage.
     state: what `snapshot` gave of the same run, to go on from.
     stage_start: state of the generator when the present stage began: what the stage draws, it can draw again.
+    averaged: whether the present stage has a teacher.
     given: the images whose landmarks are true ones, where later stages have pseudo-labels as well.
     """
 
@@ -96,6 +109,7 @@ class TrainState:
     images_processed: int = 0
     state: dict[str, Any] = field(default_factory=dict)
     stage_start: Tensor | None = None
+    averaged: bool = False
     given: Tensor = field(init=False)
 
     def __post_init__(self):
@@ -108,8 +122,13 @@ class TrainState:
 
     @property
     def predictor(self) -> nn.Module:
-        """The network that predicts: the teacher, where there is one."""
-        return self.module if self.teacher is None else self.teacher
+        """The network that predicts: the teacher in a stage that has one."""
+        return self.teacher if self.averaged else self.module
+
+    def is_finite(self) -> bool:
+        """Whether all parameters and buffers are finite numbers."""
+        tensors = (t for model in filter(None, self.models) for t in model.state_dict().values())
+        return all(bool(t.isfinite().all()) for t in tensors)
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the networks' parameters and buffers alone: in a pack they are views, and copying a view deeply

@@ -20,7 +20,7 @@ from landmarklib.methods import Method
 from landmarklib.training import batches, prediction, readout, schedule
 from landmarklib.training.health import health, some_images
 from landmarklib.training.pack import Pack
-from landmarklib.training.state import KEPT, LABELS, TrainState, pixels
+from landmarklib.training.state import KEPT, LABELS, TrainState, frames
 
 KEEP_EVERY = 60.0  # seconds of training
 
@@ -81,6 +81,9 @@ def begin_stage(
         run.stage_start = run.generator.get_state()
         if not resumed:
             run.best, run.best_step, run.best_weights = float("inf"), 0, run.weights()
+        if stage.ema and not run.averaged and not resumed:
+            run.teacher.load_state_dict(run.module.state_dict())  # it follows from where the student is now
+        run.averaged = bool(stage.ema)
         set_modes(run, method, stage)
     pack = Pack(runs, method, options, stage)
     first_unlabelled = schedule.unlabelled_from(stage, method, options)
@@ -91,17 +94,15 @@ def begin_stage(
 
 
 def end_stage(runs: list[TrainState], method: Method, options: dict, stage: Stage, final: bool) -> None:
-    """Leave each network with its best weights, or with its last ones where the stage was not measured; label more
-    images between two stages.
-    """
+    """Leave each network with its best weights, or its last ones without a measure; pseudo-label between stages."""
     for run in runs:
         if stage.n_evaluations or run.failure:
             run.load_weights(run.best_weights)
-        elif not all(bool(p.isfinite().all()) for p in run.module.parameters()):
+        elif not run.is_finite():
             run.failure = f"weights are not finite at the end of stage {stage.name}"
         for model in filter(None, run.models):
             model.eval()
-        if method.relabel and not final:
+        if method.relabel and not final and not run.failure:
             relabel(run, method, options)
 
 
@@ -117,15 +118,15 @@ def set_modes(run: TrainState, method: Method, stage: Stage) -> None:
 
 @torch.no_grad()
 def relabel(run: TrainState, method: Method, options: dict, batch: int = 128) -> None:
-    """Give the images without landmarks those that the network finds (pseudo-labels); an image with one visible point
-    counts as labelled.
+    """Give the images without true landmarks those that the network finds now, which are pseudo-labels.
+
+    An image with one visible point counts as labelled.
     """
-    data = run.data
-    points, visible, labelled = (getattr(data, name).clone() for name in LABELS)
-    for index in (~labelled).nonzero()[:, 0].split(batch):
-        found, seen = method.relabel(run.predictor, pixels(data.images[index]), options)
+    points, visible = run.data.points.clone(), run.data.visible.clone()
+    for index in (~run.given).nonzero()[:, 0].split(batch):
+        found, seen = method.relabel(run.predictor, frames(run, index), options)
         points[index], visible[index] = found.where(seen[..., None], torch.nan), seen
-    run.data = replace(data, points=points, visible=visible, labelled=labelled | visible.any(-1))
+    run.data = replace(run.data, points=points, visible=visible, labelled=run.given | visible.any(-1))
 
 
 def evaluate_run(
@@ -141,10 +142,10 @@ def evaluate_run(
     failed.
     """
     e = run.experiment
-    if not all(bool(t.isfinite().all()) for t in (torch.tensor(list(parts.values())), *run.module.parameters())):
+    if not bool(torch.tensor(list(parts.values())).isfinite().all()) or not run.is_finite():
         run.failure = f"loss or weights are not finite at step {step} of {stage.steps}"
         return
-    fitted = readout.while_training(run, method, options)
+    fitted = readout.while_training(run, method, options, validation)
     scores = prediction.scores(run.predictor, method, validation, options, run.data.images.device, fitted)
     of_stage = {"stage": stage.name} if len(e.stages) > 1 else {}
     run.curve.append({**of_stage, "step": step, "loss": parts, "validation": scores})

@@ -67,6 +67,15 @@ def test_best_assignment_gives_no_output_twice():
     assert metrics.best_assignment(predicted, target) == [1, 0]
 
 
+def test_landmarks_that_are_not_visible_do_not_decide_a_match():
+    predicted = np.array([[[0.0, 0.0], [5.0, 0.0], [9.0, 0.0]]] * 2)
+    target = np.array([[[4.0, 0.0], [np.nan, np.nan]], [[0.0, 0.0], [9.0, 0.0]]])
+    visible = np.array([[True, False], [False, True]])
+    assert metrics.best_assignment(predicted, target, visible) == [1, 2]
+    nowhere = metrics.best_assignment(predicted, target, np.array([[True, False], [False, False]]))
+    assert nowhere[0] == 1 and nowhere[1] != 1
+
+
 def test_nearer_to_own_by_hand():
     target = np.array([[[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]]])
     predicted = np.array([[[4.0, 0.0], [4.0, 0.0], [9.0, 10.0]]])

@@ -538,7 +538,7 @@ def test_stages_may_be_written_as_tables_of_their_own(edited):
     lines = (
         "training = { clip = 100.0, beta2 = 0.98 }",
         "[[rows.stages]]\nname = 'first'\nweights = { landmarks = 900 }",
-        "[[rows.stages]]\nname = 'second'\nweights = { classes = 1 }\nonset = { classes = 0.5 }\nrates = { head = 10 }",
+        "[[rows.stages]]\nname = 'second'\nweights = { landmarks = 9, classes = 1 }\nonset = { classes = 0.5 }\nrates = { head = 10 }",
     )
     tail = 'published = { "0.01" = 8.33, "0.05" = 3.95, "0.1" = 3.35, "0.2" = 1.98, "0.5" = 1.19, "1" = 0.44 }'
     table = edited(f"{FIRST}\n{tail}", "\n".join((lines[0], tail, *lines[1:])))
@@ -546,6 +546,21 @@ def test_stages_may_be_written_as_tables_of_their_own(edited):
     assert [stage.name for stage in e.stages] == ["first", "second"] and e.terms == ["landmarks", "classes"]
     assert e.stages[1].optimizer.rates == {"head": 10} and e.stages[1].onset == {"classes": 0.5}
     assert table.makes(e) and not tables.get("blocks").makes(e)
+
+
+def test_a_budget_sets_weight_decay_and_how_the_learning_rate_falls(edited):
+    more = 'weight_decay = 0.01\nschedule = "cosine"\nfloor = 0.1\n'
+    (e,) = edited("[budgets.smoke]\n", f"[budgets.smoke]\n{more}").experiments([0.1], [0], ["Seq-MT (L)"], "smoke")
+    (stage,) = e.stages
+    assert stage.optimizer.weight_decay == 0.01 and (stage.schedule.kind, stage.schedule.floor) == ("cosine", 0.1)
+    (plain,) = tables.get("blocks").experiments([0.1], [0], ["Seq-MT (L)"], "smoke")
+    assert e.key != plain.key and plain.stages[0].schedule.kind == "linear"
+
+
+def test_a_rate_that_is_the_networks_own_changes_no_key(edited):
+    (plain,) = tables.get("blocks").experiments([0.1], [0], ["Seq-MT (L)"], "smoke")
+    table = edited(FIRST, f"{FIRST}\nrates = {{ head = 1.0 }}")
+    assert table.experiments([0.1], [0], ["Seq-MT (L)"], "smoke")[0].key == plain.key
 
 
 def test_a_row_without_stages_has_one_with_its_weights_onset_and_rates(blocks):

@@ -16,15 +16,19 @@ import torch.nn.functional as F
 from torch import nn
 
 from landmarklib import methods
-from landmarklib.core import heatmaps
+from landmarklib.core import coords, heatmaps, versions
 from landmarklib.core.experiment import Evaluation, Experiment, Optimizer, Schedule, Stage, from_json, to_json
+from landmarklib.core.types import MARGIN
+from landmarklib.datasets import blocks
+from landmarklib.engine import golden_runs
 from landmarklib.losses import equivariance, supervised
 from landmarklib.methods import Method, Prediction, Term
 from landmarklib.nets.forms import LITERAL
 from landmarklib.nets.layers import he_normal
-from landmarklib.records import checkpoint, staleness
+from landmarklib.records import checkpoint
 from landmarklib.records.record import Record
-from landmarklib.training import compute, train
+from landmarklib.training import compute, state, train
+from landmarklib.training.pack import Pack
 
 SIZE, K = 16, 7  # image side; outputs, where Blocks has five landmarks
 RANGES = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}
@@ -83,6 +87,7 @@ TWO_STAGES = Method(
     terms={"contrast": Term("all", passes=1), "equivariance": Term("all", passes=1), "diversity": Term("all")},
     groups={"features": "features", "maps": "maps"},
     costly="features",
+    named=False,
     build=lambda dataset, size, options, generator: FeaturesThenMaps(generator),
     loss=two_stage_loss,
     predict=find,
@@ -122,6 +127,7 @@ def label(module, images, options):
 PSEUDO_LABELS = replace(
     TWO_STAGES,
     name="pseudo_labels",
+    named=True,
     terms={"landmarks": Term("labelled")},
     build=lambda dataset, size, options, generator: FiveMaps(generator),
     loss=landmark_loss,
@@ -134,10 +140,10 @@ KNOWN = {m.name: m for m in (TWO_STAGES, WITH_TEACHER, PSEUDO_LABELS, ALONE)}
 @pytest.fixture(autouse=True)
 def known(monkeypatch):
     """These methods, beside those of the library."""
-    get, versions = methods.get, staleness.raised()
+    get, raised = methods.get, versions.raised()
     monkeypatch.setattr(methods, "get", lambda name: KNOWN.get(name) or get(name))
     new = {f"methods.{name}": (1, "of a test") for name in KNOWN}
-    monkeypatch.setattr(staleness, "raised", lambda: versions | new)
+    monkeypatch.setattr(versions, "raised", lambda: raised | new)
 
 
 def stage(name: str, weights: dict[str, float], **changes) -> Stage:
@@ -330,8 +336,6 @@ def test_buffers_count_the_steps_and_nothing_else(trained):
 
 def test_the_teacher_is_the_moving_average_and_predicts(monkeypatch, trained):
     """By hand from the students of every step; the record is judged by the teacher."""
-    from landmarklib.training.pack import Pack
-
     students, update = [], Pack._update
 
     def spy(pack):
@@ -366,3 +370,96 @@ def test_an_experiment_of_several_stages_is_written_and_read():
     assert from_json(raw, "a test") == e and from_json(raw, "a test").key == e.key
     slower = replace(e, stages=(replace(e.stages[0], trains="maps"), e.stages[1]))
     assert slower.key != e.key
+
+
+FIVE = {"landmarks": Term("labelled"), "consistency": Term("unlabelled")}
+
+
+def both_losses(models, batch, terms, options, noise) -> dict:
+    found = landmark_loss(models, batch, terms, options, noise) if "landmarks" in terms else {}
+    return found | (teacher_loss(models, batch, terms, options, noise) if "consistency" in terms else {})
+
+
+SURE_OF_SOME = replace(
+    PSEUDO_LABELS,
+    name="sure_of_some",
+    terms=FIVE,
+    teacher=True,
+    loss=both_losses,
+    relabel=lambda module, images, options: (
+        find(module, images, options).points,
+        (images.mean((1, 2, 3)) > images.mean())[:, None].expand(-1, 5),
+    ),
+)
+KNOWN["sure_of_some"] = SURE_OF_SOME
+STAGES["sure_of_some"] = (
+    stage("burn-in", {"landmarks": 1.0}, batch_unlabelled=0),
+    stage("teacher", {"landmarks": 1.0, "consistency": 1.0}, ema=0.9),
+)
+
+
+def test_pseudo_labels_change_no_batch_of_images_without_true_labels(trained):
+    """Runs of a pack make up labels for different numbers of images, and all images may get some."""
+    e = [experiment("sure_of_some", seed, evaluation=Evaluation("error_px", 16, 32)) for seed in (0, 1)]
+    assert [r.status for r in run(*e)] == ["done", "done"]
+    *_, (_, _, states) = trained
+    assert len({int(s.data.labelled.sum()) for s in states}) == 2
+
+
+def test_a_teacher_that_comes_later_starts_where_the_student_is(trained, monkeypatch):
+    begun = []
+    init = Pack.__init__
+
+    def spy(pack, runs, method, options, stage):
+        begun.append((stage.name, {name: w.clone() for name, w in runs[0].weights().items()}))
+        init(pack, runs, method, options, stage)
+
+    monkeypatch.setattr(Pack, "__init__", spy)
+    run(experiment("sure_of_some", evaluation=Evaluation("error_px", 16, 32)))
+    weights = dict(begun)["teacher"]
+    names = [name.removeprefix("student ") for name in weights if name.startswith("student ")]
+    assert all(torch.equal(weights[f"student {name}"], weights[f"teacher {name}"]) for name in names)
+    (_, _, (state,)) = trained[-1]
+    assert state.predictor is state.teacher
+
+
+def test_a_stage_without_a_teacher_is_predicted_by_the_student(trained, monkeypatch):
+    e = experiment("sure_of_some", evaluation=Evaluation("error_px", 16, 32))
+    states = []
+    monkeypatch.setattr(train, "evaluate_run", lambda run, stage, *_: states.append((stage.name, run.predictor)))
+    run(e)
+    (_, _, (state,)) = trained[-1]
+    assert {name: found is state.teacher for name, found in states} == {"burn-in": False, "teacher": True}
+
+
+def test_more_outputs_than_landmarks_are_matched_on_validation_images():
+    one = stage("maps", {"equivariance": 1.0, "diversity": 0.01}, batch=0)
+    e = experiment("two_stages", fraction=0.0, stages=(one,), evaluation=Evaluation("error_px", 16, 32, [], "matched"))
+    (record,) = run(e)
+    assert record.status == "done" and len(set(record.assignment)) == 5 and max(record.assignment) < K
+    assert record.metrics["matched_percent"]["n"] == 32 and len(record.gallery[0]["points"]) == 5
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_new_method_has_a_golden_run(name):
+    """Whatever its terms, its options, and whether it has a teacher."""
+    e = golden_runs._experiment(name, "blocks", ["class"])
+    methods.check(e)
+    (record,) = run(e)
+    assert record.status == "done" and {"error_px"} <= set(record.metrics)
+
+
+def test_a_stage_without_jitter_sees_the_middle_of_the_wider_images():
+    """Where another stage jitters, all images are cut wider; points beyond the frame do not count."""
+    e = experiment("pseudo_labels")
+    jittered = replace(e.stages[0], jitter={"rotation_degrees": 1.0, "scale": 0.1, "shift": 0.1})
+    e = replace(e, stages=(jittered, e.stages[1]))
+    a = blocks.generate(8, 0, 2 * SIZE)
+    data = state.annotated(a, torch.arange(8), torch.from_numpy(a.images), ["class"], MARGIN)
+    one = state.TrainState(e, FiveMaps(torch.Generator().manual_seed(0)), data, torch.Generator().manual_seed(1))
+    packed = Pack([one], PSEUDO_LABELS, {}, e.stages[1])
+    packed.step(("landmarks",), torch.arange(8)[None], 8, 0.0)
+    middle, inside = state.frames(one, torch.arange(8)), data.visible & coords.inside(data.points)
+    assert middle.shape == (8, 1, SIZE, SIZE) and not inside.all()
+    expected = supervised.landmark_distance(find(one.module.train(), middle, {}).points, data.points, inside)
+    assert packed.parts()[0]["landmarks"] == pytest.approx(expected.mean().item(), rel=1e-4)
