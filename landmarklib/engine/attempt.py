@@ -123,6 +123,9 @@ def estimate_seconds(experiment: Experiment, how: How) -> float:
     _, rate = autotune.measured_form(*network, how.device, autotune.pack_size(*network, how.device))
     counts, done = loading.get(e.dataset).counts, checkpoint.step(how.folder, e, how.device)
     n_evaluations = sum(stage.n_evaluations for stage in e.stages)
-    evaluated = (1 - done / e.steps) * n_evaluations * (e.evaluation.images or counts["val"])
+    each = e.evaluation.images or counts["val"]
+    if e.evaluation.readout == "regressed":  # is fitted each time, on the labelled images
+        each += e.fraction * (e.train_images or counts["train"])
+    evaluated = (1 - done / e.steps) * n_evaluations * each
     n_test = e.evaluation.test_images or counts["test"]
     return (schedule.images_processed(e, done) + (evaluated + 2 * n_test) / 3) / rate

@@ -60,7 +60,7 @@ def ensure(
         stand-in; paper, open or stand-in take just that (`query.resolve_tier`).
     workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
     deadline: seconds from now; no run starts that would not end in time, so some may stay missing.
-    refresh: compute all anew.
+    refresh: compute all anew; with a deadline, what does not fit keeps its old record.
     A run that was stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters
     and for a deadline too short for any missing run, before anything is computed or written.
     """

@@ -538,7 +538,8 @@ def test_stages_may_be_written_as_tables_of_their_own(edited):
     lines = (
         "training = { clip = 100.0, beta2 = 0.98 }",
         "[[rows.stages]]\nname = 'first'\nweights = { landmarks = 900 }",
-        "[[rows.stages]]\nname = 'second'\nweights = { landmarks = 9, classes = 1 }\nonset = { classes = 0.5 }\nrates = { head = 10 }",
+        "[[rows.stages]]\nname = 'second'\nweights = { landmarks = 9, classes = 1 }\nonset = { classes = 0.5 }\n"
+        "rates = { head = 10 }",
     )
     tail = 'published = { "0.01" = 8.33, "0.05" = 3.95, "0.1" = 3.35, "0.2" = 1.98, "0.5" = 1.19, "1" = 0.44 }'
     table = edited(f"{FIRST}\n{tail}", "\n".join((lines[0], tail, *lines[1:])))
