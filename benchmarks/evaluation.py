@@ -61,10 +61,12 @@ def images_of(e: Experiment, n: int) -> np.ndarray:
 
 
 def contenders(
-    e: Experiment, exact: forms.Form, form: forms.Form | None, images: np.ndarray, device: torch.device
+    e: Experiment, inference_form: forms.Form, form: forms.Form | None, images: np.ndarray, device: torch.device
 ) -> dict[str, Callable[[], object]]:
-    """Predicting these images with one network, in each way. exact: the form of a record's predictions; form: of
-    training, where the device has bfloat16.
+    """Predicting these images with one network, in each way.
+
+    inference_form: of a record's predictions.
+    form: of training, where the device has bfloat16.
     """
     method = methods.get(e.method)
     options = methods.complete(method, e.options)
@@ -78,7 +80,7 @@ def contenders(
         with printed_layers():
             predict(forms.LITERAL)
 
-    ways = {"ours, float32": lambda: predict(exact)}
+    ways = {"ours, float32": lambda: predict(inference_form)}
     if form:
         ways["ours, bfloat16"] = lambda: predict(form._replace(dtype=torch.bfloat16, fourier=False))
     return {**ways, "plain PyTorch, float32": as_printed}
@@ -98,10 +100,12 @@ def main() -> None:
     for group, e in experiments(arguments.budget).items():
         images = images_of(e, arguments.images if loading.get(e.dataset).load else arguments.photos)
         network = *autotune.network(e), str(device)
-        exact = autotune.measured_form(*network, inference=True)[0]
+        inference_form = autotune.measured_form(*network, inference=True)[0]
         form = autotune.measured_form(*network)[0] if has_bfloat16(device) else None
-        forms[group] = f"{exact} and {form}" if form else f"{exact}"
-        taken = benchmarks.seconds(contenders(e, exact, form, images, device), arguments.rounds, synchronize(device))
+        forms[group] = f"{inference_form} and {form}" if form else f"{inference_form}"
+        taken = benchmarks.seconds(
+            contenders(e, inference_form, form, images, device), arguments.rounds, synchronize(device)
+        )
         found += benchmarks.timings(group, {way: [len(images) / s for s in values] for way, values in taken.items()})
     benchmark = benchmarks.Benchmark(
         name=speed_page.INFERENCE,

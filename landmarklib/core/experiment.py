@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field as Limits
 from pydantic.dataclasses import dataclass
 
-from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Jitter, Options, Positive, Seed, Share, Text
+from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Jitter, Options, Positive, Seed, Share, Some, Text
 from landmarklib.core.mistakes import checked
 
 ONLY = "train"  # the name of a stage that is alone
@@ -73,7 +73,7 @@ class Stage:
     jitter: ranges of the random affine map that a training image is seen under, `warps.random_affine`'s.
     """
 
-    images: Annotated[int, Limits(strict=True, gt=0)]
+    images: Some
     batch: Count
     batch_unlabelled: Count
     weights: Mapping[str, AtLeast0]
@@ -132,7 +132,7 @@ class Experiment:
     fraction: Share
     seed: Seed
     budget: Text
-    size: Annotated[int, Limits(strict=True, gt=0)]
+    size: Some
     train_images: Count
     stages: Annotated[tuple[Stage, ...], Limits(min_length=1)]
     evaluation: Evaluation
@@ -162,9 +162,7 @@ class Experiment:
 
 @dataclass(frozen=True, config=CHECKED)
 class Flat:
-    """An experiment of one stage as its record has it: all fields side by side, under the names that its key was made
-    of.
-    """
+    """An experiment of one stage as its record has it: fields side by side, under the names that its key is made of."""
 
     table: Text
     row: Text
@@ -176,14 +174,14 @@ class Flat:
     fraction: Share
     seed: Seed
     budget: Text
-    images: Annotated[int, Limits(strict=True, gt=0)]
+    images: Some
     batch: Count
     batch_unlabelled: Count
     rate: Positive
     head_rate: Positive
     warmup: Count
     hold: Share
-    size: Annotated[int, Limits(strict=True, gt=0)]
+    size: Some
     train_images: Count
     n_evaluations: Count
     evaluation_images: Count

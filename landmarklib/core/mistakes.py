@@ -1,6 +1,4 @@
-"""A mistake in a table's file as one line: which table, row, budget or claim, which field, what was found, what is
-valid.
-"""
+"""A mistake in a table's file as one line: where it is, in which field, what was found, what is valid."""
 
 from __future__ import annotations
 
@@ -97,9 +95,7 @@ def _keys(kind: Any) -> list[str]:
 
 
 def _kind_at(kind: Any, place: Sequence[str | int]) -> Any:
-    """The kind of value at a place within a value of that kind: of a field, of all values of a mapping or of all of a
-    tuple.
-    """
+    """The kind of value at a place within a value of that kind; all values of a mapping or a tuple have one kind."""
     for step in place:
         while hasattr(kind, "__metadata__"):  # Annotated
             kind = get_args(kind)[0]
@@ -111,8 +107,9 @@ def _kind_at(kind: Any, place: Sequence[str | int]) -> Any:
 
 
 def _places(steps: Sequence[str | int], raw: Any) -> list[str]:
-    """A place in the file in words: row Seq-MT (L), weights, elt. raw: what the file holds, for the names of its rows
-    and claims.
+    """A place in the file in words: row Seq-MT (L), weights, elt.
+
+    raw: what the file holds, for the names of its rows and claims.
     """
     words: list[str] = []
     for i, step in enumerate(steps):

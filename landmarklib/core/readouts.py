@@ -37,8 +37,9 @@ NAMED = Readout()
 def regress(
     found: Float[np.ndarray, "N K 2"], true: Float[np.ndarray, "N J 2"], visible: Bool[np.ndarray, "N J"]
 ) -> Float[np.ndarray, "D E"]:
-    """Weights of a `Readout` by least squares, each landmark on the images where it is visible (the regressor of
-    thewlis2017, section 4).
+    """Weights of a `Readout` by least squares, each landmark on the images where it is visible.
+
+    This is the regressor of thewlis2017, section 4.
 
     found, true: in [-1, 1]. With fewer images than outputs it is the solution of least norm.
     """

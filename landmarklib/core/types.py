@@ -126,7 +126,7 @@ class Batch:
     attributes: B x A float32, a class from 0 or an angle in radians, NaN where it is unknown.
     n_labelled: number of labelled images.
     source: where images are jittered, what they are taken from.
-    jitter: where images are jittered, how: B x 2 x 3 (`warps.look`).
+    jitter: where images are jittered, how: B x 2 x 3 (`warps.random_affine`).
     """
 
     images: torch.Tensor

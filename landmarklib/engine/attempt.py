@@ -1,6 +1,4 @@
-"""One pack of runs under locks: what is free is computed, as far as time allows, and each record is written when it is
-there.
-"""
+"""One pack of runs under locks: what is free is computed, as far as time allows, record by record."""
 
 from __future__ import annotations
 
@@ -60,25 +58,28 @@ def start_worker(counter) -> None:
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot end its workers, so each ends itself; it would train on for minutes beside whatever is
-    started next.
+    """End this worker when its parent ends.
+
+    A killed parent cannot end its workers; one would train on for minutes beside whatever is started next.
     """
     multiprocessing.parent_process().join()
     os._exit(1)
 
 
-def _count(passes: int) -> None:
+def _count(images: int) -> None:
     with _counter.get_lock():
-        _counter.value += passes
+        _counter.value += images
 
 
 def attempt(
     pack: list[Experiment], how: How, progress: Callable[[int], None] | None = None, patience: float = 0.0
 ) -> list[str]:
-    """Compute the runs of a pack but those whose record is there, that another process holds, or that time is too short
-    for.
+    """Compute the runs of a pack that are free and fit into the time; give what became of each run.
 
-    patience: seconds to wait for another process. Gives what became of each run.
+    A run is free if its record is missing, or to be refreshed, and no other process holds it.
+
+    progress: called with the number of images after each step; by default the worker's counter takes it.
+    patience: seconds to wait for another process.
     """
     folder, device = how.folder, how.device
     states = dict.fromkeys((e.key for e in pack), BUSY)
@@ -116,8 +117,9 @@ def in_time(pack: list[Experiment], how: How) -> list[Experiment]:
 
 
 def estimate_seconds(experiment: Experiment, how: How) -> float:
-    """Seconds that a run still takes here, its share of its pack: training, evaluations, test, at the measured rate of
-    its network.
+    """Seconds that a run still takes here, as its share of its pack, at the measured rate of its network.
+
+    Training, evaluations and test count.
     """
     e, network = experiment, autotune.network(experiment)
     _, rate = autotune.measured_form(*network, how.device, autotune.pack_size(*network, how.device))

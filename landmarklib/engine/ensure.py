@@ -27,8 +27,11 @@ from landmarklib.training import schedule
 
 
 class Ensured(NamedTuple):
-    """What was asked for: the table on its data, a frame with one line per run that is there, and the records of these
-    runs.
+    """What was asked for, as far as it is there.
+
+    table: on its data.
+    runs: a frame with a line per run.
+    records: of these runs, in the order of the frame.
     """
 
     table: Table
@@ -89,8 +92,9 @@ def ensure(
 
 
 def check(missing: list[Experiment], there: list[Record], how: How, deadline: float | None) -> None:
-    """Raise UserError, before anything is computed, where the missing runs cannot be. there: records that exist
-    already.
+    """Raise UserError, before anything is computed, where the missing runs cannot be.
+
+    there: records that exist already.
     """
     checks.device(how.device)
     checks.labels(missing)
@@ -102,9 +106,7 @@ def check(missing: list[Experiment], there: list[Record], how: How, deadline: fl
 
 
 def fill(missing: list[Experiment], how: How, workers: int) -> None:
-    """Fill the folder with the missing records, in this process or in several, with a progress bar over images
-    processed.
-    """
+    """Compute the missing records, in this process or in several, with a progress bar over images processed."""
     packs = packing.packed(missing, how.folder, how.device)
     workers = min(len(packs), workers)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"

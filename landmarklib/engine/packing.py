@@ -11,10 +11,9 @@ from landmarklib.training import autotune
 
 
 def packed(missing: list[Experiment], folder: Path, device: str) -> list[list[Experiment]]:
-    """The runs in packs that are trained at once: alone on a CPU, on a GPU as many of a kind as it likes, evenly
-    spread.
+    """The runs in packs that are trained at once: alone on a CPU, on a GPU as many of a kind as it likes.
 
-    Of a kind are runs that agree in `autotune.pack_key` and have come equally far.
+    Of a kind are runs that agree in `autotune.pack_key` and have done as many steps. They are spread evenly.
     """
     kinds: dict[tuple, list[Experiment]] = {}
     for experiment in missing:
@@ -29,8 +28,9 @@ def packed(missing: list[Experiment], folder: Path, device: str) -> list[list[Ex
 
 
 def group_by_step(pack: list[tuple[Experiment, dict]]) -> list[tuple[list[Experiment], list[dict]]]:
-    """The runs and their states, together where they have done as many steps: another process may have taken one
-    further, or a state be damaged.
+    """The runs and their states, together where they have done as many steps.
+
+    Another process may have taken a run further, or a state may be damaged.
     """
     parts: dict[int, tuple[list[Experiment], list[dict]]] = {}
     for experiment, state in pack:

@@ -1,7 +1,7 @@
-"""The attributes from the true points, without an image (honari2018, supplement S.5.2, Tables S3 and S8): what
-landmarks tell of them.
+"""The attributes from the true points, without an image: what landmarks tell of them.
 
-It learns from labelled images alone, is given the true points of test images as well, and predicts no points.
+It is of honari2018, supplement S.5.2, Tables S3 and S8. It learns from labelled images alone, is given the
+true points of test images as well, and predicts no points.
 """
 
 from __future__ import annotations

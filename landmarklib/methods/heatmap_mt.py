@@ -1,8 +1,7 @@
 """Heatmap-MT (honari2018, Fig. 6, S10): a softmax over pixels per landmark; the class is read from the maps before it.
 
 `decoder = "softmax"` is the model of Table 1: cross-entropy at the pixel, read by argmax. `decoder = "soft-argmax"` is
-the variant of
-supplement S4: the same layers, trained and read by soft-argmax.
+the variant of supplement S4: the same layers, trained and read by soft-argmax.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
     from landmarklib.nets import honari
 
     # DEVIATION: no ReLU after the last layer, although S10-S13 print one: a map that starts negative everywhere stays
-    # dead (15 of 120 starts of the Blocks network had one); `final_relu` restores it.
+    # dead (15 of 120 runs of the Blocks network had one); `final_relu` restores it.
     layout = honari.Layout(**{name: options[name] for name in LOCALIZER})
     localizer = honari.Localizer(layout, len(dataset.landmarks), generator)
     head = honari.Classifier(
@@ -31,11 +31,9 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
 
 
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
-    """Terms of Eq.
+    """The terms of Eq. 2 of honari2018, for any network with a localizer and a head.
 
-    2, for any network with a localizer and a head: landmarks on labelled images, attributes on all, ELT on the
-    unlabelled ones
-    (honari2018, footnote 2) or on all.
+    Landmarks count on labelled images, attributes on all, ELT on the unlabelled ones (footnote 2) or on all.
     """
     from landmarklib.core import heatmaps
     from landmarklib.losses import equivariance, supervised
@@ -52,7 +50,7 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
         seen = points
         if options["point_noise"]:
             # DEVIATION: noise on the points that the classifier sees keeps it from a razor-thin rule on points that
-            # both sit on one shape, where some Shapes starts lock; 0, the default, adds none.
+            # both sit on one shape, where some Shapes runs lock; 0, the default, adds none.
             seen = points + options["point_noise"] * noise.normal(*points.shape)
         result |= supervised.attributes(module.head(seen.flatten(1), noise), batch.attributes, terms)
     if "elt" in terms:
@@ -76,6 +74,8 @@ TERMS = {
     "angles": Term("all", attributes="angles"),
     "elt": Term("unlabelled", passes=1, all_if="elt_on_all"),
 }
+# DEVIATION: no weight decay; honari2018 adds 1e-5 times the sum of squared weights to the loss of Seq-MT on photos
+# (Eq. 2, S12, S13).
 METHOD = Method(
     name="seq_mt",
     options={

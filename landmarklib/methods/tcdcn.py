@@ -1,5 +1,4 @@
-"""TCDCN and TCDCN-2 (honari2018, Table 5 right): points and attributes by regression from one small network with
-pooling.
+"""TCDCN and TCDCN-2 (honari2018, Table 5 right): points and attributes by regression from a small network with pooling.
 
 TCDCN's layers are those of its published code. Of TCDCN-2 the numbers of maps are known and the kernels are not.
 """

@@ -77,7 +77,7 @@ def headline(
     )
 
 
-def per_seed(table: Table, runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> Html:
+def per_seed(runs: pd.DataFrame, enough: tuple[float, float] = (98.0, 99.0)) -> Html:
     """A line per run, and how many seeds of each row succeed.
 
     enough: the least accuracy and the least share of points on their own shape of a run that succeeds, in percent.

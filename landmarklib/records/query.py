@@ -19,6 +19,8 @@ from landmarklib.records import record
 from landmarklib.records.record import Record
 from landmarklib.tables import Table
 
+OPEN = {"part": "open"}  # a part of the paper's set counts as open data
+
 
 def read(
     table: Table, budget: str | None = None, results: str | Path | None = None
@@ -59,7 +61,7 @@ def recorded(table: Table, results: str | Path | None = None, budget: str | None
     return None
 
 
-def recheck(table: Table, records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:
+def recheck(records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:
     """Recompute the errors of every stored prediction with today's data set and metric; a line on whether they agree.
 
     Stored points are rounded to 0.01 px. A change of a generator or of a metric shows here without training anything.
@@ -89,9 +91,6 @@ def recorded_experiments(folder: Path, table: str) -> Iterator[Experiment]:
         except (OSError, ValueError, TypeError, KeyError, UserError):
             continue
         yield found
-
-
-OPEN = {"part": "open"}  # a part of the paper's set counts as open data
 
 
 def resolve_tier(

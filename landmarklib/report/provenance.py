@@ -9,7 +9,7 @@ from operator import attrgetter
 import numpy as np
 import pandas as pd
 
-from landmarklib import loading
+from landmarklib import loading, methods
 from landmarklib.core import metrics
 from landmarklib.records import record, staleness
 from landmarklib.report.markup import Html, percent, render, to_html
@@ -132,7 +132,9 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
     if table.metrics[0] == "accuracy_percent" or not len(runs):
         return []
     done, text = runs[runs.status == "done"], []
-    for i, attribute in enumerate(table.rows[0].options.get("attributes", ["class"])):
+    row = table.rows[0]
+    attributes = methods.attributes(methods.complete(methods.get(row.method), row.options))
+    for i, attribute in enumerate(attributes):
         metric = f"accuracy_percent of {attribute}" if i else "accuracy_percent"
         n_classes = loading.get(table.dataset).attributes.get(attribute, 0)
         if not n_classes or metric not in done:

@@ -1,6 +1,4 @@
-"""From a TOML to its table: options that rows share are merged, claims are expanded, and what refers to something is
-checked against it.
-"""
+"""From a TOML to its table: shared options are merged, claims expanded, names checked against what they refer to."""
 
 from __future__ import annotations
 
@@ -44,10 +42,10 @@ def read(path: Path) -> Table:
     table = checked(Table, raw, where, more=("schema", "common"))
     only(f"{where}, common, methods", common.methods, {row.method for row in table.rows})
     table = replace(table, rows=tuple(with_common(row, common) for row in table.rows))
-    different(where, "rows or references", [line.name for line in (*table.rows, *table.references)])
-    different(where, "claims", [claim.id for claim in claims])
+    check_unique(where, "rows or references", [line.name for line in (*table.rows, *table.references)])
+    check_unique(where, "claims", [claim.id for claim in claims])
     for name in ("metrics", "fractions", "seeds"):
-        different(where, name, getattr(table, name))
+        check_unique(where, name, getattr(table, name))
     check_names(where, table)
     check_fractions(where, table)
     check_stages(where, table)
@@ -91,7 +89,7 @@ def only(where: str, found: Iterable[str], known: Iterable[str], what: str = "ke
         raise UserError(f"{where}: {unknown(strange[0], sorted(known), what)}")
 
 
-def different(where: str, what: str, values: Sequence[str | float | int]) -> None:
+def check_unique(where: str, what: str, values: Sequence[str | float | int]) -> None:
     """Raise UserError for a name or a number that is there twice."""
     for value in values:
         if values.count(value) > 1:
@@ -137,8 +135,9 @@ def check_stages(where: str, table: Table) -> None:
 
 
 def check_methods(where: str, table: Table) -> None:
-    """Raise UserError for a row that its method cannot do: an option, a term or a group that it lacks, stages or a
-    readout that do not fit it.
+    """Raise UserError for a row that its method cannot do.
+
+    It may lack an option, a term or a group, or stages or a readout may not fit it.
     """
     for budget in table.budgets:
         for row in table.rows:

@@ -105,8 +105,9 @@ def stamped(made: Record) -> Record:
 def extra_test_metrics(
     t: Trained, fitted: Readout, points: np.ndarray, values: dict[str, np.ndarray], test: Annotations
 ) -> dict[str, np.ndarray]:
-    """The NME against shifted labels, on parts of the test images and on other data sets. points, values: those of the
-    test images.
+    """The NME against shifted labels, on parts of the test images and on other data sets.
+
+    points, values: those of the test images.
     """
     e, found = t.run.experiment, {}
     dataset = loading.get(e.dataset)

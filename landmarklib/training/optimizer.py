@@ -1,6 +1,4 @@
-"""Adam over stacked parameters: groups with rates of their own, clipping run by run, and the moving average that is a
-teacher.
-"""
+"""Adam over stacked parameters, with rates by group; clipping run by run; the moving average that is a teacher."""
 
 from __future__ import annotations
 
@@ -31,8 +29,6 @@ def adam(parameters: Mapping[str, Tensor], method: Method, stage: Stage, device:
         {"params": members, "base": o.rate * o.rates.get(group, 1.0), "lr": torch.tensor(0.0, device=device)}
         for group, members in sorted(by_group.items())
     ]
-    # DEVIATION: the squared weights are not punished; honari2018 adds 1e-5 times their sum to the loss of Seq-MT on
-    # photos (Eq. 2, S12, S13).
     return torch.optim.Adam(
         groups, betas=(0.9, o.beta2), weight_decay=o.weight_decay, fused=True, capturable=device.type == "cuda"
     )

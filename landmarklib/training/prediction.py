@@ -18,13 +18,16 @@ from landmarklib.core import coords, heatmaps, metrics
 from landmarklib.core.readouts import NAMED, Readout
 from landmarklib.core.types import Annotations
 from landmarklib.methods import Method
+from landmarklib.training.state import pixels
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """points: N x K x 2 in pixels, None from a method that is given them; attributes: N x A, a class or an angle in
-    degrees, None without; others: points by
-    other readings.
+    """What a method says of N images.
+
+    points: N x K x 2 in pixels; None from a method that is given them.
+    attributes: N x A, a class or an angle in degrees; None without any.
+    others: the points by other readings, by name.
     """
 
     points: np.ndarray | None
@@ -61,7 +64,7 @@ def predict(
     points, attributes, others = [], [], {}
     for start in range(0, len(seen), batch):
         part = torch.from_numpy(np.array(seen[start : start + batch])).to(device)
-        prediction = method.predict(module, part.float() / 255 if part.dtype == torch.uint8 else part, options)
+        prediction = method.predict(module, pixels(part) if part.dtype == torch.uint8 else part, options)
         if prediction.points is not None:
             points.append(coords.to_pixels(prediction.points, size).cpu())
         if prediction.attributes:
@@ -92,7 +95,7 @@ def probability_maps(
     [] without maps, and where a landmark is read from all outputs.
     """
     module.eval()
-    found = method.predict(module, torch.from_numpy(images).to(device).float() / 255, options)
+    found = method.predict(module, pixels(torch.from_numpy(images).to(device)), options)
     if found.maps is None or fitted.weights is not None:
         return []
     probability = heatmaps.spatial_softmax(found.maps, found.beta)
@@ -105,8 +108,10 @@ def probability_maps(
 def per_image(
     predictions: Predictions, annotations: Annotations, attributes: Sequence[str], fitted: Readout = NAMED
 ) -> dict[str, np.ndarray]:
-    """Values of every image, by metric. attributes: those that were predicted, in order. fitted: how landmarks are read
-    from the points.
+    """Values of every image, by metric.
+
+    attributes: those that were predicted, in order.
+    fitted: how landmarks are read from the points.
     """
     values = {} if predictions.points is None else of_points(predictions, annotations, fitted)
     if predictions.attributes is not None:
@@ -125,10 +130,10 @@ def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED)
     if a.normalizer is not None:
         values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.normalizer)
         values["failures_percent"] = metrics.failures(values["nme_percent"])
-        for name, unit in a.normalizers.items():
+        for name, normalizer in a.normalizers.items():
             pck = f"pck_percent at {metrics.PCK_SHARE:g} of {name}"
-            values[f"nme_percent by {name}"] = 100 * metrics.point_error(points, a.points, a.visible, unit)
-            values[pck] = 100 * metrics.correct(points, a.points, a.visible, unit)
+            values[f"nme_percent by {name}"] = 100 * metrics.point_error(points, a.points, a.visible, normalizer)
+            values[pck] = 100 * metrics.correct(points, a.points, a.visible, normalizer)
         for name, read in predictions.others.items():
             read = fitted.landmarks(read, a.images.shape[-1])
             values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.normalizer)
@@ -138,8 +143,9 @@ def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED)
 
 
 def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Accuracy of the classes, without a name the first one's, and the error of the angles in degrees, without a name
-    their mean.
+    """Accuracy of the classes in percent, and the error of the angles in degrees.
+
+    Without an attribute's name, the accuracy is that of the first class, and the error is the mean over the angles.
     """
     values, angles = {}, {}
     for value, truth, name in zip(found.T, true, names, strict=True):

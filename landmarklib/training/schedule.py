@@ -48,8 +48,9 @@ def spans(experiment: Experiment) -> list[tuple[Stage, int, int]]:
 
 
 def images_processed(experiment: Experiment, done: int = 0) -> float:
-    """About how many images go forward and backward in the steps that are left: what a run costs, in a unit that every
-    machine can time.
+    """About how many images go forward and backward in the steps that are left.
+
+    This is what a run costs, in a unit that every machine can time.
 
     done: steps of the whole training.
     """

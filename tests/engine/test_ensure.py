@@ -19,7 +19,7 @@ from landmarklib.training import compute, prediction
 
 @pytest.mark.parametrize("name", [name for name in tables.names() if loading.get(tables.get(name).dataset).load])
 def test_every_row_of_every_table_runs(name, tmp_path, literal):
-    """Of generated data; tests/test_photos.py runs the others."""
+    """Of generated data; tests/loading/test_photos.py runs the others."""
     table = tables.get(name)
     fractions = [0.1] if table.uses_labels else None
     frame = ensure.ensure(name, fractions, [0], budget="smoke", workers=1, results=tmp_path).runs

@@ -57,7 +57,7 @@ def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
         table_page.again(table),
     ]
     if table is SHAPES:
-        parts.append(table_page.per_seed(table, runs))
+        parts.append(table_page.per_seed(runs))
     for part in parts:
         assert part._repr_html_() == str(part) != ""
         assert not re.search(r"<td>\s*</td>|<th></th>\s*<td>|[+ ]nan\b|>nan<|NaN|None", part)

@@ -60,7 +60,7 @@ PARTS = {
     "headline": lambda p: table_page.headline(p.table, p.runs, p.records, p.verdicts),
     "key": lambda p: table_page.key(replace(p.table, rows=(replace(p.table.rows[0], fractions=(0.01,)),)), p.runs),
     "details": lambda p: table_page.details(p.table, p.runs, p.records, p.verdicts),
-    "per_seed": lambda p: table_page.per_seed(p.table, p.runs.assign(matched_percent=99.0)),
+    "per_seed": lambda p: table_page.per_seed(p.runs.assign(matched_percent=99.0)),
     "measures": lambda p: table_page.measures(p.table, p.runs, p.table.metrics, RAW),
     "download": lambda p: table_page.download(RAW, p.runs),
     "origin": lambda p: provenance.origin(p.table, p.records),
