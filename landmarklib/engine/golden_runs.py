@@ -1,6 +1,4 @@
-"""The golden runs themselves: every method for two dozen steps, and every data set read once, in small archives of
-stand-ins.
-"""
+"""The golden runs: every method for two dozen steps, every data set read once, in small archives of stand-ins."""
 
 from __future__ import annotations
 
@@ -96,8 +94,9 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
 
 @contextmanager
 def archives(names: Sequence[str], counts: Mapping[str, int]) -> Iterator[None]:
-    """Within it, small archives of these data sets, in their publishers' layouts, are all that there is. counts: images
-    of each split.
+    """Within it, small archives of these data sets, in their publishers' layouts, are all that there is.
+
+    counts: images of each split.
     """
     before, beside = os.environ.get("LANDMARKLIB_DATA"), archive.BESIDE
     with tempfile.TemporaryDirectory() as root:

@@ -48,8 +48,9 @@ class Prediction(NamedTuple):
 
 
 class Models(NamedTuple):
-    """The networks of a run. teacher: a moving average of the student, in evaluation mode and without gradient; None
-    where a stage has none.
+    """The networks of a run.
+
+    teacher: a moving average of the student, in evaluation mode and without gradient; None where the method has none.
     """
 
     student: nn.Module

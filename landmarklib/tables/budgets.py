@@ -49,9 +49,7 @@ class ChangesOfMethod(Changes, total=False):
 
 @dataclass(frozen=True, config=CHECKED)
 class Budget(Training):
-    """How much a run may see, and what rows of a method set otherwise, since networks are smaller where there is less
-    time.
-    """
+    """How much a run may see, and what rows of a method set otherwise where there is less time."""
 
     methods: Mapping[str, ChangesOfMethod] = field(default_factory=dict)
     note: str = ""

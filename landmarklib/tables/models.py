@@ -83,9 +83,7 @@ class Row:
 
 @dataclass(frozen=True, config=CHECKED)
 class Reference:
-    """A line of the paper's table that others measured, whose layers are not known, or that is not repeated: nothing
-    here runs it.
-    """
+    """A line of the paper's table that nothing here runs: measured by others, or by a network whose layers are not known."""
 
     name: Text
     published: ByFraction[Number] = field(default_factory=dict)
@@ -99,8 +97,7 @@ class Reference:
 
 @dataclass(frozen=True, config=CHECKED)
 class Inequality:
-    """The row `lower` at `fraction` has a smaller value of the metric than the row `higher` at `against`, to which the
-    margin is added.
+    """`lower` at `fraction` has a smaller value of the metric than `higher` at `against`, plus the margin.
 
     higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
     """
@@ -212,9 +209,7 @@ class Table:
         return b.size in (0, self.size) and not smaller
 
     def variants(self) -> dict[str, Table]:
-        """The table on every kind of data that it may be run on, by tier, the best first: the paper's, a part of it, an
-        open set, stand-ins.
-        """
+        """The table on each kind of data, by tier, the best first: the paper's, a part of it, an open set, stand-ins."""
         found = {"paper": self, "part": self._on(PART), "open": None, "stand-in": self._on(STAND_IN)}
         if self.open:
             found["open"] = replace(self, dataset=self.open, tests=())
@@ -231,9 +226,7 @@ class Table:
         return any(self.experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
 
     def settings(self, row: Row, fraction: float, budget: str) -> dict[str, Any]:
-        """The fields of `Training` and the options of one cell: the budget's, then the row's, the method's, and those
-        at the fraction.
-        """
+        """The fields of `Training` and the options of a cell: the budget's, the row's, the method's, and the fraction's."""
         b = self.budgets[budget]
         of_method = dict(b.methods.get(row.method, {}))
         options = {**row.options, **of_method.pop("options", {})}

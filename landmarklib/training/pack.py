@@ -89,8 +89,11 @@ class Pack:
         return {name.removeprefix("student."): t for name, t in tensors.items() if name.startswith("student.")}
 
     def step(self, terms: tuple[str, ...], index: Tensor, n_labelled: int, factor: float) -> None:
-        """One update of every run. index: its images, runs x B, of which the first n_labelled are labelled; factor: on
-        the rates.
+        """One update of every run.
+
+        index: its images, runs x B, the labelled ones first.
+        n_labelled: how many of them are labelled.
+        factor: on the learning rates.
         """
         if self.phase != (terms, index.shape, n_labelled):
             self.phase = terms, index.shape, n_labelled
@@ -108,8 +111,9 @@ class Pack:
         return [dict(zip(values, run, strict=True)) for run in zip(*values.values(), strict=True)]
 
     def states(self) -> list[dict[str, Tensor]]:
-        """Of each run, all that its next steps depend on, on the CPU: parameters, buffers, teacher, Adam's two means
-        and their age, random numbers.
+        """Of each run, all that its next steps depend on, on the CPU.
+
+        That is parameters, buffers, teacher, Adam's two means and their age, and random numbers.
         """
         found: list[dict[str, Tensor]] = [{"noise": generator.get_state()} for generator in self.generators]
         for name, stack in {**self.parameters, **self.held}.items():
@@ -141,9 +145,7 @@ class Pack:
                 }
 
     def _begin(self, terms: tuple[str, ...], index: Tensor, n_labelled: int) -> None:
-        """A phase with other terms or batch sizes: note what random numbers a step draws, and forget the captured
-        graph.
-        """
+        """A phase with other terms or batch sizes: note which random numbers a step draws, forget the captured graph."""
         self.terms, self.n_labelled, self.index = terms, n_labelled, index.to(self.device, copy=True)
         recorder = RecordingNoise(torch.Generator(self.device).manual_seed(0))
         parameters, batch, weights = _each(lambda t: t[0], (self.parameters, self._batch(), self.weights))

@@ -1,6 +1,4 @@
-"""What a run has while it trains: its images with their labels, its networks, its random numbers, and what came of it
-so far.
-"""
+"""What a run has while it trains: images and labels, networks, random numbers, and what came of it so far."""
 
 from __future__ import annotations
 
@@ -131,9 +129,7 @@ class TrainState:
         return all(bool(t.isfinite().all()) for t in tensors)
 
     def weights(self) -> dict[str, Tensor]:
-        """A copy of the networks' parameters and buffers alone: in a pack they are views, and copying a view deeply
-        copies the whole pack.
-        """
+        """A copy of the networks' parameters and buffers; in a pack they are views, whose deep copy would copy the pack."""
         return {
             f"{name} {key}": value.clone()
             for name, model in self.models._asdict().items()

@@ -138,9 +138,7 @@ def evaluate_run(
     validation: Annotations,
     options: dict,
 ) -> None:
-    """Note a run's loss terms and validation metrics; keep its weights if they are the best so far; or say that it
-    failed.
-    """
+    """Note a run's loss terms and validation metrics, and keep its weights if they are the best; or say that it failed."""
     e = run.experiment
     if not bool(torch.tensor(list(parts.values())).isfinite().all()) or not run.is_finite():
         run.failure = f"loss or weights are not finite at step {step} of {stage.steps}"
@@ -156,8 +154,9 @@ def evaluate_run(
 
 
 def resume(runs: list[TrainState]) -> int:
-    """Take up the runs' states, if they have one, but for the pack's tensors; returns how many steps of the whole
-    training are done.
+    """Take up the runs' states but for the pack's tensors, where there are some.
+
+    Returns how many steps of the whole training are done.
     """
     if not runs[0].state:
         return 0
