@@ -31,7 +31,7 @@ CHANGELOG = files.PACKAGE.parent / "CHANGELOG.md"
 
 
 def moved(runs: Sequence[Record], readings: Mapping[str, dict], folder: Path) -> tuple[list[str], list[str], int]:
-    """What differs from the stored numbers: parts, a line for each difference, and how many runs agree to the last bit."""
+    """What differs from the stored numbers: parts, a line each, and how many runs agree to the last bit."""
     parts, lines, same = set(), [], 0
     stored = _stored(folder)
     for name, now in readings.items():

@@ -83,7 +83,7 @@ class Row:
 
 @dataclass(frozen=True, config=CHECKED)
 class Reference:
-    """A line of the paper's table that nothing here runs: measured by others, or by a network whose layers are not known."""
+    """A line of the paper's table that nothing here runs: measured by others, or by an unknown network."""
 
     name: Text
     published: ByFraction[Number] = field(default_factory=dict)
@@ -209,7 +209,7 @@ class Table:
         return b.size in (0, self.size) and not smaller
 
     def variants(self) -> dict[str, Table]:
-        """The table on each kind of data, by tier, the best first: the paper's, a part of it, an open set, stand-ins."""
+        """The table on each kind of data, by tier, the best first: paper, part of it, open, stand-in."""
         found = {"paper": self, "part": self._on(PART), "open": None, "stand-in": self._on(STAND_IN)}
         if self.open:
             found["open"] = replace(self, dataset=self.open, tests=())
@@ -226,7 +226,7 @@ class Table:
         return any(self.experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
 
     def settings(self, row: Row, fraction: float, budget: str) -> dict[str, Any]:
-        """The fields of `Training` and the options of a cell: the budget's, the row's, the method's, and the fraction's."""
+        """The fields of `Training` and the options of a cell: the budget's, the row's, the method's, the fraction's."""
         b = self.budgets[budget]
         of_method = dict(b.methods.get(row.method, {}))
         options = {**row.options, **of_method.pop("options", {})}

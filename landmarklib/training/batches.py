@@ -10,11 +10,11 @@ from landmarklib.training.state import TrainState
 
 
 def image_order(run: TrainState, stage: Stage, first_unlabelled: int) -> tuple[Tensor, Tensor]:
-    """Indices of a run's labelled images, steps x batch, and of its unlabelled ones from the first step that takes some.
+    """Indices of a run's labelled images, steps x batch, and of its unlabelled ones from their first step on.
 
     Each image comes once per epoch. Epochs are drawn in the order in which training needs them. A set without images
-    gives no column. An image with pseudo-labels is in both sets: how many images a step takes depends on the true labels
-    alone.
+    gives no column. An image with pseudo-labels is in both sets: how many images a step takes depends on the true
+    labels alone.
     """
     steps, labelled, given = stage.steps, run.data.labelled.cpu(), run.given.cpu()
     sets = [

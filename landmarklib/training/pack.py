@@ -145,7 +145,7 @@ class Pack:
                 }
 
     def _begin(self, terms: tuple[str, ...], index: Tensor, n_labelled: int) -> None:
-        """A phase with other terms or batch sizes: note which random numbers a step draws, forget the captured graph."""
+        """A phase with other terms or batch sizes: note which random numbers a step draws, forget the graph."""
         self.terms, self.n_labelled, self.index = terms, n_labelled, index.to(self.device, copy=True)
         recorder = RecordingNoise(torch.Generator(self.device).manual_seed(0))
         parameters, batch, weights = _each(lambda t: t[0], (self.parameters, self._batch(), self.weights))

@@ -129,7 +129,7 @@ class TrainState:
         return all(bool(t.isfinite().all()) for t in tensors)
 
     def weights(self) -> dict[str, Tensor]:
-        """A copy of the networks' parameters and buffers; in a pack they are views, whose deep copy would copy the pack."""
+        """A copy of the networks' parameters and buffers; in a pack they are views, and a deep copy is of the pack."""
         return {
             f"{name} {key}": value.clone()
             for name, model in self.models._asdict().items()

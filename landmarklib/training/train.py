@@ -138,7 +138,7 @@ def evaluate_run(
     validation: Annotations,
     options: dict,
 ) -> None:
-    """Note a run's loss terms and validation metrics, and keep its weights if they are the best; or say that it failed."""
+    """Note a run's loss terms and validation metrics, keep its weights if they are the best, or say that it failed."""
     e = run.experiment
     if not bool(torch.tensor(list(parts.values())).isfinite().all()) or not run.is_finite():
         run.failure = f"loss or weights are not finite at step {step} of {stage.steps}"
