@@ -103,7 +103,7 @@ def step(
     return run
 
 
-def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) -> float:
+def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float) -> float:
     """Best FLOP/s of square matrix products over a few sizes.
 
     Sizes whose product would take longer than `seconds` are left out: a processor that lacks bfloat16 takes minutes.
@@ -133,7 +133,7 @@ def bytes_per_image(itemsize: int, kernel: int = 9, depth: int = 6, width: int =
     return maps * size * size * itemsize
 
 
-def bandwidth(device: torch.device, seconds: float = 1.0) -> float:
+def bandwidth(device: torch.device, seconds: float) -> float:
     """Best bytes a second, read and written, of copying 256 MiB."""
     source = torch.empty(2**26, device=device)
     target, best = torch.empty_like(source), 0.0
@@ -188,8 +188,10 @@ def measure(barrier, arguments: argparse.Namespace) -> dict:
     except BaseException:
         barrier.abort()  # else the other processes wait for this one
         raise
-    peak = {str(t).removeprefix("torch."): matmul_peak(t, device) for t in (torch.float32, torch.bfloat16)}
-    ceilings = {"peak": peak, "bandwidth": bandwidth(device), "shares": shares(steps["ours"], device)}
+    peak = {
+        str(t).removeprefix("torch."): matmul_peak(t, device, arguments.peak) for t in (torch.float32, torch.bfloat16)
+    }
+    ceilings = {"peak": peak, "bandwidth": bandwidth(device, arguments.peak), "shares": shares(steps["ours"], device)}
     return {
         "device": device_name(device),
         "form": str(form),
@@ -204,6 +206,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--peak", type=float, default=1.0, help="seconds that a ceiling is looked for")
     parser.add_argument(
         "--no-compile", dest="compile", action="store_false", help="leave torch.compile out (it needs a C++ compiler)"
     )

@@ -24,6 +24,7 @@ DATASET = replace(loading.get("blocks"), attributes={"class": 15, "angle": 0})
 ATTRIBUTES = ["class", "angle"]
 SMALL = {"rcn": {"widths": [4, 4]}}  # five levels of 64 maps would take minutes
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
+BASE = tables.get("blocks").experiments(budget="smoke")[0]
 WEIGHTS = {"landmarks": 10.0, "classes": 1.0, "angles": 1.0, "elt": 5.0}
 
 
@@ -52,7 +53,7 @@ def experiment(name: str, seed: int, onset: dict[str, float], jitter: dict[str, 
     terms.
     """
     return changed(
-        tables.get("blocks").experiments(budget="smoke")[0],
+        BASE,
         method=name,
         seed=seed,
         size=SIZE,
