@@ -46,9 +46,7 @@ def moved(runs: Sequence[Record], readings: Mapping[str, dict], folder: Path) ->
         path = record.path_of(folder, run.experiment)
         before = record.load(path) if path.is_file() else None
         if before is None:
-            parts.add(f"methods.{run.experiment.method}")
-            lines.append(f"{run.experiment.row}: no golden run is stored")
-            continue
+            continue  # `other_runs` names it
         same += before.curve == run.curve and before.metrics == run.metrics
         training = _differences(run.experiment.row, _losses(before), _losses(run), TOLERANCE)
         tested = _differences(run.experiment.row, _means(before), _means(run), TOLERANCE)
@@ -114,18 +112,17 @@ def check(folder: Path) -> str:
     parts, lines, same = moved(runs, readings, folder)
     if parts:
         raise UserError(report(parts, lines))
-    if gone := _gone(runs, folder):
-        raise UserError(
-            f"golden runs are stored that nothing computes any more: {', '.join(gone)}; if that is meant, run "
-            "`landmarklib golden --store`"
-        )
+    if others := other_runs(runs, folder):
+        raise UserError(f"golden runs: {'; '.join(others)}. If that is meant, run `landmarklib golden --store`")
     return f"{len(runs)} golden runs and {len(readings)} readings agree; {same} of the runs to the last bit"
 
 
-def _gone(runs: Sequence[Record], folder: Path) -> list[str]:
-    """Stored golden runs that are none today."""
+def other_runs(runs: Sequence[Record], folder: Path) -> list[str]:
+    """Golden runs that are not stored yet, and stored ones that are none any more, in words."""
     stored = {path.stem for path in (folder / golden_runs.TABLE).glob("*.json")}
-    return sorted(stored - {run.key for run in runs})
+    now = {run.key for run in runs}
+    new, gone = sorted(now - stored), sorted(stored - now)
+    return [f"{key} is not stored yet" for key in new] + [f"{key} is stored, and nothing computes it" for key in gone]
 
 
 def store(folder: Path) -> str:

@@ -37,6 +37,7 @@ def test_no_number_moved():
     runs, read = golden_runs.compute_all()
     parts, lines, _ = golden.moved(runs, read, COMMITTED)
     assert not parts, golden.report(parts, lines)
+    assert golden.other_runs(runs, COMMITTED) == []
 
 
 def one(row: str) -> Record:
@@ -108,10 +109,13 @@ def test_what_moves_in_most_methods_is_laid_to_the_engine(stored):
     assert golden.moved([shifted(run, 1.1) for run in stored], {}, COMMITTED)[0] == ["engine"]
 
 
-def test_a_run_that_is_not_stored_is_named(stored):
+def test_runs_that_are_not_stored_and_stored_ones_that_are_gone_are_named(stored):
     new = replace(stored[0], experiment=replace(stored[0].experiment, seed=9))
-    parts, lines, _ = golden.moved([new], {}, COMMITTED)
-    assert parts == [f"methods.{new.experiment.method}"] and "no golden run is stored" in lines[0]
+    assert golden.moved([new], {}, COMMITTED) == ([], [], 0)
+    assert golden.other_runs([new, *stored[1:]], COMMITTED) == [
+        f"{new.key} is not stored yet",
+        f"{stored[0].key} is stored, and nothing computes it",
+    ]
 
 
 @pytest.fixture
