@@ -12,7 +12,7 @@ GPU_TORCH = 2.11
 GPU = $(findstring cuda,$(DEVICE))
 FETCH = $(PYTHON) -m pip download --quiet --disable-pip-version-check --only-binary=:all: -c requirements.lock -d build/wheels \
 	--python-version $(GPU_PYTHON) --implementation cp $(foreach n,2_28 2_17 2014,--platform manylinux$(if $(findstring _,$n),_)$n_x86_64)
-WITH_TOOLING = test_book.py test_notebooks.py test_against_kornia.py test_fetch.py
+WITH_TOOLING = pages/test_book.py pages/test_notebooks.py core/test_against_kornia.py loading/test_fetch.py
 KEEP = --device $(DEVICE) --results $(if $(GPU),gpu-results,results)/benchmarks
 
 help:  ## this list
