@@ -323,7 +323,7 @@ def test_packed_runs_on_photos_equal_each_alone(archives):
     ("options", "weights", "words"),
     [
         ({"cells": 7}, {}, "cells: 7 is no level's side; there are 20, 10, 5"),
-        ({"attributes": []}, {"classes": 1.0}, "the loss term 'classes' needs attributes"),
+        ({"attributes": []}, {"classes": 1.0}, "the loss term 'classes' needs an attribute with classes"),
         ({"attributes": ["mood"]}, {}, "mtfl has no 'mood'; it has gender, smile, glasses, pose"),
     ],
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from landmarklib import tables
+from landmarklib.core import versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.records import checkpoint, record, staleness
@@ -45,11 +46,11 @@ def test_a_state_survives_its_file(tmp_path):
 
 @pytest.mark.parametrize("part", ["engine", "methods.seq_mt", "datasets.blocks"])
 def test_a_state_from_before_a_version_was_raised_counts_as_none(tmp_path, monkeypatch, part):
-    (e,), raised = experiments(), staleness.raised()
+    (e,), raised = experiments(), versions.raised()
     checkpoint.save(tmp_path, "cpu", [e], [STATE])
-    monkeypatch.setattr(staleness, "raised", lambda: {**raised, "methods.rcn": (9, "a method of another run")})
+    monkeypatch.setattr(versions, "raised", lambda: {**raised, "methods.rcn": (9, "a method of another run")})
     assert checkpoint.step(tmp_path, e, "cpu") == 5
-    monkeypatch.setattr(staleness, "raised", lambda: {**raised, part: (raised[part][0] + 1, "it computes otherwise")})
+    monkeypatch.setattr(versions, "raised", lambda: {**raised, part: (raised[part][0] + 1, "it computes otherwise")})
     assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
 
 
