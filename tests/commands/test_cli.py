@@ -260,7 +260,7 @@ def test_run_computes_what_is_missing_and_says_what_is_there(capsys, results, co
     assert len(computed) == 4
 
 
-def test_methods_is_an_older_name_of_rows(capsys, computed, monkeypatch):
+def test_methods_is_an_older_name_of_rows_for_runs_and_notebooks(capsys, computed, monkeypatch):
     words = ["run", "blocks", "fractions=0.1", "seeds=0", f"methods={ROW}", "workers=1"]
     assert "1 of 1 runs are there" in printed(capsys, *words) and [e.row for e in computed] == [ROW]
     monkeypatch.setattr(notebooks, "execute", lambda name, given: (name, given))
