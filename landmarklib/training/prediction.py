@@ -95,7 +95,7 @@ def probability_maps(
     [] without maps, and where a landmark is read from all outputs.
     """
     module.eval()
-    found = method.predict(module, pixels(torch.from_numpy(images).to(device)), options)
+    found = method.predict(module, pixels(torch.from_numpy(np.array(images)).to(device)), options)
     if found.maps is None or fitted.weights is not None:
         return []
     probability = heatmaps.spatial_softmax(found.maps, found.beta)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import pytest
-from experiments import changed, flat
+from experiments import SEQ_MT, changed
 
 from landmarklib.core import experiment
 from landmarklib.core.errors import UserError
@@ -28,31 +28,6 @@ from landmarklib.core.experiment import (
 
 ROOT = Path(__file__).parents[2]
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}
-FIXED = flat(
-    table="blocks",
-    row="Seq-MT (L+ELT)",
-    dataset="blocks",
-    method="seq_mt",
-    options={"kernel": 5},
-    weights={"landmarks": 900.0, "elt": 270.0},
-    starts={"elt": 0.25},
-    fraction=0.05,
-    seed=3,
-    budget="smoke",
-    images=64,
-    batch=8,
-    batch_unlabelled=4,
-    rate=0.001,
-    head_rate=1.0,
-    warmup=2,
-    hold=0.4,
-    size=32,
-    train_images=320,
-    n_evaluations=2,
-    evaluation_images=32,
-    test_images=64,
-    select="error_px",
-)
 KEY = "seq-mt-l-elt-5pc-seed3-smoke-ca3f4876"
 CHANGES = {
     "table": "shapes",
@@ -159,23 +134,25 @@ def changed_stages() -> dict[str, Experiment]:
     ("hash_seed", "written"), [("1", {}), ("2", {"head_rate": 1, "weights": {"elt": 270, "landmarks": 900}})]
 )
 def test_key_is_the_same_in_every_process_and_for_equal_numbers(hash_seed, written):
-    script = f"from landmarklib.core.experiment import Flat; print(Flat(**{to_json(FIXED) | written!r}).experiment.key)"
+    script = (
+        f"from landmarklib.core.experiment import Flat; print(Flat(**{to_json(SEQ_MT) | written!r}).experiment.key)"
+    )
     other = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed}
     done = subprocess.run([sys.executable, "-c", script], env=other, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == FIXED.key == KEY
+    assert done.stdout.strip() == SEQ_MT.key == KEY
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Flat)])
 def test_key_changes_with_every_field(name):
-    other = changed(FIXED, **{name: CHANGES[name]})
-    assert other.key != FIXED.key
-    assert other.key[-8:] != FIXED.key[-8:]
+    other = changed(SEQ_MT, **{name: CHANGES[name]})
+    assert other.key != SEQ_MT.key
+    assert other.key[-8:] != SEQ_MT.key[-8:]
 
 
 def test_an_experiment_of_two_stages_has_a_key_of_its_own():
     assert TWO.key == KEY_OF_TWO
     assert (
-        len({FIXED.key, TWO.key, replace(TWO, stages=TWO.stages[:1]).key, replace(TWO, stages=TWO.stages[::-1]).key})
+        len({SEQ_MT.key, TWO.key, replace(TWO, stages=TWO.stages[:1]).key, replace(TWO, stages=TWO.stages[::-1]).key})
         == 4
     )
 
@@ -190,7 +167,7 @@ def test_key_changes_with_every_field_of_every_stage_and_of_the_evaluation():
     assert len({TWO.key[-8:], *keys.values()}) == 1 + len(others), keys
 
 
-@pytest.mark.parametrize("e", [FIXED, changed(FIXED, head_rate=10.0, jitter=JITTER, tests=["afw"], fraction=0.0)])
+@pytest.mark.parametrize("e", [SEQ_MT, changed(SEQ_MT, head_rate=10.0, jitter=JITTER, tests=["afw"], fraction=0.0)])
 def test_an_experiment_of_one_stage_is_written_with_all_fields_side_by_side(e):
     written = json.loads(json.dumps(to_json(e)))
     assert list(written) == [f.name for f in fields(Flat)]
@@ -202,9 +179,9 @@ def test_an_experiment_of_one_stage_is_written_with_all_fields_side_by_side(e):
     [
         TWO,
         replace(TWO, stages=TWO.stages[:1]),
-        replace(FIXED, evaluation=replace(FIXED.evaluation, readout="regressed")),
-        replace(FIXED, stages=(replace(FIXED.stages[0], ema=0.9),)),
-        replace(FIXED, stages=(replace(FIXED.stages[0], name="only"),)),
+        replace(SEQ_MT, evaluation=replace(SEQ_MT.evaluation, readout="regressed")),
+        replace(SEQ_MT, stages=(replace(SEQ_MT.stages[0], ema=0.9),)),
+        replace(SEQ_MT, stages=(replace(SEQ_MT.stages[0], name="only"),)),
     ],
     ids=["two stages", "every field", "a readout", "a teacher", "a name"],
 )
@@ -245,16 +222,16 @@ def test_steps_and_terms_are_those_of_all_stages():
 
 
 def test_equal_numbers_in_options_give_the_same_key():
-    assert changed(FIXED, options={"kernel": 5.0}).key == KEY
-    assert changed(FIXED, options={"hidden": [40]}).key == changed(FIXED, options={"hidden": (40.0,)}).key
+    assert changed(SEQ_MT, options={"kernel": 5.0}).key == KEY
+    assert changed(SEQ_MT, options={"hidden": [40]}).key == changed(SEQ_MT, options={"hidden": (40.0,)}).key
 
 
 def test_order_of_names_does_not_enter_the_key():
-    assert changed(FIXED, weights={"elt": 270.0, "landmarks": 900.0}).key == KEY
+    assert changed(SEQ_MT, weights={"elt": 270.0, "landmarks": 900.0}).key == KEY
 
 
 def test_a_truth_value_is_not_a_number():
-    assert changed(FIXED, options={"kernel": True}).key != changed(FIXED, options={"kernel": 1}).key
+    assert changed(SEQ_MT, options={"kernel": True}).key != changed(SEQ_MT, options={"kernel": 1}).key
 
 
 @pytest.mark.parametrize(
@@ -262,7 +239,7 @@ def test_a_truth_value_is_not_a_number():
     [(0.01, "-1pc"), (0.025, "-2.5pc"), (0.1, "-10pc"), (1.0, "-100pc"), (0.0001, "-0.01pc"), (0.0, "")],
 )
 def test_slug_says_row_share_seed_and_budget(fraction, share):
-    assert changed(FIXED, fraction=fraction).key[:-8] == f"seq-mt-l-elt{share}-seed3-smoke-"
+    assert changed(SEQ_MT, fraction=fraction).key[:-8] == f"seq-mt-l-elt{share}-seed3-smoke-"
 
 
 @dataclass(frozen=True)
@@ -282,7 +259,7 @@ class LaterStage(Stage):
 
 
 def test_a_field_added_with_its_default_renames_no_record():
-    values, plain = to_json(FIXED), experiment._plain(Flat(**to_json(FIXED)))
+    values, plain = to_json(SEQ_MT), experiment._plain(Flat(**to_json(SEQ_MT)))
     assert experiment._plain(LaterFlat(**values)) == plain
     assert experiment._plain(LaterFlat(**values, momentum=0.8)) == {**plain, "momentum": 0.8}
     assert experiment._plain(LaterFlat(**values, augmentation={"noise": 0.1})) != plain
@@ -299,7 +276,7 @@ def test_a_field_added_to_a_stage_with_its_default_renames_no_record():
 
 
 def test_a_default_that_is_written_out_leaves_the_key_alone():
-    (one,) = FIXED.stages
+    (one,) = SEQ_MT.stages
     defaults = {"name": "train", "trains": "", "ema": 0.0, "jitter": {}}
     written = replace(
         one,
@@ -307,7 +284,7 @@ def test_a_default_that_is_written_out_leaves_the_key_alone():
         schedule=Schedule(2, 0.4, "linear", 0.02),
         **defaults,
     )
-    assert replace(FIXED, stages=(written,)).key == KEY
+    assert replace(SEQ_MT, stages=(written,)).key == KEY
     shorter = {f.name: getattr(TWO.stages[1], f.name) for f in fields(Stage) if f.name not in defaults}
     assert of_stages(1, **defaults).key == replace(TWO, stages=(TWO.stages[0], Stage(**shorter))).key
 
@@ -324,7 +301,7 @@ def test_the_keys_of_committed_records_are_what_they_were(folder):
 
 
 def test_canonical_form_is_sorted_json_without_spaces():
-    text = canonical(FIXED)
+    text = canonical(SEQ_MT)
     assert text.startswith('{"batch":8.0,"batch_unlabelled":4.0,"budget":"smoke","dataset":"blocks",')
     assert text.endswith('"warmup":2.0,"weights":{"elt":270.0,"landmarks":900.0}}')
 
@@ -339,4 +316,4 @@ def test_canonical_form_is_sorted_json_without_spaces():
     ],
 )
 def test_steps_count_labelled_images_or_else_unlabelled_ones(changes, steps):
-    assert changed(FIXED, **changes).steps == steps
+    assert changed(SEQ_MT, **changes).steps == steps

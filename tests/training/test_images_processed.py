@@ -5,35 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from experiments import changed, flat
+from experiments import SEQ_MT, changed
 
 from landmarklib.training import schedule
-
-FIXED = flat(
-    table="blocks",
-    row="Seq-MT (L+ELT)",
-    dataset="blocks",
-    method="seq_mt",
-    options={"kernel": 5},
-    weights={"landmarks": 900.0, "elt": 270.0},
-    starts={"elt": 0.25},
-    fraction=0.05,
-    seed=3,
-    budget="smoke",
-    images=64,
-    batch=8,
-    batch_unlabelled=4,
-    rate=0.001,
-    head_rate=1.0,
-    warmup=2,
-    hold=0.4,
-    size=32,
-    train_images=320,
-    n_evaluations=2,
-    evaluation_images=32,
-    test_images=64,
-    select="error_px",
-)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +29,13 @@ FIXED = flat(
     ],
 )
 def test_images_are_counted_as_often_as_they_go_forward_and_backward(changes, images):
-    assert schedule.images_processed(changed(FIXED, **changes)) == pytest.approx(images)
+    assert schedule.images_processed(changed(SEQ_MT, **changes)) == pytest.approx(images)
 
 
 def test_images_that_are_left_follow_the_terms_that_have_started():
     """32 steps of 8 and 4 images; ELT, which counts its images twice and draws them, joins after 8 steps."""
     e = changed(
-        FIXED, images=256, batch=8, batch_unlabelled=4, weights={"landmarks": 1.0, "elt": 1.0}, starts={"elt": 0.25}
+        SEQ_MT, images=256, batch=8, batch_unlabelled=4, weights={"landmarks": 1.0, "elt": 1.0}, starts={"elt": 0.25}
     )
     assert schedule.images_processed(e) == schedule.images_processed(e, 0) == 32 * 8 + 24 * 2 * 4
     assert schedule.images_processed(e, 4) == 28 * 8 + 24 * 2 * 4
@@ -71,9 +45,9 @@ def test_images_that_are_left_follow_the_terms_that_have_started():
 
 def test_images_of_two_stages_add_up_and_those_of_a_finished_stage_are_not_left():
     """First 32 steps of 8 images alone, then 8 steps of 4 unlabelled images."""
-    (stage,) = FIXED.stages
+    (stage,) = SEQ_MT.stages
     first = replace(stage, name="first", images=256, batch_unlabelled=0, weights={"landmarks": 1.0}, onset={})
     second = replace(stage, name="second", images=32, batch=0, weights={"classes": 1.0}, onset={})
-    e = replace(FIXED, stages=(first, second))
+    e = replace(SEQ_MT, stages=(first, second))
     left = {done: schedule.images_processed(e, done) for done in (0, 12, 32, 34, 40)}
     assert left == {0: 32 * 8 + 8 * 4, 12: 20 * 8 + 8 * 4, 32: 8 * 4, 34: 6 * 4, 40: 0}
