@@ -95,13 +95,14 @@ def main() -> None:
     single = [[e] for e in experiments]
     images = sum(map(schedule.images_processed, experiments))
     context, n = multiprocessing.get_context("spawn"), arguments.processes
-    pools = []
+    pools = {}
     try:
         if device == "cpu":
             forms = fastest_forms(experiments, device)
             train = partial(ours, device=device, forms=forms)
-            many, one, threaded = (context.Pool(p, torch.set_num_threads, (t,)) for p, t in ((n, 1), (1, 1), (1, n)))
-            pools += [many, one, threaded]
+            sizes = [(n, 1), (1, 1), (1, n)]  # processes, threads of each; with n = 1 all are one pool
+            pools = {(p, t): context.Pool(p, torch.set_num_threads, (t,)) for p, t in sorted(set(sizes))}
+            many, one, threaded = (pools[size] for size in sizes)
             contenders = {
                 f"{n} processes of one thread": partial(fill, many, train, single),
                 "one process of one thread": partial(fill, one, train, single),
@@ -113,7 +114,7 @@ def main() -> None:
             contenders = {"packs": partial(fill, None, train, packs), "one by one": partial(fill, None, train, single)}
         taken = benchmarks.seconds(contenders, arguments.rounds, longest=0)
     finally:
-        for pool in pools:
+        for pool in pools.values():
             pool.terminate()
     rates = {name: [images / s for s in values] for name, values in taken.items()}
     settings = {name: getattr(arguments, name) for name in ("processes", "images", "seeds", "rounds")}

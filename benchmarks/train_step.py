@@ -163,7 +163,13 @@ def shares(run: Callable[[], None], device: torch.device, steps: int = 5) -> dic
     return {kind: took / total for kind, took in sorted(spent.items(), key=lambda item: -item[1])}
 
 
-def measure(barrier, arguments: argparse.Namespace) -> dict:
+def share_barrier(shared) -> None:
+    """Keep what the processes wait for each other at: it reaches them only as they start."""
+    global barrier
+    barrier = shared
+
+
+def measure(arguments: argparse.Namespace) -> dict:
     """Seconds of every contender's steps, round by round, and this process's ceilings: matrix products, memory."""
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
@@ -212,9 +218,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, context.Pool(arguments.processes) as pool:
-        barrier = manager.Barrier(arguments.processes)
-        parts = pool.starmap(measure, [(barrier, arguments)] * arguments.processes, chunksize=1)
+    shared = context.Barrier(arguments.processes)
+    with context.Pool(arguments.processes, share_barrier, (shared,)) as pool:
+        parts = pool.map(measure, [arguments] * arguments.processes, chunksize=1)
         pool.close()
         pool.join()
     benchmark = summary(parts, arguments)

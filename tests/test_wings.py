@@ -6,8 +6,6 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
 import landmarklib
 from landmarklib.core import imports
 
@@ -36,8 +34,6 @@ WITHOUT_WING = ("test_wings.py", "test_env.py", "test_benchmark_scripts.py")  # 
 MODULES = imports.modules()
 TESTS = Path(__file__).parent
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_PARAMETERS = 300, 50, 8
-
-every_module = pytest.mark.parametrize("module", MODULES)
 
 
 def wing(module: str) -> str:
@@ -71,11 +67,16 @@ def test_the_package_tells_readers_of_the_wings_in_this_order():
     assert tuple(re.findall(r"^(\w+): .+\.$", landmarklib.__doc__, re.M)) == WINGS
 
 
-@every_module
-def test_imports_go_to_the_same_wing_or_a_lower_one(module):
+def test_imports_go_to_the_same_wing_or_a_lower_one():
     """Those within functions and those for type checkers, too."""
-    reach = WINGS[: WINGS.index(wing(module)) + 1] if wing(module) in WINGS else WINGS
-    assert {name for name in ours(module) if wing(name) not in ("", *reach)} == set()
+    height = {name: i for i, name in enumerate(("", *WINGS))}  # the entry points may import everything
+    up = [
+        f"{module} imports {name}"
+        for module in MODULES
+        for name in ours(module)
+        if wing(module) in WINGS and height.get(wing(name), len(height)) > height[wing(module)]
+    ]
+    assert up == []
 
 
 def test_imports_run_in_no_circle():
@@ -92,16 +93,17 @@ def test_commands_are_for_the_command_line_alone():
     assert {module for module in outside if "commands" in map(wing, ours(module))} == {"landmarklib.__main__"}
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if wing(m) not in TORCH_WINGS and m not in TORCH_MODULES])
-def test_torch_is_loaded_by_what_trains_alone(module):
+def test_torch_is_loaded_by_what_trains_alone():
     """Importing anything else, the command line and the engine included, loads none."""
-    assert "torch" not in imports.loaded(module)
+    reading = [module for module in MODULES if wing(module) not in TORCH_WINGS and module not in TORCH_MODULES]
+    assert [module for module in reading if "torch" in imports.loaded(module)] == []
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if wing(m) in DRAWN_DATA])
-def test_data_know_no_method_and_need_numpy_alone(module):
-    assert {name for name in ours(module) if wing(name) not in ("core", *DRAWN_DATA)} == set()
-    assert imports.needed(module) & {"torch", "pandas", "sklearn", "jinja2"} == set()
+def test_data_know_no_method_and_need_numpy_alone():
+    drawn = [module for module in MODULES if wing(module) in DRAWN_DATA]
+    assert {wing(name) for module in drawn for name in ours(module)} <= {"core", *DRAWN_DATA}
+    needed = {name for module in drawn for name in imports.needed(module)}
+    assert needed & {"torch", "pandas", "sklearn", "jinja2"} == set()
 
 
 def test_plotting_is_imported_where_a_figure_is_drawn():
@@ -114,16 +116,16 @@ def test_html_is_written_in_one_module():
     assert {module for module in MODULES if "jinja2" in imports.needed(module)} == {"landmarklib.report.markup"}
 
 
-@every_module
-def test_a_module_is_short(module):
-    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+def test_modules_are_short():
+    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
+    assert {module: n for module, n in lines.items() if n > MOST_LINES} == {}
 
 
-@every_module
-def test_functions_are_short_and_take_few_parameters(module):
-    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions(module)}
+def test_functions_are_short_and_take_few_parameters():
+    all_of_them = [(f"{module}.{f.name}", f) for module in MODULES for f in functions(module)]
+    long = {name: f.end_lineno - f.lineno + 1 for name, f in all_of_them}
     assert {name: n for name, n in long.items() if n > MOST_LINES_OF_A_FUNCTION} == {}
-    many = {f.name: len(parameters(f)) for f in functions(module) if f.name != "ensure"}
+    many = {name: len(parameters(f)) for name, f in all_of_them if f.name != "ensure"}
     assert {name: n for name, n in many.items() if n > MOST_PARAMETERS} == {}
 
 

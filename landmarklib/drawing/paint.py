@@ -78,12 +78,15 @@ class Canvas:
         self.image = Image.fromarray(background).resize((side, side), Image.Resampling.BILINEAR)
         self.draw = ImageDraw.Draw(self.image)
 
-    def _fine(self, points: Float[np.ndarray, "N 2"]) -> list[float]:
-        return ((np.asarray(points, float) + 0.5) * self.scale - 0.5).ravel().tolist()
-
     def polygon(self, points: Float[np.ndarray, "N 2"], colour: Colour) -> None:
         """A filled polygon."""
-        self.draw.polygon(self._fine(points), _ink(colour))
+        self.draw.polygon(*self._fine(points, colour))
+
+    def _fine(self, points: Float[np.ndarray, "N 2"], colour: Colour) -> tuple[list[float], tuple[int, int, int]]:
+        """What Pillow draws with: x, y, x, y, ... in pixels of the large image, and red, green, blue."""
+        places = ((np.asarray(points, float) + 0.5) * self.scale - 0.5).ravel().tolist()
+        red, green, blue = (int(min(max(v, 0), 255)) for v in colour)
+        return places, (red, green, blue)
 
     def blob(self, points: Float[np.ndarray, "N 2"], colour: Colour) -> None:
         """A filled smooth closed curve through the points."""
@@ -97,8 +100,8 @@ class Canvas:
 
     def stroke(self, points: Float[np.ndarray, "N 2"], width: float, colour: Colour, curved: bool = False) -> None:
         """A line of that width with round ends through the points, straight or curved."""
-        fine = self._fine(smooth(points, closed=False) if curved else points)
-        thick, ink = max(1, round(width * self.scale)), _ink(colour)
+        fine, ink = self._fine(smooth(points, closed=False) if curved else points, colour)
+        thick = max(1, round(width * self.scale))
         self.draw.line(fine, ink, thick, joint="curve")
         if thick > 2:
             for x, y in (fine[:2], fine[-2:]):
@@ -151,7 +154,3 @@ def obstacle(
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
     canvas.polygon(middle - 0.5 + corners @ across.T, colour)
     return covered
-
-
-def _ink(colour: Colour) -> tuple[int, int, int]:
-    return tuple(int(min(max(v, 0), 255)) for v in colour)
