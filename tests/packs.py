@@ -5,6 +5,7 @@ the same on the CPU and on a GPU.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ BASE = tables.get("blocks").experiments(budget="smoke")[0]
 WEIGHTS = {"landmarks": 10.0, "classes": 1.0, "angles": 1.0, "elt": 5.0}
 
 
+@cache  # drawn once; nothing writes to it
 def with_angle(n: int, seed: int, size: int) -> Annotations:
     """Images of Blocks whose second attribute is the direction from the second point to the first, in degrees."""
     a = blocks.generate(n, seed, size)

@@ -9,7 +9,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, field, fields, is_dataclass
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field as Limits
@@ -152,7 +153,7 @@ class Experiment:
         """The ranges of a stage whose images are jittered; none where no stage's are."""
         return next((stage.jitter for stage in self.stages if stage.jitter), {})
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Readable slug and 8 hex digits over the canonical JSON: the name of the record."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.row.lower()).strip("-")
@@ -262,14 +263,16 @@ def canonical(experiment: Experiment) -> str:
     return json.dumps(_plain(flat(experiment) or experiment), sort_keys=True, separators=(",", ":"))
 
 
-def _default(f: Field) -> Any:
-    return f.default if f.default_factory is MISSING else f.default_factory()
+@cache
+def _defaults(kind: type) -> dict[str, Any]:
+    """What the fields of a dataclass hold if nothing is given; MISSING where something must be."""
+    return {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(kind)}
 
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
-        given = {f.name: getattr(value, f.name) for f in fields(value)}
-        return _plain({f.name: given[f.name] for f in fields(value) if given[f.name] != _default(f)})
+        given = {name: (getattr(value, name), default) for name, default in _defaults(type(value)).items()}
+        return {name: _plain(v) for name, (v, default) in given.items() if v != default}
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -92,7 +92,7 @@ def load(path: Path) -> Record:
         checked(Mapping[str, Mapping[str, Any]], raw["metrics"], f"{path}: metrics")
         record = Record(**{**raw, "experiment": experiment})
         own = record.key
-        frame([record])  # what every reader asks for
+        _line(record)  # what every reader asks for
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: not a record of schema {SCHEMA}: {str(error).split('__init__() ')[-1]}") from None
     if not key == own == path.stem:
@@ -106,18 +106,20 @@ def load(path: Path) -> Record:
 
 def frame(records: list[Record]) -> pd.DataFrame:
     """One line per run: row, fraction, seed, budget, tier, status, every metric's mean, and what qualifies them."""
-    lines = []
-    for r in records:
-        e = r.experiment
-        lines.append(
-            {"row": e.row, "fraction": e.fraction, "seed": e.seed, "budget": e.budget, "status": r.status}
-            | {"tier": r.data.get("tier", ""), "device": r.provenance.get("device", ""), "key": r.key}
-            | {"seconds": r.seconds, "warnings": len(r.warnings), "reason": r.reason}
-            | {name: value["mean"] for name, value in r.metrics.items()}
-            | ({"auc_percent": 100 * metrics.area(r.quantiles)} if "nme_percent" in r.metrics and r.quantiles else {})
-        )
+    lines = [_line(record) for record in records]
     return pd.DataFrame(
         lines, columns=None if lines else ["row", "fraction", "seed", "budget", "status", "tier", "key"]
+    )
+
+
+def _line(r: Record) -> dict[str, Any]:
+    e = r.experiment
+    return (
+        {"row": e.row, "fraction": e.fraction, "seed": e.seed, "budget": e.budget, "status": r.status}
+        | {"tier": r.data.get("tier", ""), "device": r.provenance.get("device", ""), "key": r.key}
+        | {"seconds": r.seconds, "warnings": len(r.warnings), "reason": r.reason}
+        | {name: value["mean"] for name, value in r.metrics.items()}
+        | ({"auc_percent": 100 * metrics.area(r.quantiles)} if "nme_percent" in r.metrics and r.quantiles else {})
     )
 
 
