@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-import torch
+
+if TYPE_CHECKING:  # the process that only hands out the tests needs none
+    import torch
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
     """Results must not depend on the machine's cores while testing."""
+    import torch
+
     torch.set_num_threads(1)
 
 
 @pytest.fixture
 def generator() -> torch.Generator:
     """A generator with a fixed seed."""
+    import torch
+
     return torch.Generator().manual_seed(0)
