@@ -151,8 +151,9 @@ def step(
         pack.held = {n: onto(t) for n, t in pack.held.items()}
         pack.parameters = {n: onto(p).requires_grad_(device == "meta") for n, p in pack.parameters.items()}
         pack.optimizer = torch.optim.SGD(pack.parameters.values())  # fused Adam has no form for such tensors
-        update = pack._update if device == "meta" else _without_backward(pack)
-        update()  # keeps what the next one may use, as eager steps do before a graph is captured
+        forward = _without_backward(pack)
+        forward()  # keeps what the next one may use, as eager steps do before a graph is captured
+        update = pack._update if device == "meta" else forward
         with captured(numbers=len(seeds) > 1):
             update()
     return pack.means

@@ -108,6 +108,8 @@ def report(parts: Sequence[str], lines: Sequence[str]) -> str:
 
 def check(folder: Path) -> str:
     """Compute everything and compare it. Returns what agrees, in one line; raises UserError where a number moved."""
+    if not (folder / READINGS).is_file():
+        raise UserError(f"{folder}: no golden runs are stored here; they lie in results/ beside the library")
     runs, readings = golden_runs.compute_all()
     parts, lines, same = moved(runs, readings, folder)
     if parts:

@@ -5,23 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from filling import SMALL, literal_form
+from filling import SMALL
 
 from landmarklib.engine import ensure
 from landmarklib.records import record
-from landmarklib.training import autotune, compute, train
+from landmarklib.training import compute, train
 
 
 @pytest.fixture(autouse=True)
 def own_results(monkeypatch, tmp_path):
     """No test may write into the repository's results, whatever it forgets."""
     monkeypatch.setenv("LANDMARKLIB_RESULTS", str(tmp_path / "default"))
-
-
-@pytest.fixture
-def literal(monkeypatch):
-    """Runs are computed in the literal form, so that they are the same on every machine and at once."""
-    monkeypatch.setattr(autotune, "measured_form", literal_form)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from landmarklib.records import query
 from landmarklib.report import claims
 from landmarklib.training import compute
 
+pytestmark = pytest.mark.usefixtures("literal")
 COUNTS = {"train": 64, "val": 12, "test": 20}
 METRICS = {
     "hgr1": {"accuracy_percent"},

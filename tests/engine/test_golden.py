@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filling import environment
 
 from landmarklib import datasets, loading, methods
 from landmarklib.core import metrics, versions, warps
@@ -39,7 +41,8 @@ def test_no_number_moved():
     process of its own, where no shape is checked.
     """
     command = [sys.executable, "-m", "landmarklib", "golden"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=COMMITTED.parent)
+    where = {**environment(), "LANDMARKLIB_RESULTS": str(COMMITTED)}
+    done = subprocess.run(command, capture_output=True, text=True, env=where)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{len(golden_runs.experiments())} golden runs")
 
@@ -144,6 +147,12 @@ def test_checking_says_what_moved_and_what_to_do(moving):
     text = str(said.value)
     assert text.startswith("numbers moved: rcn ") and "raise methods.rcn in landmarklib/core/versions.toml" in text
     assert "changelog" in text and "landmarklib golden --store" in text and "\n" not in text
+
+
+def test_a_folder_without_golden_runs_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(golden_runs, "compute_all", lambda: pytest.fail("computes first"))
+    with pytest.raises(UserError, match=f"^{re.escape(str(tmp_path))}: no golden runs are stored here"):
+        golden.check(tmp_path)
 
 
 def test_storing_waits_for_the_version_and_the_changelog(moving, monkeypatch, tmp_path):

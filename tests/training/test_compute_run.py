@@ -13,6 +13,7 @@ from landmarklib.nets import forms
 from landmarklib.records import staleness
 from landmarklib.training import autotune, compute, prediction
 
+pytestmark = pytest.mark.usefixtures("literal")
 ROW = "Seq-MT (L)"
 
 
