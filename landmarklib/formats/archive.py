@@ -36,9 +36,14 @@ def find(folder: str, root: str | Path | None, obtain: str) -> Path:
     """The data set's folder below one of the roots. Raises DataMissing with how to obtain it."""
     places = [place / folder for place in roots(root)]
     for place in places:
-        if place.is_dir():
+        if is_there(place):
             return place
     raise DataMissing(f"{folder}: not on this machine (looked for {', '.join(map(str, places))}). {obtain}")
+
+
+def is_there(folder: Path) -> bool:
+    """Whether there is a folder with something in it: an empty one is no data set, and hides none."""
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def safe_join(folder: Path, name: str) -> Path:

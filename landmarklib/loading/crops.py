@@ -12,14 +12,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from filelock import FileLock
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from landmarklib.core import versions
+from landmarklib.core import files, versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations, Crop, Listing, Recipe
 from landmarklib.formats import archive
@@ -116,28 +115,37 @@ def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size
 def prepare(
     dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop, cache: Path
 ) -> UInt8[np.ndarray, "N C S S"]:
-    """The crops of a split as a memory map. They are cut in parallel if they are not there yet.
+    """The crops of a split as a memory map. They are cut in parallel if they are not there, or not whole.
 
     folder: of the data set's photos.
     listing: of the split.
     cache: the folder of the files of crops.
     """
     path = cache / f"{dataset.name}-{split}-{crop.size}-{_fingerprint(dataset, folder, split, listing, crop)}.npy"
-    if not path.is_file():
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
-                if not path.is_file():  # else another process has just made it
-                    _make(dataset, folder, split, listing, crop, path)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {cache}: {error.strerror}; choose another folder with --data or LANDMARKLIB_DATA"
-            ) from None
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    shape = (len(listing), 1 if dataset.recipe.grey else 3, crop.size, crop.size)
+    pixels = _mapped(path, shape)
+    if pixels is None:
+        waiting = f"another process cuts {dataset.name}: {split}; waiting for it"
+        with files.lock(path.with_suffix(".lock"), files.DATA, waiting=waiting):
+            if _mapped(path, shape) is None:  # else another process has just made it
+                _make(dataset, folder, split, listing, crop, path)
+        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+    return pixels
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "N C S S"] | None:
+    """Crops that are there, opened as a memory map; None where they are not, or are not whole."""
+    try:
+        pixels = np.lib.format.open_memmap(path, mode="r")
+    except PermissionError:
+        raise UserError(f"{path}: belongs to another user; ask for the right to read it, or {files.DATA}") from None
+    except (OSError, ValueError, EOFError):
+        return None
+    return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None
 
 
 def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop, path: Path) -> None:
-    recipe, size, part = dataset.recipe, crop.size, path.with_suffix(".part")
+    recipe, size = dataset.recipe, crop.size
     packed = dataset.images(folder, split) if dataset.images else None
 
     def one(job: tuple[int, np.ndarray]) -> np.ndarray:
@@ -149,17 +157,17 @@ def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Cr
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
         return cut(image if recipe.grey or len(image) == 3 else np.repeat(image, 3, 0), square, size)
 
-    jobs = enumerate(squares(listing, recipe, crop.margin))
-    label = f"{dataset.name}: {split} in crops of {size} px"
-    try:
-        pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(listing), 1 if recipe.grey else 3, size, size))
+    def write(file: BinaryIO) -> None:
+        """One image after the other: on a full disk writing is an OSError, where a memory map ends the process."""
+        jobs = enumerate(squares(listing, recipe, crop.margin))
+        shape = (len(listing), 1 if recipe.grey else 3, size, size)
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        label = f"{dataset.name}: {split} in crops of {size} px"
         with ThreadPoolExecutor() as pool:
-            for i, image in enumerate(tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1)):
-                pixels[i] = image
-        pixels.flush()
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+            for image in tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1):
+                file.write(image.tobytes())
+
+    files.write_in_one_step(path, write, files.DATA)
 
 
 def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop) -> str:

@@ -18,10 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from landmarklib import datasets
-from landmarklib.core import imports, versions
+from landmarklib.core import files, imports, versions
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.files import PACKAGE
 from landmarklib.core.types import PART, STAND_IN, whole
@@ -114,16 +112,14 @@ def folder(dataset: Dataset, root: str | Path | None = None) -> Path:
     if not dataset.name.startswith(STAND_IN):
         return archive.find(dataset.folder, root, dataset.obtain)
     place = archive.roots(root)[0] / dataset.folder
-    if not place.is_dir():
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(place.with_suffix(".lock")):
-                if not place.is_dir():  # else another process has just written it
+    if not archive.is_there(place):
+        waiting = f"another process draws {dataset.name}; waiting for it"
+        with files.lock(place.with_suffix(".lock"), files.DATA, waiting=waiting):
+            if not archive.is_there(place):  # else another process has just written it
+                try:
                     _write(dataset, place)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {place.parent}: {error.strerror}; choose another folder with --data or LANDMARKLIB_DATA"
-            ) from None
+                except OSError as error:
+                    raise files.refusal("write", place.parent, error, files.DATA) from None
     return place
 
 
