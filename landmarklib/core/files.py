@@ -30,7 +30,7 @@ def write_in_one_step(path: Path, write: Callable[[BinaryIO], object], advice: s
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
+        sweep(path.parent)
         with _aside(path.parent) as file:
             try:
                 write(file)
@@ -42,6 +42,14 @@ def write_in_one_step(path: Path, write: Callable[[BinaryIO], object], advice: s
                 raise
     except OSError as error:
         raise refusal("write", path, error, advice) from None
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers of `write_in_one_step` left in a folder: files that nobody holds locked."""
+    for left in folder.glob(ASIDE.format("*")):
+        with suppress(OSError), open(left, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 @contextmanager
@@ -101,14 +109,6 @@ def _aside(folder: Path) -> BinaryIO:
         if os.path.exists(file.name):
             return file
         file.close()  # another process took it for a dead writer's before it was locked
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed writers left: files that nobody holds locked."""
-    for left in folder.glob(ASIDE.format("*")):
-        with suppress(OSError), open(left, "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
 
 
 def compact(text: str) -> str:

@@ -122,7 +122,7 @@ def _keeper(pack: list[Experiment], how: How) -> Callable[[list[dict[str, Any]]]
             checkpoint.save(how.folder, how.device, pack, states)
         except UserError as error:
             if not told:
-                tqdm.write(f"landmarklib: {error}; runs go on, and if they are stopped they start anew", sys.stderr)
+                tqdm.write(f"landmarklib: {error}; runs go on, and their states are not kept", sys.stderr)
             told = True
 
     return keep

@@ -93,9 +93,8 @@ def ensure(
 
 def load(paths: Sequence[Path]) -> dict[Path, Record]:
     """The records at those paths that are there. Raises UserError for one that is no record."""
-    return {
-        path: record.load(path) for path in paths if os.path.exists(path)
-    }  # Path.exists raises for another's folder
+    there = filter(os.path.exists, paths)  # where Path.exists raises for a folder that this user may not read
+    return {path: record.load(path) for path in there}
 
 
 def check(missing: list[Experiment], there: list[Record], how: How, deadline: float | None) -> None:

@@ -72,6 +72,8 @@ def reading(path: Path, fault: str, *errors: type[Exception]) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
+    except PermissionError:
+        raise UserError(f"{path}: belongs to another user; ask for the right to read it") from None
     except (OSError, *errors) as error:
         raise UserError(f"{path}: {fault} ({str(error).split(' object')[0]})") from None
 

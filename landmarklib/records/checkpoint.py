@@ -51,8 +51,9 @@ def step(folder: Path, experiment: Experiment, device: str) -> int:
 
 
 def delete(folder: Path, experiment: Experiment) -> None:
-    """Forget a run's state. Raises UserError where it cannot be removed."""
+    """Forget a run's state, and what killed processes left beside it. Raises UserError where it cannot be removed."""
     path = path_of(folder, experiment)
+    files.sweep(path.parent)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
