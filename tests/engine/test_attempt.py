@@ -97,9 +97,7 @@ def test_a_state_that_does_not_fit_costs_no_run(tmp_path, monkeypatch, capsys):
     pack = runs(2)
     assert attempt.attempt(pack, How(tmp_path)) == [attempt.DONE] * 2
     assert all(record.path_of(tmp_path, e).exists() for e in pack)
-    said = (
-        "landmarklib: cannot write state: No space left on device; runs go on, and their states are not kept"
-    )
+    said = "landmarklib: cannot write state: No space left on device; runs go on, and their states are not kept"
     assert capsys.readouterr().err.splitlines() == [said]
 
 
