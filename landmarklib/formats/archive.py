@@ -50,7 +50,7 @@ def safe_join(folder: Path, name: str) -> Path:
     if parts.is_absolute() or PureWindowsPath(name).is_absolute() or ".." in parts.parts:
         raise UserError(f"{folder}: the file name {name!r} leaves the data set's folder")
     if "\0" in name:
-        raise UserError(f"{folder}: no file can be called {name!r}")
+        raise UserError(f"{folder}: no file can have the name {name[:60]!r}")
     return folder / parts
 
 

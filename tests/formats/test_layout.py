@@ -126,7 +126,7 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path):
 )
 def test_names_that_leave_the_folder_are_refused(tmp_path, name):
     for ask in (archive.safe_join, lambda folder, name: archive.any_here(folder, [name])):
-        with pytest.raises(UserError, match=r"leaves the data set's folder|no file can be called"):
+        with pytest.raises(UserError, match=r"leaves the data set's folder|no file can have the name"):
             ask(tmp_path, name)
 
 
