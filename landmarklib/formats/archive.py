@@ -38,7 +38,8 @@ def find(folder: str, root: str | Path | None, obtain: str) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    raise DataMissing(f"{folder}: not on this machine (looked for {', '.join(map(str, places))}). {obtain}")
+    looked = ", ".join(f"{place}, a link that leads nowhere" if dead_link(place) else str(place) for place in places)
+    raise DataMissing(f"{folder}: not on this machine (looked for {looked}). {obtain}")
 
 
 def safe_join(folder: Path, name: str) -> Path:

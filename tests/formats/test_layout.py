@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from landmarklib import datasets, loading
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Crop, Recipe
 from landmarklib.formats import archive, layout
 from landmarklib.loading import crops
@@ -114,6 +114,8 @@ def test_links_are_followed_and_each_folder_is_seen_once(tmp_path):
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
     (tmp_path / "helen").symlink_to(tmp_path / "disc")
+    with pytest.raises(DataMissing, match=r"looked for \S+/helen, a link that leads nowhere"):
+        archive.find("helen", tmp_path, "")
     with pytest.raises(UserError, match=r"helen: a link to .*disc, which is not there"):
         layout.present(tmp_path, ["afw", "helen/trainset"])
     with pytest.raises(UserError, match=r"helen/list.txt: missing; .*helen is a link to .*disc, which is not there"):
