@@ -2,6 +2,8 @@
 
 The file is named by data set, split, size and a fingerprint over the recipe, the squares, and name, size and time of
 every photo, so a changed source or recipe makes a new one. It is written aside and put in place when it is whole.
+Where photos turn out not to be readable, a file of their names stands in its place (`photos.remember`), and the others
+make one of their own.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from landmarklib.core import versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations, Crop, Listing, Recipe
 from landmarklib.formats import archive
-from landmarklib.loading import bundle, tiers
+from landmarklib.loading import bundle, photos, tiers
 
 if TYPE_CHECKING:
     from landmarklib.core.dataset import Dataset
@@ -34,8 +36,9 @@ FOLDER = "prepared"  # below the first data root
 def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = None) -> Annotations:
     """One split as crops, points in pixels of the crop. They are cut where that has not been done yet.
 
-    Points that fall outside of their crop do not count. Where there is a bundle instead of the archive they are those.
-    Raises DataMissing, and UserError that names the first photo that is wrong.
+    Points that fall outside of their crop do not count. Images whose photos cannot be had are left out (`photos`).
+    Where there is a bundle instead of the archive they are those. Raises DataMissing, and UserError that names the
+    first photos that are wrong where those are too many.
 
     dataset: one with photos.
     split: its name.
@@ -48,13 +51,16 @@ def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = Non
     splits = dataset.read(folder)
     if split not in splits:
         raise UserError(f"{dataset.name}: no split {split!r} here; there are {', '.join(splits)}")
-    listing = splits[split]
+    images, part = prepare(dataset, photos.present(folder, split, splits[split]), crop, archive.roots(root)[0] / FOLDER)
+    if part.left_out:
+        photos.tell(f"{dataset.name}: {part.report}: left out")
+    listing = part.listing
     cut_out = squares(listing, dataset.recipe, crop.margin)
     points = to_crop(listing.points, cut_out, crop.size)
     scale = crop.size / cut_out[:, 2]
     inside = ((points >= -0.5) & (points <= crop.size - 0.5)).all(-1)
     return Annotations(
-        prepare(dataset, folder, split, listing, crop, archive.roots(root)[0] / FOLDER),
+        images,
         points.astype(np.float32),
         listing.visible & inside,
         listing.ids,
@@ -114,62 +120,75 @@ def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size
 
 
 def prepare(
-    dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop, cache: Path
-) -> UInt8[np.ndarray, "N C S S"]:
-    """The crops of a split as a memory map. They are cut in parallel if they are not there yet.
+    dataset: Dataset, split: photos.Split, crop: Crop, cache: Path
+) -> tuple[UInt8[np.ndarray, "N C S S"], photos.Split]:
+    """The crops of a split as a memory map, and the split without the images whose photos cannot be read.
 
-    folder: of the data set's photos.
-    listing: of the split.
+    They are cut in parallel if they are not there yet. Raises UserError where too many photos cannot be read.
+
     cache: the folder of the files of crops.
     """
-    path = cache / f"{dataset.name}-{split}-{crop.size}-{_fingerprint(dataset, folder, split, listing, crop)}.npy"
+    path = cache / f"{dataset.name}-{split.name}-{crop.size}-{_fingerprint(dataset, split, crop)}.npy"
     if not path.is_file():
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not path.is_file():  # else another process has just made it
-                    _make(dataset, folder, split, listing, crop, path)
+                    _make(dataset, split, crop, path)
+        except photos.Unreadable as found:
+            return prepare(dataset, split.without(found.faults), crop, cache)
         except OSError as error:
             raise UserError(
                 f"cannot write {cache}: {error.strerror}; choose another folder with --data or LANDMARKLIB_DATA"
             ) from None
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.load(path, mmap_mode="r", allow_pickle=False), split
 
 
-def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop, path: Path) -> None:
-    recipe, size, part = dataset.recipe, crop.size, path.with_suffix(".part")
-    packed = dataset.images(folder, split) if dataset.images else None
+def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None:
+    """Cut the crops of a split into a file. Raises Unreadable, and makes no file, where photos cannot be read."""
+    photos.recall(split, path.with_suffix(".json"))
+    recipe, size, listing, part = dataset.recipe, crop.size, split.listing, path.with_suffix(".part")
+    packed = dataset.images(split.folder, split.name) if dataset.images else None
+    unreadable: dict[str, str] = {}
 
-    def one(job: tuple[int, np.ndarray]) -> np.ndarray:
+    def one(job: tuple[int, np.ndarray]) -> np.ndarray | None:
         i, square = job
         if packed is None:
-            return cut(archive.image(archive.safe_join(folder, listing.files[i]), recipe.grey), square, size)
+            file = archive.safe_join(split.folder, listing.files[i])
+            try:
+                return cut(archive.image(file, recipe.grey), square, size)
+            except UserError as error:
+                unreadable[listing.files[i]] = photos.fault(file, error)
+                return None
         image = packed[i]
         if recipe.grey and len(image) == 3:
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
         return cut(image if recipe.grey or len(image) == 3 else np.repeat(image, 3, 0), square, size)
 
     jobs = enumerate(squares(listing, recipe, crop.margin))
-    label = f"{dataset.name}: {split} in crops of {size} px"
+    label = f"{dataset.name}: {split.name} in crops of {size} px"
     try:
         pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(listing), 1 if recipe.grey else 3, size, size))
         with ThreadPoolExecutor() as pool:
             for i, image in enumerate(tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1)):
-                pixels[i] = image
+                if image is not None:
+                    pixels[i] = image
         pixels.flush()
+        if unreadable:
+            photos.remember(split, unreadable, path.with_suffix(".json"))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop) -> str:
+def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
     """16 hex digits over the recipe, the squares, and name, size and time of every photo.
 
     Where a file holds many images, over the names, sizes and times of all files.
     """
-    recipe = dataset.recipe
+    recipe, folder, listing = dataset.recipe, split.folder, split.listing
     digest = hashlib.sha256(json.dumps([versions.of("crops"), *crop, asdict(recipe)]).encode())
-    digest.update(f"{split} {len(listing)}".encode())
+    digest.update(f"{split.name} {len(listing)}".encode())
     digest.update(np.ascontiguousarray(squares(listing, recipe, crop.margin).round(3)).tobytes())
     whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
     for file in whole if dataset.images else listing.files:
