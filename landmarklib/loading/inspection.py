@@ -137,7 +137,9 @@ def check(name: str, root: str | Path | None = None, missing: float | None = Non
         raise UserError(f"{folder}: its lists name {listed} images, and none of them is here; {d.obtain}")
     sizes, faults = _decode(folder, files, name)
     parts = {split: photos.Split(folder, split, listing, faults, most) for split, listing in splits.items()}
-    wrong = [f"{part.report}; {part.rule}" for part in parts.values() if part.refused]
+    wrong = [part.report for part in parts.values() if part.refused]
+    if wrong:
+        wrong[-1] += f"; {photos.rule(most)}"
     said = [part.report for part in parts.values() if part.left_out]
     for part in parts.values():
         absurd, outside = _points(d, part, sizes)

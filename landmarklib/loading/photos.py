@@ -68,16 +68,11 @@ class Split:
             f"read ({named(names)})"
         )
 
-    @property
-    def rule(self) -> str:
-        """How many may be left out, and how to allow more."""
-        return f"at most {100 * self.most:g}% of a split may be left out; {VARIABLE}=SHARE sets another share"
-
     def without(self, faults: Mapping[str, str]) -> Split:
         """The split without the images of these photos, too. Raises UserError if too many are left out."""
         found = replace(self, faults={**self.faults, **faults})
         if found.refused:
-            raise UserError(f"{self.folder}: {found.report}; {self.rule}")
+            raise UserError(f"{self.folder}: {found.report}; {rule(self.most)}")
         return found
 
     @cached_property
@@ -108,6 +103,11 @@ def share(given: float | None = None) -> float:
 def enough(n: int, of: int, most: float) -> bool:
     """Whether n images are a whole split of so many, if a share of them may be left out."""
     return of - n <= most * of + 1e-9
+
+
+def rule(most: float) -> str:
+    """What is said where more than that share would be left out."""
+    return f"at most {100 * most:g}% of a split may be left out; {VARIABLE}=SHARE sets another share"
 
 
 def missing(folder: Path, names: Iterable[str]) -> dict[str, str]:
