@@ -13,7 +13,7 @@ from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 INFO, BASE, PHOTOS = "AFLWinfo_release.mat", "data/aflw.sqlite", "data/flickr"
 N, N_TRAINING = 24386, 20000
@@ -74,7 +74,7 @@ def _faces(
     attributes |= {"frontal": seen.all(1).astype(np.int64), "photo": np.array(names, str)}
     ids = tuple(f"{name}#{i + 1}" for i, name in enumerate(names))
     files = tuple(f"{PHOTOS}/{name}" for name in names)
-    return Listing(files, points, np.ones(seen.shape, bool), ids, attributes, boxes)
+    return layout.listing(files, ids, points, None, attributes, boxes)
 
 
 def _poses(path: Path, names: list[str], boxes: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N 3"]:

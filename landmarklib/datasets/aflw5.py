@@ -16,7 +16,7 @@ from landmarklib.core import subsets
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
 from landmarklib.datasets import mtfl
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 TRAINING, TEST, SIDE = "aflw_cropped", "MTFL", 150
 FACES = 2_000_000  # number of the first stand-in, so that other sets of faces have none of them
@@ -69,7 +69,7 @@ def _crops(place: str, ids: tuple[str, ...], points: np.ndarray, photos: list[st
     """
     n, files = len(ids), tuple(f"{place}/{i}" for i in ids)
     boxes = np.tile([0.0, 0, SIDE, SIDE], (n, 1))
-    return Listing(files, points - 1, np.ones((n, 5), bool), ids, {"photo": np.array(photos, str)}, boxes)
+    return layout.listing(files, ids, points - 1, None, {"photo": np.array(photos, str)}, boxes)
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:

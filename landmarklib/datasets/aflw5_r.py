@@ -16,7 +16,7 @@ from jaxtyping import Float
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
 from landmarklib.datasets import aflw5
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 IMAGES = "output"
 FACES = 3_000_000  # number of the first stand-in, so that other sets of faces have none of them
@@ -44,9 +44,8 @@ def _crops(names: list[str], points: Float[np.ndarray, "N 5 2"], sizes: Float[np
         ids.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     photos = np.array([name.rpartition("_")[0] or name for name in names], str)
     boxes = np.concatenate([0 * sizes, sizes[:, ::-1]], 1)
-    visible = np.ones((len(names), 5), bool)
     files = tuple(f"{IMAGES}/{name}" for name in names)
-    return Listing(files, np.ascontiguousarray(points), visible, tuple(ids), {"photo": photos}, boxes)
+    return layout.listing(files, ids, np.ascontiguousarray(points), None, {"photo": photos}, boxes)
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:

@@ -11,13 +11,14 @@ import numpy as np
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
 from landmarklib.datasets import mtfl, w300
+from landmarklib.formats import layout
 
 FOLDER = "afw"  # of 300-W
 
 
 def read(folder: Path) -> dict[str, Listing]:
     """All faces, for testing."""
-    if not (folder / FOLDER).is_dir():
+    if not layout.present(folder, [FOLDER]):
         raise UserError(f"{folder / FOLDER}: missing; expected the faces of AFW. {DATASET.obtain}")
     return {"test": five(w300.parts(folder, [FOLDER]))}
 
@@ -26,7 +27,7 @@ def five(listing: Listing) -> Listing:
     """Middles of the eyes, tip of the nose and corners of the mouth of 68 points."""
     xy = listing.points
     points = np.stack([xy[:, 36:42].mean(1), xy[:, 42:48].mean(1), xy[:, 30], xy[:, 48], xy[:, 54]], 1)
-    return Listing(listing.files, points, np.ones(points.shape[:2], bool), listing.ids, {})
+    return layout.listing(listing.files, listing.ids, points)
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:

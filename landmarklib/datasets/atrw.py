@@ -11,7 +11,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 LISTS = {"train": "keypoint_train.json", "val": "keypoint_val.json"}
 NO_LABELS, LABELS = "image_info_test.json", "pose_tiger02_test.json"  # of the test images: without and with points
@@ -53,7 +53,7 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
         publish.document(folder / {**LISTS, "test": LABELS}[split], document)
         files, points, visible, ids = zip(*found, strict=True)
         boxes = np.array([(0, 0, image["width"], image["height"]) for image in images], float)
-        splits[split] = Listing(files, np.array(points), np.array(visible), ids, boxes=boxes)
+        splits[split] = layout.listing(files, ids, np.array(points), np.array(visible), boxes=boxes)
         n_drawn += n
     return splits
 
@@ -69,13 +69,8 @@ def listing(path: Path, images: str) -> Listing:
     values = np.array([_points(path, i, labels[i]) for i in entries]).reshape(-1, len(DATASET.landmarks), 3)
     visible = values[..., 2] > 0
     points = np.where(visible[..., None], values[..., :2], np.nan)
-    return Listing(
-        tuple(files),
-        points,
-        visible,
-        ids,
-        boxes=np.array([_box(path, i, e) for i, e in entries.items()]).reshape(-1, 4),
-    )
+    boxes = np.array([_box(path, i, entry) for i, entry in entries.items()]).reshape(-1, 4)
+    return layout.listing(files, ids, points, visible, boxes=boxes)
 
 
 def _by_id(path: Path, found: dict[str, object], part: str, key: str) -> dict[int, dict]:
@@ -186,7 +181,8 @@ DATASET = Dataset(
         "1,416 of 3,609, 172 of 515 and 391 of 1,032 images have no visible point at all, so 5% of the training "
         "images are about 110 with any label.",
         "moskvyak2021 prints 3,610, 516 and 1,033 images; there is one less of each.",
-        "image_info_test.json marks every point as missing; with it alone the test split has no points.",
+        "image_info_test.json has all points of an image at 0, 0, missing or not, whatever its flags say; with it "
+        "alone the test split has no points.",
         "Lists are not sorted. The file's name is `filename`, in copies `file_name`.",
         "The box of every tiger is its whole image. Left and right are the tiger's.",
         "115, 26 and 10 visible points of 19, 3 and 1 images lie outside of their image, by up to 3.44 times its "

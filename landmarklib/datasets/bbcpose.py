@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 VIDEOS = {"train": range(1, 11), "val": range(11, 16), "test": range(16, 21)}
 N_STRUCTS = 92  # the others are of Extended BBC Pose
@@ -73,9 +73,8 @@ def _listing(path: Path, parts: list[tuple[int, np.ndarray, np.ndarray]]) -> Lis
     points = np.concatenate([points for *_, points in parts])
     visible = np.isfinite(points).all(-1)
     points = np.where(visible[..., None], points, np.nan)
-    return Listing(
-        tuple(f"{name}.jpg" for name in ids), points, visible, archive.check_unique(path, ids), {"video": videos}
-    )
+    files = tuple(f"{name}.jpg" for name in ids)
+    return layout.listing(files, archive.check_unique(path, ids), points, visible, {"video": videos})
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:

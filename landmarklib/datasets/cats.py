@@ -12,10 +12,11 @@ from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 FOLDERS = tuple(f"CAT_0{k}" for k in range(7))
 ASTRAY, MEANT = "00000003_019.jpg", "00000003_015.jpg"  # an annotation without an image, an image without an annotation
+EYES_AND_MOUTH = 3  # the first points, which no photo cuts off; ears may
 SHARES = {"test": 0.1257, "val": 0.0996}  # of all images: the sizes of rahaman2021, were there 10,000
 ORDER = 2008  # seed of the hashed order of the images
 EXPECTED = "9 and then x and y of nine points"
@@ -26,21 +27,24 @@ def read(folder: Path) -> dict[str, Listing]:
 
     In the order of a hash, the first are for test, the next for val.
     """
-    if not (here := [name for name in FOLDERS if (folder / name).is_dir()]):
+    if not (here := layout.present(folder, FOLDERS)):
         raise UserError(f"{folder}: expected at least one of the folders {', '.join(FOLDERS)}")
     listed = {path: image for name in here for path, image in _annotations(folder / name).items()}
-    files = tuple(f"{path.parent.name}/{image}" for path, image in listed.items())
+    files = [f"{path.parent.name}/{image}" for path, image in listed.items()]
     points = np.array([_points(path) for path in listed]).reshape(-1, 9, 2)
     ids = archive.check_unique(folder, list(listed.values()))
-    return _divide(Listing(files, points, np.ones(points.shape[:2], bool), ids))
+    return _divide(layout.listing(files, ids, points))
 
 
 def _divide(whole: Listing) -> dict[str, Listing]:
-    ids = whole.ids
-    order = subsets.label_order(ids, None, ORDER)
-    n_test, n_val = (round(share * len(ids)) for share in SHARES.values())
-    places = {"train": order[n_test + n_val :], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
-    return {split: whole[np.sort(place)] for split, place in places.items()}
+    """A photo and its mirrored copy are in one split."""
+    names = [Path(i) for i in whole.ids]
+    photos = np.array([f"{layout.original(name.stem)}{name.suffix}" for name in names], str)
+    rest, splits = np.arange(len(whole)), {}
+    for split, share in SHARES.items():
+        chosen = subsets.held_out(photos[rest].tolist(), round(share * len(whole)), ORDER)
+        splits[split], rest = whole[rest[chosen]], rest[~chosen]
+    return {"train": whole[rest], "val": splits["val"], "test": splits["test"]}
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
@@ -62,20 +66,24 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
         line = " ".join(map(str, (9, *rows.ravel()))) + " "
         publish.lines(folder / f"{file.replace(MEANT, ASTRAY)}.cat", [line], last=False)
     ids = tuple(Path(file).name for file in files)
-    return _divide(Listing(tuple(files), points, np.ones(points.shape[:2], bool), ids))
+    return _divide(layout.listing(files, ids, points))
 
 
 def _annotations(part: Path) -> dict[Path, str]:
     """Each annotation of a folder and the name of its image."""
-    found = {path: path.name.removesuffix(".cat") for path in sorted(part.glob("[!.]*.jpg.cat"))}
-    if not found:
-        raise UserError(f"{part}: no .jpg.cat file; the archive is half unpacked")
+    found = {part / label: image for label, image in layout.pairs(part, ".jpg.cat", part, [".jpg"]).values()}
     astray = part / f"{ASTRAY}.cat"
-    if astray in found and not (part / ASTRAY).exists():
+    if astray in found and not (part / found[astray]).exists():
         del found[astray]
-        if (part / MEANT).exists() and part / f"{MEANT}.cat" not in found:
+        if (part / MEANT).exists() and MEANT not in found.values() and _fits(_points(astray), part / MEANT):
             found[astray] = MEANT
     return found
+
+
+def _fits(points: Float[np.ndarray, "9 2"], photo: Path) -> bool:
+    """Whether the eyes and the mouth lie in the photo."""
+    face = points[:EYES_AND_MOUTH]
+    return bool((face >= 0).all() and (face < archive.size(photo)).all())
 
 
 def _points(path: Path) -> Float[np.ndarray, "9 2"]:
@@ -106,7 +114,7 @@ DATASET = Dataset(
     licence="none stated; photos of Flickr: research",
     obtain="Download CAT_DATASET_01.zip and CAT_DATASET_02.zip (archive.org, CAT_DATASET) and unpack the folders "
     "CAT_00 to CAT_06 into a folder "
-    "`cats` below the data root.",
+    f"`cats` below the data root. Put {MEANT}.cat, which is beside the archives, into CAT_00.",
     citation="Zhang et al., ECCV 2008",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
@@ -116,10 +124,11 @@ DATASET = Dataset(
         "for validation.",
         "About 10,000 images are counted as 10,000, whatever the archive has; a part of it is divided in the same "
         "proportion.",
-        "Every image counts as its own photo; no image is left out, though lists of some hundred drawings and hidden "
-        "faces circulate.",
-        "The annotation 00000003_019, which has no image, is read as that of 00000003_015, which has no annotation, "
-        "unless it has got one.",
+        "Every image counts as its own photo, but copies called `_mirror` are of their photo and in its split; no "
+        "image is left out, though lists of some hundred drawings and hidden faces circulate.",
+        f"The publisher's own {MEANT}.cat, a file apart, is the one that is meant for {MEANT}. Without it that of "
+        f"{ASTRAY}, which has no image, is read in its place, as others do, but only if eyes and mouth lie in the "
+        "photo; else the photo is left out.",
     ),
     folder="cats",
     read=read,
@@ -129,7 +138,8 @@ DATASET = Dataset(
         "Papers drop the tips of the ears, points 5 and 8 of nine (counted from 1), and report seven.",
         "Left and right are the image's. The ears go from left to right: outer, tip, inner, then inner, tip, outer, "
         "so that 4 and 9 are a pair, not 4 and 7.",
-        "Annotation 00000003_019 has no image, image 00000003_015 no annotation.",
+        f"In the two archives {ASTRAY}.cat has no image and {MEANT} no annotation: the publisher says to take his file "
+        "apart and to drop the former.",
         "Ears may lie outside of the photo, with negative values; by more than 7% of its longer side in some photos.",
         "The papers' images are 100 x 100 heads that others have cut from these photos; how is not known.",
         "An annotation is one line with a blank at its end and no line ending.",

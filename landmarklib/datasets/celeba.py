@@ -17,7 +17,7 @@ from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Annotations, Listing
 from landmarklib.datasets import mtfl
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 # The publisher's folders, or flat as in many copies.
 LANDMARKS = ("Anno/list_landmarks_align_celeba.txt", "list_landmarks_align_celeba.txt")
@@ -74,7 +74,7 @@ def listings(folder: Path, names: Mapping[str, Sequence[str]]) -> dict[str, List
         if unknown := [i for i in ids if i not in row]:
             raise UserError(f"{path}: no points of {unknown[0]}, which is in {split}")
         places, files = np.array([row[i] for i in ids], int), tuple(f"{images}/{i}" for i in ids)
-        found[split] = Listing(files, points[places], np.ones((len(ids), 5), bool), tuple(ids))
+        found[split] = layout.listing(files, ids, points[places])
     return found
 
 
@@ -149,7 +149,7 @@ def publish(
     for split, ids in protocol(folder).items():
         places = np.array([int(i[:6]) - 1 for i in ids], int)
         listed = tuple(files[i] for i in places)
-        found[split] = Listing(listed, points[places], np.ones((len(ids), 5), bool), tuple(ids))
+        found[split] = layout.listing(listed, ids, points[places])
     return found
 
 

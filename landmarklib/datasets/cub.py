@@ -13,7 +13,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset, Source
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 PARTS = (
     "back",
@@ -48,11 +48,11 @@ def read(folder: Path) -> dict[str, Listing]:
     _refuse(folder / "bounding_boxes.txt", names, (boxes[:, 2:] <= 0).any(-1), "a box with a width and a height")
     _refuse(path, names, ~np.isin(parts[..., 2], (0, 1)).all(-1), "visible as 0 or 1")
     visible = parts[..., 2] == 1
-    found = Listing(
-        tuple(f"images/{name}" for name in names.values()),
+    found = layout.listing(
+        [f"images/{name}" for name in names.values()],
+        archive.check_unique(folder / "images.txt", tuple(names.values())),
         np.where(visible[..., None], parts[..., :2], np.nan),
         visible,
-        archive.check_unique(folder / "images.txt", tuple(names.values())),
         {"species": species.astype(np.int64) - 1},
         np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1),
     )
@@ -89,9 +89,7 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
     ]
     publish.lines(folder / "parts" / "part_locs.txt", rows)
     points = np.where(visible[..., None], points, np.nan)
-    return _divide(
-        Listing(tuple(files), points, visible, tuple(names), {"species": species - 1}, corners.reshape(-1, 4))
-    )
+    return _divide(layout.listing(files, names, points, visible, {"species": species - 1}, corners.reshape(-1, 4)))
 
 
 def _divide(found: Listing) -> dict[str, Listing]:

@@ -12,7 +12,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 LANDMARKS = ("wrist", *(f"{finger} {joint}" for finger in FINGERS for joint in ("start", "center", "end")))
@@ -46,7 +46,7 @@ def _listing(
     ids: Sequence[str], points: Float[np.ndarray, "N 16 2"], hands: Int[np.ndarray, " N"], videos: np.ndarray
 ) -> Listing:
     files, attributes = tuple(f"images/{name}" for name in ids), {"hand": hands, "video": videos}
-    return Listing(files, points, np.isfinite(points).all(-1), tuple(ids), attributes)
+    return layout.listing(files, ids, points, np.isfinite(points).all(-1), attributes)
 
 
 def _points(path: Path, line: int, cells: tuple[str, ...]) -> list[float]:

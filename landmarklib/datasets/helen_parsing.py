@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 FACES = 4_000_000  # number of the first stand-in, so that other sets of faces have none of them
 LISTS = {"train": "exemplars.txt", "val": "tuning.txt", "test": "testing.txt"}
@@ -65,7 +65,7 @@ def _listing(ids: tuple[str, ...], sizes: list[tuple[int, int]]) -> Listing:
     n, files = len(ids), tuple(f"images/{name}.jpg" for name in ids)
     boxes = np.array([(0, 0, *size) for size in sizes], float).reshape(n, 4)
     photos = {"photo": np.array([name.rpartition("_")[0] or name for name in ids], str)}
-    return Listing(files, np.zeros((n, 0, 2)), np.zeros((n, 0), bool), ids, photos, boxes)
+    return layout.listing(files, ids, attributes=photos, boxes=boxes)
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:

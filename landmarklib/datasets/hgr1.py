@@ -15,7 +15,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 N_POINTS = 25
 GESTURES = (
@@ -29,28 +29,16 @@ IMAGES, POINTS = "original_images", "feature_points"
 
 def read(folder: Path) -> dict[str, Listing]:
     """The images that have points, in three parts of different people."""
-    images, lists = _files(folder / IMAGES, ".jpg"), _files(folder / POINTS, ".xml")
+    files: dict[str, str] = {}
     found: dict[str, Float[np.ndarray, "25 2"]] = {}
-    for stem, file in lists.items():
-        path = folder / POINTS / file
+    for stem, (label, image) in layout.pairs(folder / POINTS, ".xml", folder / IMAGES, [".jpg"]).items():
+        path = folder / POINTS / label
         if not NAME.fullmatch(stem):
             raise UserError(f"{path}: the name is not GESTURE_hgr1_idNN_K with one of the 27 gestures and 12 people")
-        if stem not in images:
-            raise UserError(f"{path}: no {stem}.jpg in {IMAGES}")
-        points = _points(path, archive.size(archive.safe_join(folder, f"{IMAGES}/{images[stem]}")))
+        points = _points(path, archive.size(folder / IMAGES / image))
         if points is not None:
-            found[stem] = points
-    return _splits({stem: f"{IMAGES}/{images[stem]}" for stem in found}, found)
-
-
-def _files(folder: Path, ending: str) -> dict[str, str]:
-    """Stem -> name of the files with that ending, in the order of their names."""
-    with archive.reading(folder, "cannot be listed"):
-        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    found = {Path(name).stem: name for name in names if name.lower().endswith(ending)}
-    if not found:
-        raise UserError(f"{folder}: no {ending} file; the archive is half unpacked")
-    return found
+            files[stem], found[stem] = f"{IMAGES}/{image}", points
+    return _splits(files, found)
 
 
 class _Plain(ElementTree.TreeBuilder):
@@ -98,7 +86,7 @@ def _splits(files: Mapping[str, str], points: Mapping[str, Float[np.ndarray, "25
     subject = np.array([i.split("_")[3] for i in ids], str)
     gesture = np.array([GESTURES.index(i[:3]) for i in ids], np.int64)
     attributes = {"gesture": gesture, "subject": subject}
-    whole = Listing(tuple(files[i] for i in ids), xy, np.ones(xy.shape[:2], bool), tuple(ids), attributes)
+    whole = layout.listing([files[i] for i in ids], ids, xy, None, attributes)
     people = {split: [f"id{number:02}" for number in numbers] for split, numbers in SUBJECTS.items()}
     return {split: whole[np.flatnonzero(np.isin(subject, who))] for split, who in people.items()}
 

@@ -11,7 +11,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.types import Listing
 from landmarklib.datasets.lspet import JOINTS, MIRROR, SKELETON, UNIT, listing, names
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 N_IMAGES, N_DIGITS = 2000, 4
 AFTER_LSPET = 100_000  # number of the first stand-in: LSPET has others, as the two are used together
@@ -42,7 +42,7 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
     points, hidden = bodies.fourteen(drawn.points), ~bodies.fourteen(drawn.visible)
     values = np.concatenate([points + 1, hidden[..., None]], -1).transpose(2, 1, 0)
     publish.matlab(folder / "joints.mat", {"joints": values})
-    return _halves(Listing(files, points, np.ones(hidden.shape, bool), ids))
+    return _halves(layout.listing(files, ids, points))
 
 
 DATASET = Dataset(

@@ -12,7 +12,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 JOINTS = (
     "right ankle",
@@ -57,7 +57,7 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
     given = np.where(visible[..., None], points + 1, [-3.5, 0.0])
     values = np.concatenate([given, visible[..., None]], -1).transpose(1, 2, 0)
     publish.matlab(folder / "joints.mat", {"joints": values})
-    return {"train": Listing(files, np.where(visible[..., None], points, np.nan), visible, ids)}
+    return {"train": layout.listing(files, ids, np.where(visible[..., None], points, np.nan), visible)}
 
 
 def names(n: int, digits: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -77,7 +77,7 @@ def listing(path: Path, values: Float[np.ndarray, "N K 3"], visible: Bool[np.nda
         for i, k in np.argwhere(wrong)[:1]:
             raise UserError(f"{path}: {JOINTS[k]} of {ids[i]} is {values[i, k].tolist()}; expected {expected}")
     points = np.where(visible[..., None], points, np.nan)
-    return Listing(files, points, visible, ids)
+    return layout.listing(files, ids, points, visible)
 
 
 DATASET = Dataset(

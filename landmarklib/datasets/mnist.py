@@ -14,7 +14,7 @@ from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset, Source
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 SIDE, N_VALIDATION, SEED = 28, 1000, 0  # validation images are counted per digit
 COUNTS = {  # of each digit
@@ -33,7 +33,7 @@ def _listings(digits: Mapping[str, Int[np.ndarray, " _"]]) -> dict[str, Listing]
     for split, (part, places) in _places(digits).items():
         n, ids = len(places), tuple(f"{part}/{i:05d}" for i in places)
         whole, shown = np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)), {"digit": digits[part][places]}
-        found[split] = Listing((), np.zeros((n, 0, 2)), np.zeros((n, 0), bool), ids, shown, whole)
+        found[split] = layout.listing((), ids, attributes=shown, boxes=whole)
     return found
 
 

@@ -11,7 +11,7 @@ from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 LIST = "mpii_human_pose_v1_u12_1.mat"
 JOINTS = (
@@ -88,7 +88,7 @@ def _listing(files: list[str], ids: tuple[str, ...], rows: np.ndarray) -> Listin
         "photo": np.array([Path(file).name for file in files], str),
     }
     boxes = np.concatenate([middle - half, middle + half], 1)
-    return Listing(tuple(files), points, np.isfinite(points).all(-1), ids, attributes, boxes)
+    return layout.listing(files, ids, points, np.isfinite(points).all(-1), attributes, boxes)
 
 
 def _divide(people: Listing) -> dict[str, Listing]:

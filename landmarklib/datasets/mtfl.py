@@ -11,7 +11,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 COLUMNS = "a path, x1 to x5, y1 to y5, gender, smile, glasses, pose"
 SHUFFLE = 7345  # RCN's: validation is the last tenth of a shuffle of the training list
@@ -45,7 +45,7 @@ def faces_of(path: Path) -> Listing:
         if len(bad):
             raise UserError(f"{path}: {files[bad[0]]} has {name} {column[bad[0]]:g}; expected 1 to {n}")
         attributes[name] = column.astype(np.int64) - 1
-    return Listing(tuple(files), points, np.ones(points.shape[:2], bool), archive.check_unique(path, files), attributes)
+    return layout.listing(files, archive.check_unique(path, files), points, None, attributes)
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
@@ -88,7 +88,7 @@ def _draw(folder: Path, files: list[str], size: int, seed: int, first: int) -> L
     yes = {name: 1 - drawn.attributes[name] for name in ("smile", "glasses")}  # first is yes
     attributes = {"gender": drawn.attributes["gender"], **yes, "pose": drawn.attributes["pose"]}
     points = faces.five(drawn.points)
-    return Listing(tuple(files), points, np.ones(points.shape[:2], bool), tuple(files), attributes)
+    return layout.listing(files, files, points, None, attributes)
 
 
 DATASET = Dataset(

@@ -14,11 +14,12 @@ from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
 from landmarklib.datasets import w300
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 LABELS, IMAGES = "MPie_Labels/labels", "Multi-PIE/data"
 NAME = re.compile(
-    r"(?P<person>\d{3})_(?P<session>0[1-4])_(?P<recording>\d\d)_(?P<camera>\d{3})_(?P<flash>\d\d)_lm\.mat", re.ASCII
+    r"(?P<person>\d{3})_(?P<session>0[1-4])_(?P<recording>\d\d)_(?P<camera>\d{3})_(?P<flash>\d\d)_lm(?i:\.mat)",
+    re.ASCII,
 )
 CAMERAS = ("13_0", "14_0", "05_1", "05_0", "04_1")  # from -30 to 30 degrees
 EXPRESSIONS = ("neutral", "smile", "surprise", "squint", "disgust", "scream")
@@ -33,16 +34,15 @@ FLASH_ORDER = 0  # seed of the hashed order of a shot's flashes, of which the fi
 
 def read(folder: Path) -> dict[str, Listing]:
     """One image of every shot that has 68 points, lit by another flash than the labelled one. Splits are of people."""
-    if not any((folder / LABELS / _digits(camera)).is_dir() for camera in CAMERAS):
+    if not (here := layout.present(folder / LABELS, [_digits(camera) for camera in CAMERAS])):
         raise UserError(f"{folder / LABELS}: expected at least one of the folders {', '.join(map(_digits, CAMERAS))}")
     shots: dict[str, tuple[str, Float[np.ndarray, "68 2"]]] = {}
-    for camera in CAMERAS:
-        place = folder / LABELS / _digits(camera)
-        for path in sorted(place.iterdir()) if place.is_dir() else ():
-            if path.name.endswith(".mat"):
-                shot, points = _label(path)
-                if shot not in shots and len(points) == 68:
-                    shots[shot] = _image(folder, path), points
+    for camera in here:
+        place = folder / LABELS / camera
+        for name in layout.names(place, ".mat"):
+            shot, points = _label(place / name)
+            if shot not in shots and len(points) == 68:
+                shots[shot] = _image(folder, place / name), points
     return listings({shot: shots[shot] for shot in sorted(shots)})
 
 
@@ -58,7 +58,7 @@ def listings(shots: Mapping[str, tuple[str, Float[np.ndarray, "68 2"]]]) -> dict
     }
     points = np.array([points for _, points in shots.values()]).reshape(-1, 68, 2)
     files = tuple(file for file, _ in shots.values())
-    found, number = Listing(files, points, np.ones(points.shape[:2], bool), ids, attributes), person.astype(int)
+    found, number = layout.listing(files, ids, points, None, attributes), person.astype(int)
     return {name: found[np.flatnonzero((a <= number) & (number <= b))] for name, (a, b) in PERSONS.items()}
 
 
@@ -77,21 +77,22 @@ def _label(path: Path) -> tuple[str, Float[np.ndarray, "n 2"]]:
 
 def _image(folder: Path, label: Path) -> str:
     """The image of a labelled shot that is taken."""
-    labelled = label.name.removesuffix("_lm.mat")
+    labelled = label.name[: -len("_lm.mat")]
     shot = labelled.rpartition("_")[0]
     person, session, recording, camera = shot.split("_")
     place = f"{IMAGES}/session{session}/multiview/{person}/{recording}/{camera[:2]}_{camera[2]}"
-    names = [path.name for path in (folder / place).glob(f"{shot}_[0-9][0-9].png")]
+    shown = layout.names(folder / place, ".png") if (folder / place).is_dir() else []
+    names = [name for name in shown if re.fullmatch(rf"{shot}_\d\d(?i:\.png)", name, re.ASCII)]
     if not names:
         raise UserError(
             f"{folder / place}: no image of the shot that {label.name} labels; the archive is half unpacked"
         )
-    return f"{place}/{_lit(names, f'{labelled}.png')}"
+    return f"{place}/{_lit(names, labelled)}"
 
 
 def _lit(names: list[str], labelled: str) -> str:
     """The first of a shot's images in the hashed order of their names; the labelled one only if it is alone."""
-    others = tuple(name for name in names if name != labelled) or tuple(names)
+    others = tuple(name for name in names if Path(name).stem != labelled) or tuple(names)
     return others[subsets.label_order(others, None, FLASH_ORDER)[0]]
 
 
@@ -131,7 +132,7 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
                 publish.photo(folder / place / names[-1], drawn.images[0])
             label = names[0].replace(".png", "_lm.mat")
             publish.matlab(folder / LABELS / digits / label, {"pts": drawn.points[0]})
-            shots[shot] = f"{place}/{_lit(names, names[0])}", drawn.points[0]
+            shots[shot] = f"{place}/{_lit(names, Path(names[0]).stem)}", drawn.points[0]
     publish.matlab(folder / LABELS / "130" / "346_04_03_130_07_lm.mat", {"pts": np.ones((66, 2))})
     return listings({shot: shots[shot] for shot in sorted(shots)})
 

@@ -15,7 +15,7 @@ from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 NAME = re.compile(r"(\d)_IMG_(\d{4})\.jpg", re.ASCII)
 SIDE, SEED = 100, 0
@@ -42,13 +42,11 @@ def _listings(ids: Sequence[str]) -> dict[str, Listing]:
     """The three parts of images whose names are as the publisher's, in that order."""
     gestures = np.array([name[0] for name in ids]).astype(np.int64)
     person, n = people([int(name[6:10]) for name in ids], gestures.tolist()), len(ids)
-    whole = Listing(
-        tuple(f"images/{name}" for name in ids),
-        np.zeros((n, 0, 2)),
-        np.zeros((n, 0), bool),
-        tuple(ids),
-        {"gesture": gestures, "person": person},
-        np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)),
+    whole = layout.listing(
+        [f"images/{name}" for name in ids],
+        ids,
+        attributes={"gesture": gestures, "person": person},
+        boxes=np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)),
     )
     return {split: whole[np.flatnonzero(np.isin(person, who))] for split, who in _splits(person).items()}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
+ENDINGS = (".jpg", ".jpeg", ".png")
 COLUMNS = "a class, the box as x, y of its centre, width, height, and x, y of 12 points, all from 0 to 1"
 
 
@@ -51,33 +51,22 @@ def _sorted(split: str, rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Listi
     """In the order of the names, in which Frame_10 comes before Frame_2."""
     ids, points, boxes = zip(*sorted(rows, key=lambda row: row[0]), strict=True)
     files = tuple(f"{split}/images/{name}.jpg" for name in ids)
-    return Listing(files, np.array(points), np.ones((len(ids), 12), bool), ids, boxes=np.array(boxes))
+    return layout.listing(files, ids, np.array(points), boxes=np.array(boxes))
 
 
 def _split(folder: Path, split: str) -> Listing:
-    images = {path.stem: path for path in _files(folder / split / "images")}
-    labels = {path.stem: path for path in _files(folder / split / "labels") if path.suffix == ".txt"}
-    if alone := sorted(images.keys() ^ labels.keys()):
-        missing = "label" if alone[0] in images else "image"
+    labels, images = folder / split / "labels", folder / split / "images"
+    found = layout.pairs(labels, ".txt", images, ENDINGS)
+    if alone := sorted(layout.stems(images, *ENDINGS).keys() ^ found.keys()):
+        missing = "image" if alone[0] in found else "label"
         raise UserError(f"{folder / split}: {alone[0]} has no {missing}; expected images/NAME.jpg and labels/NAME.txt")
-    names = sorted(labels)
-    sizes = np.array([archive.size(images[name]) for name in names], float).reshape(-1, 1, 2)
-    rows = np.array([_label(labels[name]) for name in names]).reshape(len(names), 14, 2)
+    names = sorted(found)
+    sizes = np.array([archive.size(images / found[name][1]) for name in names], float).reshape(-1, 1, 2)
+    rows = np.array([_label(labels / found[name][0]) for name in names]).reshape(len(names), 14, 2)
     centre, extent, points = rows[:, :1], rows[:, 1:2], rows[:, 2:]
     boxes = np.concatenate([centre - extent / 2, centre + extent / 2], 1) * sizes
-    files = tuple(f"{split}/images/{images[name].name}" for name in names)
-    visible = np.ones(points.shape[:2], bool)
-    return Listing(files, points * sizes - 0.5, visible, tuple(names), boxes=boxes.reshape(-1, 4))
-
-
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise UserError(f"{folder}: missing; the archive is not there or half unpacked")
-    found = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
-    for first, second in pairwise(found):
-        if first.stem == second.stem:
-            raise UserError(f"{folder}: {first.name} and {second.name}; expected one file of a name")
-    return found
+    files = [f"{split}/images/{found[name][1]}" for name in names]
+    return layout.listing(files, names, points * sizes - 0.5, boxes=boxes.reshape(-1, 4))
 
 
 def _label(path: Path) -> list[float]:

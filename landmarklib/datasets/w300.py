@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,18 +13,21 @@ from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 TRAINING = ("afw", "helen/trainset", "lfpw/trainset")
 TEST = ("helen/testset", "lfpw/testset", "ibug")
 PARTS = (*TRAINING, *TEST)
 # Seed of the hashed order of the photos; RCN's number, not its shuffle, which follows the disc's order.
 PHOTO_ORDER = 7345
+ENDINGS = (".jpg", ".jpeg", ".png")
+HEADER = re.compile(r"(version|n_points)\s*:\s*(\S*)", re.IGNORECASE)
+PHOTO = re.compile(r"((?:image_)?.+?)\s*(?:_\d+)?", re.ASCII | re.DOTALL)  # and the number of a face
 
 
 def read(folder: Path) -> dict[str, Listing]:
     """The training parts in two, photo by photo, and the test parts; parts that are not there are left out."""
-    if not any((folder / part).is_dir() for part in PARTS):
+    if not layout.present(folder, PARTS):
         raise UserError(f"{folder}: expected at least one of the folders {', '.join(PARTS)}")
     return _splits(parts(folder, TRAINING), parts(folder, TEST))
 
@@ -37,10 +41,10 @@ def points(path: Path) -> Float[np.ndarray, "68 2"]:
     """The points of a .pts file, as it counts them: with or without its header and braces."""
     rows = []
     for i, line in enumerate(archive.lines(path)):
-        if line in ("{", "}") or line.startswith("version"):
+        if line in ("{", "}"):
             continue
-        if line.startswith("n_points"):
-            if line.split()[-1] != "68":
+        if header := HEADER.fullmatch(line):
+            if header[1].lower() == "n_points" and header[2] != "68":
                 raise UserError(f"{path}, line {i + 1}: {line!r}; expected n_points: 68")
             continue
         if len(words := line.split()) != 2:
@@ -54,19 +58,10 @@ def points(path: Path) -> Float[np.ndarray, "68 2"]:
 def parts(folder: Path, names: Sequence[str]) -> Listing:
     """The faces of those parts that are there."""
     files, found = [], []
-    for part in names:
-        if not (folder / part).is_dir():
-            continue
-        here = {path.name for path in (folder / part).iterdir() if not path.name.startswith(".")}
-        images = {Path(n).stem: n for n in sorted(here) if n.lower().endswith((".jpg", ".png"))}
-        lists = sorted(n for n in here if n.lower().endswith(".pts"))
-        if not lists:
-            raise UserError(f"{folder / part}: no .pts file; the archive is half unpacked")
-        for name in lists:
-            if (stem := Path(name).stem) not in images:
-                raise UserError(f"{folder / part / name}: no .jpg or .png of that name beside it")
-            files.append(f"{part}/{images[stem]}")
-            found.append(points(folder / part / name) - 1)
+    for part in layout.present(folder, names):
+        for label, image in layout.pairs(folder / part, ".pts", folder / part, ENDINGS).values():
+            files.append(f"{part}/{image}")
+            found.append(points(folder / part / label) - 1)
     return _listing(files, np.array(found).reshape(-1, 68, 2))
 
 
@@ -74,12 +69,12 @@ def _listing(files: Sequence[str], xy: Float[np.ndarray, "N 68 2"]) -> Listing:
     places = [file.rpartition("/") for file in files]
     parts = np.array([PARTS.index(part) for part, _, _ in places], np.int64)
     photos = np.array([_photo(part, Path(name).stem) for part, _, name in places], str)
-    return Listing(tuple(files), xy, np.ones(xy.shape[:2], bool), tuple(files), {"part": parts, "photo": photos})
+    return layout.listing(files, files, xy, None, {"part": parts, "photo": photos})
 
 
 def _photo(part: str, stem: str) -> str:
-    """The photo of a face. AFW and HELEN: Flickr's number, then the face's; the photos of LFPW have one face."""
-    photo = stem if part.startswith("lfpw") else stem.rpartition("_")[0].strip() or stem
+    """The photo of a face, or of its mirrored copy: Flickr's number or image_NUMBER, without that of the face."""
+    photo = PHOTO.fullmatch(layout.original(stem))[1]
     return photo if part.startswith(("afw", "helen")) else f"{part}/{photo}"
 
 
@@ -188,8 +183,8 @@ DATASET = Dataset(
         "moves the square into the photo.",
         "A part of the archive is split by the same rule, so its validation faces are a tenth of the faces that are "
         "there.",
-        "Photos of AFW and HELEN are told by the number before the last _ of the name; every image of LFPW counts as "
-        "its own photo.",
+        "Photos are told by the number in the name without the face's number after a _; every image of LFPW counts as "
+        "its own photo. Copies called `_mirror`, which other releases have, are of their photo and in its split.",
     ),
     folder="w300",
     read=read,
@@ -201,7 +196,7 @@ DATASET = Dataset(
         "The points of a .pts file count from 1; copies without header and braces circulate.",
         "Left and right are the image's.",
         "Several faces of one photo are separate images of AFW and HELEN: a split by face has one photo on both sides.",
-        "iBUG has a file name with a blank, `image_092 _01`.",
+        "iBUG has a file name with a blank, `image_092 _01`, and names with and without the number of a face.",
         "honari2018 divides by the distance of the eye centres, each the mean of two corners; others by that of the "
         "outer corners, which is about 1.4 times it.",
         "The two folders of LFPW use the same names for different photos.",

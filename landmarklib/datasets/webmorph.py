@@ -15,7 +15,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 COLUMNS = tuple(f"{axis}{k}" for k in range(189) for axis in "xy")
 VALUES = {
@@ -40,13 +40,8 @@ def read(folder: Path) -> dict[str, Listing]:
     attributes = {name: _codes(path, name, table[name]) for name in VALUES}
     attributes["age"] = np.array([_age(path, i + 2, age) for i, age in enumerate(table["age"])])
     attributes["person"] = np.array(table["person"], str)
-    whole = Listing(
-        tuple(f"images/{name}" for name in table["file"]),
-        points,
-        np.isfinite(points).all(-1),
-        archive.check_unique(path, table["file"]),
-        attributes,
-    )
+    ids = archive.check_unique(path, table["file"])
+    whole = layout.listing([f"images/{name}" for name in ids], ids, points, np.isfinite(points).all(-1), attributes)
     return {split: whole[rows] for split, rows in archive.check_disjoint(path, table["split"], table["person"]).items()}
 
 
@@ -94,7 +89,7 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
     attributes["person"] = np.array(people, str)
     points = np.where(smiling[:, None, None], np.nan, drawn.points)
     cuts = np.stack([drawn.attributes[name] for name in ("left", "top", "side")], 1)
-    whole = Listing(files, points, np.isfinite(points).all(-1), ids, attributes)
+    whole = layout.listing(files, ids, points, np.isfinite(points).all(-1), attributes)
     _write(folder / "landmarks.csv", whole, split, cuts)
     return {name: whole[np.flatnonzero(split == name)] for name in counts}
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 HEIGHT, WIDTH = 64, 56
 NAME = re.compile(r"(?P<subject>yaleB\d\d)_P00A(?P<azimuth>[+-]\d{3})E(?P<elevation>[+-]\d\d)\.pgm", re.ASCII)
@@ -36,7 +36,7 @@ def _listing(
     n = len(rows)
     attributes = {"azimuth": light[rows, 0], "elevation": light[rows, 1], "subject": subjects[rows]}
     names, whole = tuple(ids[i] for i in rows), np.tile([0.0, 0.0, 56.0, 64.0], (n, 1))
-    return Listing((), np.zeros((n, 0, 2)), np.zeros((n, 0), bool), names, attributes, whole)
+    return layout.listing((), names, attributes=attributes, boxes=whole)
 
 
 def images(folder: Path, split: str) -> UInt8[np.ndarray, "N 1 H W"]:

@@ -16,7 +16,7 @@ from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
 from landmarklib.datasets import w300
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 COLUMNS = tuple(f"{axis}{k}" for k in range(68) for axis in "xy")
 NAME = re.compile(r"(.+_\d)\d__(training|test)\.jpg")  # person, digit of the clip, digit of the frame, source's split
@@ -31,13 +31,9 @@ def read(folder: Path) -> dict[str, Listing]:
     points = np.array(values).reshape(-1, 68, 2)
     people = table["person"]
     clips = [_clip(path, i + 2, *pair) for i, pair in enumerate(zip(table["file"], people, strict=True))]
-    whole = Listing(
-        tuple(f"images/{name}" for name in table["file"]),
-        points,
-        np.ones(points.shape[:2], bool),
-        archive.check_unique(path, table["file"]),
-        {"person": np.array(people, str), "clip": np.array(clips, str)},
-    )
+    ids = archive.check_unique(path, table["file"])
+    attributes = {"person": np.array(people, str), "clip": np.array(clips, str)}
+    whole = layout.listing([f"images/{name}" for name in ids], ids, points, None, attributes)
     return {split: whole[rows] for split, rows in archive.check_disjoint(path, table["split"], people).items()}
 
 
@@ -76,7 +72,7 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
     ]
     head = "file,source_split,split,person,orig_w,orig_h,crop_x0,crop_y0,crop_side"
     publish.lines(folder / "landmarks.csv", [",".join([head, *COLUMNS]), *rows])
-    whole = Listing(files, drawn.points, np.ones((n, 68), bool), tuple(ids), {"person": people, "clip": clips})
+    whole = layout.listing(files, ids, drawn.points, None, {"person": people, "clip": clips})
     return {name: whole[np.flatnonzero(split == name)] for name in counts}
 
 

@@ -11,7 +11,7 @@ from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 
 IMAGES, SIDE = "ut-zap50k-images-square", 136
 CATEGORIES = ("Boots", "Sandals", "Shoes", "Slippers")
@@ -31,7 +31,8 @@ def read(folder: Path) -> dict[str, Listing]:
     root = folder / IMAGES
     with archive.reading(root, "cannot be listed"):
         next(root.iterdir(), None)
-    files = sorted(path.relative_to(root).as_posix() for path in root.rglob("[!.]*.jpg"))
+    shown = ((place.relative_to(root), layout.names(place, ".jpg")) for place, _ in layout.walk(root))
+    files = sorted((place / name).as_posix() for place, found in shown for name in found)
     if not files:
         raise UserError(f"{root}: no .jpg file; the archive is half unpacked")
     for name in files:
@@ -49,13 +50,11 @@ def _listings(names: Sequence[str]) -> dict[str, Listing]:
     categories, kinds, brands = (np.array([part[k] for part in parts], str) for k in range(3))
     products = np.array([part[3].partition(".")[0] for part in parts], str)
     attributes = {"category": np.array([CATEGORIES.index(c) for c in categories], np.int64)}
-    whole = Listing(
-        tuple(f"{IMAGES}/{name}" for name in names),
-        np.zeros((n, 0, 2)),
-        np.zeros((n, 0), bool),
-        tuple(names),
-        attributes | {"subcategory": kinds, "brand": brands, "product": products},
-        np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)),
+    whole = layout.listing(
+        [f"{IMAGES}/{name}" for name in names],
+        names,
+        attributes=attributes | {"subcategory": kinds, "brand": brands, "product": products},
+        boxes=np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)),
     )
     val = subsets.held_out(products.tolist(), n * N_VALIDATION // N, SEED)
     return {"train": whole[np.flatnonzero(~val)], "val": whole[np.flatnonzero(val)]}

@@ -1,7 +1,7 @@
 """Reading what publishers ship, with one clear line for whatever is wrong with it.
 
-Nothing is unpickled, and no path leaves its folder. Every function raises UserError that names the file, the place in
-it and what was expected.
+Nothing is unpickled, and no name in a list leaves its folder. Every function raises UserError that names the file, the
+place in it and what was expected.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -42,17 +42,26 @@ def find(folder: str, root: str | Path | None, obtain: str) -> Path:
 
 
 def safe_join(folder: Path, name: str) -> Path:
-    """The file of that name below the folder. Refuses a name that leaves it."""
+    """The file of that name below the folder, where folders and files may be links that the user made.
+
+    Raises UserError for a name that leaves the folder: an absolute one, or one with `..`; and for one that no file has.
+    """
     parts = PurePosixPath(name.replace("\\", "/"))
-    path = folder / parts
-    if parts.is_absolute() or ".." in parts.parts or not path.resolve().is_relative_to(folder.resolve()):
+    if parts.is_absolute() or PureWindowsPath(name).is_absolute() or ".." in parts.parts:
         raise UserError(f"{folder}: the file name {name!r} leaves the data set's folder")
-    return path
+    if "\0" in name:
+        raise UserError(f"{folder}: no file can be called {name!r}")
+    return folder / parts
+
+
+def dead_link(path: Path) -> Path | None:
+    """The link on the way to that path that leads nowhere; None without one."""
+    return next((place for place in (path, *path.parents) if place.is_symlink() and not place.exists()), None)
 
 
 def any_here(folder: Path, files: Iterable[str]) -> bool:
     """Whether at least one of these files is there."""
-    return any(safe_join(folder, file).is_file() for file in files)
+    return any(os.path.isfile(safe_join(folder, file)) for file in files)
 
 
 @contextmanager
@@ -66,6 +75,8 @@ def reading(path: Path, fault: str, *errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
+        if link := dead_link(path):
+            raise UserError(f"{path}: missing; {link} is a link to {os.readlink(link)}, which is not there") from None
         raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
     except (OSError, *errors) as error:
         raise UserError(f"{path}: {fault} ({str(error).split(' object')[0]})") from None

@@ -12,7 +12,7 @@ from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import MARGIN, Annotations, Crop
+from landmarklib.core.types import MARGIN, Annotations, Crop, whole
 
 
 def crops_of(experiment: Experiment) -> dict[str, Crop]:
@@ -87,13 +87,15 @@ def first(annotations: Annotations, n: int) -> Annotations:
 def get(name: str) -> Dataset:
     """The data set of that name, its stand-in (`stand-in-NAME`) or the part of it that is here (`part-of-NAME`).
 
-    Raises UserError that lists the known ones.
+    Raises UserError that lists the known ones, and for a stand-in or part of what is one itself.
     """
     from landmarklib.loading import tiers
 
     for prefix, made in ((tiers.STAND_IN, tiers.stand_in), (tiers.PART, tiers.part)):
         if name.startswith(prefix):
-            return made(get(name.removeprefix(prefix)))
+            if (of := name.removeprefix(prefix)).startswith((tiers.STAND_IN, tiers.PART)):
+                raise UserError(f"{name}: {of} is no publisher's data set; valid: {prefix}{whole(of)}")
+            return made(get(of))
     return datasets.get(name)
 
 

@@ -82,11 +82,11 @@ def squares(listing: Listing, recipe: Recipe, margin: float = 1.0) -> Float[np.n
         low, high = listing.boxes[:, :2], listing.boxes[:, 2:]
     elif not listing.points.shape[1]:
         raise UserError("recipe: there are no points to cut around")
-    elif recipe.groups:
-        points = np.stack([listing.points[:, group].mean(1) for group in recipe.groups], 1) + 0.5
-        low, high = points.min(1), points.max(1)
     else:
-        points = np.where(listing.visible[..., None], listing.points, np.nan) + 0.5
+        if recipe.groups:
+            points = np.stack([listing.points[:, group].mean(1) for group in recipe.groups], 1) + 0.5
+        else:
+            points = np.where(listing.visible[..., None], listing.points, np.nan) + 0.5
         none = ~listing.visible.any(1)
         points[none] = 0  # an image without a point is cut at its corner, and counts nowhere
         low, high = np.nanmin(points, 1), np.nanmax(points, 1)
@@ -193,7 +193,7 @@ def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
     whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
     for file in whole if dataset.images else listing.files:
         try:
-            state = os.stat(folder / file)
+            state = os.stat(archive.safe_join(folder, file))
         except OSError:
             raise UserError(f"{folder / file}: missing; the archive is not there or half unpacked") from None
         digest.update(f"{file} {state.st_size} {state.st_mtime_ns}".encode())

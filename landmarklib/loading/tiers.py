@@ -9,7 +9,6 @@ the paper's set.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +24,7 @@ from landmarklib.core import imports, versions
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.files import PACKAGE
 from landmarklib.core.types import PART, STAND_IN, whole
-from landmarklib.formats import archive
+from landmarklib.formats import archive, layout
 from landmarklib.loading import bundle, photos
 
 if TYPE_CHECKING:
@@ -176,8 +175,7 @@ def _listed(read: Callable, place: Path, state: tuple) -> tuple[dict[str, int], 
 
 def _state(place: Path) -> tuple[tuple[str, int, int], ...]:
     """What changes when a file comes or goes below that place. One that is written over does not show."""
-    walk = os.walk(place, followlinks=True)
-    return tuple((folder, os.stat(folder).st_mtime_ns, len(files)) for folder, _, files in walk)
+    return tuple((str(folder), folder.stat().st_mtime_ns, len(files)) for folder, files in layout.walk(place))
 
 
 def _write(dataset: Dataset, place: Path) -> None:

@@ -64,6 +64,13 @@ def test_the_evaluations_list_gives_the_test_points(folder):
     assert test.visible[0].tolist() == [False] + [True] * 14 and test.points[0, 14].tolist() == [-14, 14.5]
 
 
+@pytest.mark.parametrize("flag", [1, 2])
+def test_a_flag_is_not_believed_where_all_points_are_in_one_place(folder, flag):
+    save(folder, "image_info_test.json", document([4, 6], [0, 0, flag] * 15))
+    test = read("atrw", folder)["test"]
+    assert len(test) == 2 and not test.visible.any() and np.isnan(test.points).all()
+
+
 def test_copies_call_the_files_name_otherwise(folder):
     save(folder, "keypoint_val.json", document([5], name="file_name"))
     assert read("atrw", folder)["val"].files == ("images/val/000005.jpg",)

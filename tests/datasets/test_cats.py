@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from readers import read, real
+from readers import draw, read, real
 
 from landmarklib import loading
 from landmarklib.core import subsets
@@ -65,7 +65,9 @@ def test_the_annotation_that_went_astray(archive):
     folder = archive / "CAT_00"
     (folder / "00000003_019.jpg.cat").write_text(LINE)
     assert len(ids(read("cats", archive))) == 50  # of no image
-    (folder / "00000003_015.jpg").touch()
+    draw(folder / "00000003_015.jpg", 200, 300)  # too small for the eyes
+    assert len(ids(read("cats", archive))) == 50
+    draw(folder / "00000003_015.jpg", 300, 300)  # the tip of an ear may be above it
     splits = read("cats", archive)
     assert len(ids(splits)) == 51 and "00000003_015.jpg" in ids(splits) and "00000003_019.jpg" not in ids(splits)
     assert "CAT_00/00000003_015.jpg" in [file for listing in splits.values() for file in listing.files]
@@ -74,6 +76,29 @@ def test_the_annotation_that_went_astray(archive):
     assert len(ids(splits)) == 51 and 1015 in np.concatenate([listing.points[:, 0, 0] for listing in splits.values()])
     (folder / "00000003_019.jpg").touch()
     assert "00000003_019.jpg" in ids(read("cats", archive))
+
+
+def test_endings_in_capitals_are_pairs_like_any_other(archive):
+    before = read("cats", archive)
+    for i in (3, 4, 5):
+        path = archive / name(i)
+        (archive / f"{name(i)}.cat").rename(path.with_suffix([".JPG.cat", ".jpg.cat", ".jpg.CAT"][i - 3]))
+        path.rename(path.with_suffix([".JPG", ".JPG", ".jpg"][i - 3]))
+    after = read("cats", archive)
+    assert [i.lower() for i in ids(after)] == ids(before)
+    files = {file for found in after.values() for file in found.files}
+    assert {"CAT_01/00000003_000.JPG", "CAT_00/00000004_000.JPG", "CAT_01/00000005_000.jpg"} < files
+
+
+def test_mirrored_copies_are_in_the_split_of_their_photo(archive):
+    for i in range(0, 50, 2):
+        path = archive / name(i).replace(".jpg", "_mirror.jpg")
+        path.touch()
+        path.with_name(f"{path.name}.cat").write_text(LINE)
+    after = read("cats", archive)
+    assert len(ids(after)) == 75
+    for found in after.values():
+        assert {i.replace("_mirror", "") for i in found.ids} == {i for i in found.ids if "_mirror" not in i}
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,15 @@ def test_labels_with_fewer_points_and_other_cameras_are_left_out(archive):
     assert read("multipie", archive)["train"].ids == before["train"].ids
 
 
+def test_endings_may_be_capitals(archive):
+    before = read("multipie", archive)["train"]
+    for path in [*archive.rglob("*.mat"), *archive.rglob("*.png")]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    (archive / LABELS / "051" / "._001_01_01_051_07_lm.mat").touch()
+    after = read("multipie", archive)["train"]
+    assert after.ids == before.ids and after.files == tuple(f"{file[:-4]}.PNG" for file in before.files)
+
+
 def test_the_only_image_of_a_shot_is_taken(archive):
     for path in archive.rglob("*_1[0-9].png"):
         path.unlink()

@@ -60,6 +60,8 @@ def test_parts_photos_and_splits(archive):
         {},
         {"header": "version: 1.0\r\nn_points: 68\r\n{\r\n", "rows": [row + "\r" for row in ROWS], "end": "\n}"},
         {"header": "", "end": ""},
+        {"header": "VERSION:1\nN_Points :68\n{\n"},
+        {"header": "version : 1.0\n  n_points\t:\t68  \n{\n"},
     ],
 )
 def test_points_count_from_1_and_the_header_may_be_missing(archive, form):
@@ -76,6 +78,36 @@ def test_parts_that_are_not_there_are_left_out(archive):
     assert {name: len(listing) for name, listing in splits.items()} == {"train": 0, "val": 0, "test": 2}
     with pytest.raises(UserError, match=r"afw: expected at least one of the folders afw, helen/trainset"):
         read("w300", archive / "afw")
+
+
+@pytest.mark.parametrize(
+    ("part", "stems", "photo"),
+    [
+        ("afw", ("134212_1", "134212_2", "134212_1_mirror"), "134212"),
+        ("helen/trainset", ("100032540_1", "100032540_1_mirror", "100032540"), "100032540"),
+        ("lfpw/testset", ("image_0001", "image_0001_mirror"), "lfpw/testset/image_0001"),
+        ("ibug", ("image_006", "image_006_mirror"), "ibug/image_006"),
+        ("ibug", ("image_007",), "ibug/image_007"),
+        ("ibug", ("image_003_1", "image_003_2", "image_003_1_mirror"), "ibug/image_003"),
+        ("ibug", ("image_092 _01", "image_092 _01_mirror"), "ibug/image_092"),
+    ],
+)
+def test_the_photo_of_a_face_in_every_part(part, stems, photo):
+    assert {w300._photo(part, stem) for stem in stems} == {photo}
+
+
+def test_mirrored_copies_are_in_the_split_of_their_photo(archive):
+    for name in FILES[:-4]:
+        path = archive / name
+        copy = path.with_name(f"{path.stem}_mirror{path.suffix}")
+        copy.touch()
+        write(copy.with_suffix(".pts"))
+    splits = read("w300", archive)
+    assert len(splits["val"]) and len(splits["train"]) + len(splits["val"]) == 2 * len(FILES[:-4])
+    for found in splits.values():
+        assert {file for file in found.files if "_mirror" not in file} >= {
+            f.replace("_mirror", "") for f in found.files
+        }
 
 
 def test_validation_takes_whole_photos_whatever_the_order_of_the_faces():
@@ -98,6 +130,7 @@ def test_validation_takes_whole_photos_whatever_the_order_of_the_faces():
         ({"rows": [*ROWS[:5], "1 inf", *ROWS[6:]]}, "line 9: '1 inf'; expected x and y"),
         ({"rows": [*ROWS[:5], "left 1", *ROWS[6:]]}, "line 9: 'left 1'; expected x and y"),
         ({"header": "", "rows": [], "end": ""}, "empty"),
+        ({"header": "version:1\nN_POINTS:29\n{\n"}, "line 2: 'N_POINTS:29'; expected n_points: 68"),
     ],
 )
 def test_a_bad_file_of_points_is_named(archive, form, message):
@@ -106,10 +139,11 @@ def test_a_bad_file_of_points_is_named(archive, form, message):
         read("w300", archive)
 
 
-def test_points_without_an_image_and_a_part_without_points_are_named(archive):
-    (archive / "afw/11_2.jpg").unlink()
-    with pytest.raises(UserError, match=r"afw/11_2\.pts: no \.jpg or \.png of that name beside it"):
-        read("w300", archive)
+def test_every_face_is_listed_and_a_part_without_points_is_named(archive):
+    (archive / "afw/11_2.jpg").rename(archive / "afw/11_2.JPG")
+    (archive / "afw/12_1.jpg").unlink()  # the check will miss it
+    splits = read("w300", archive)
+    assert {"afw/11_2.JPG", "afw/12_1.jpg"} < {file for found in splits.values() for file in found.files}
     for path in (archive / "afw").glob("*.pts"):
         path.unlink()
     with pytest.raises(UserError, match=r"afw: no \.pts file; the archive is half unpacked"):

@@ -43,6 +43,14 @@ def test_categories_brands_and_products(archive):
     assert train.points.shape == (5, 0, 2) and train.boxes.tolist() == [[0, 0, 136, 136]] * 5
 
 
+def test_links_and_endings_in_capitals_are_followed(archive):
+    (archive / SQUARE / "Shoes").rename(archive / "disc")
+    (archive / SQUARE / "Shoes").symlink_to(archive / "disc")
+    path = archive / SQUARE / NAMES[0]
+    path.rename(path.with_suffix(".JPG"))
+    assert read("zappos", archive)["train"].ids == (NAMES[0].replace("jpg", "JPG"), *NAMES[1:])
+
+
 def test_one_in_a_hundred_is_for_validation_and_no_product_is_in_both_parts():
     names = [f"Shoes/Oxfords/A/{i // 3}.{i}.jpg" for i in range(3000)] + ["Shoes/Oxfords/A/x.jpg"] * 2
     splits = zappos._listings(names)

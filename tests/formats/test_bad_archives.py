@@ -100,11 +100,10 @@ def cmyk(folder: Path) -> None:
 
 
 def linked(folder: Path) -> None:
-    """An image that is a link to a file outside."""
+    """An image that is a link to a file that is not there."""
     path = first(folder, "lfw_5590/*.jpg")
-    outside = folder.parent / "outside.jpg"
-    path.rename(outside)
-    path.symlink_to(outside)
+    path.unlink()
+    path.symlink_to(folder.parent / "outside.jpg")
 
 
 def word(i: int, value: str) -> Callable[[str], str]:
@@ -186,7 +185,11 @@ FAULTS = {
     "page instead of an image": ("mtfl", written("lfw_5590/*.jpg", b"<html>"), r"\.jpg: not an image"),
     "image renamed": ("mtfl", renamed("lfw_5590/*.jpg"), r"has no photo that can be read \(.*\.jpg: missing\)"),
     "image for the printer": ("mtfl", cmyk, r"\.jpg: colours are CMYK; expected RGB or grey"),
-    "image that is a link to the outside": ("mtfl", linked, r"leaves the data set's folder"),
+    "image that is a dead link": (
+        "mtfl",
+        linked,
+        r"\.jpg: missing; .* is a link to .*outside\.jpg, which is not there",
+    ),
     # .pts
     "wrong number of points": (
         "w300",
@@ -197,6 +200,11 @@ FAULTS = {
         "w300",
         text("*.pts", lambda t: t.replace("68", "5", 1)),
         r"\.pts, line 2: 'n_points:  5'; expected",
+    ),
+    "image under two endings": (
+        "w300",
+        lambda folder: draw(first(folder, "afw/*.pts").with_suffix(".png")),
+        r"afw: \S+\.jpg and \S+\.png; expected one",
     ),
     "half a point": ("w300", text("*.pts", lambda t: t.replace("{\n", "{\n1.0\n", 1)), r"\.pts"),
     # MATLAB, numpy

@@ -183,6 +183,18 @@ def test_an_archive_does_not_leave_its_folder(served, kind, name, tmp_path):
     assert not list(tmp_path.rglob("outside.txt"))
 
 
+@pytest.mark.parametrize("target", ["/tmp", "../.."])
+def test_links_of_an_archive_do_not_leave_its_folder_either(served, target):
+    out, link = io.BytesIO(), tarfile.TarInfo("inner/link")
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    with tarfile.open(fileobj=out, mode="w:gz") as file:
+        file.addfile(link)
+    root = served("set.tgz", out.getvalue(), "little/inner")
+    with pytest.raises(UserError, match=r"not an archive that can be unpacked .*link"):
+        fetch("little", root)
+    assert not list((root / "little").iterdir())
+
+
 def test_not_an_archive(served):
     root = served("set.tgz", b"<html>please log in</html>", "little/inner")
     with pytest.raises(UserError, match="not an archive that can be unpacked"):

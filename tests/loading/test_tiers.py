@@ -193,6 +193,9 @@ def test_nothing_is_taken_silently_for_something_else(little):
         tiers.choose(replace(little, write_standin=None), None)
     with pytest.raises(UserError, match="data: 'real'; valid: auto, paper, open, stand-in"):
         tiers.choose(little, None, "real")
+    for name in ("stand-in-stand-in-mtfl", "stand-in-part-of-mtfl", "part-of-stand-in-mtfl", "part-of-part-of-mtfl"):
+        with pytest.raises(UserError, match=f"{name}: .*; valid: (stand-in|part-of)-mtfl"):
+            loading.get(name)
     with pytest.raises(UserError, match="blocks has no stand-in"):
         loading.get("stand-in-blocks")
     with pytest.raises(UserError, match="blocks is generated"):
