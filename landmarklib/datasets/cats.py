@@ -83,7 +83,7 @@ def _annotations(part: Path) -> dict[Path, str]:
 def _fits(points: Float[np.ndarray, "9 2"], photo: Path) -> bool:
     """Whether the eyes and the mouth lie in the photo."""
     face = points[:EYES_AND_MOUTH]
-    return bool((face >= 0).all() and (face < archive.size(photo)).all())
+    return bool((face >= 0).all() and (face < archive.known_size(photo)).all())
 
 
 def _points(path: Path) -> Float[np.ndarray, "9 2"]:

@@ -112,7 +112,13 @@ def rule(most: float) -> str:
 
 def missing(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """The files that are not there, each with what is wrong. Raises UserError for a name that leaves the folder."""
-    return {file: "missing" for file in dict.fromkeys(names) if not os.path.isfile(archive.safe_join(folder, file))}
+    places = {file: archive.safe_join(folder, file) for file in names}
+    return {file: _missing(place) for file, place in places.items() if not os.path.isfile(place)}
+
+
+def _missing(path: Path) -> str:
+    link = archive.dead_link(path)
+    return f"missing; {link} is a link to {os.readlink(link)}, which is not there" if link else "missing"
 
 
 def unreadable(folder: Path, file: str) -> str:
