@@ -17,11 +17,13 @@ class Source:
 
     url: its address.
     sha256: its hash, in hex digits.
+    size: in bytes; no more than that is ever written.
     to: where it goes below the data root: a file's name, or a folder's for an archive that is unpacked.
     """
 
     url: str
     sha256: str
+    size: int
     to: str
 
 

@@ -167,6 +167,7 @@ DATASET = Dataset(
         Source(
             "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
             "0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
+            1_150_585_339,
             "cub/CUB_200_2011",
         ),
     ),

@@ -116,11 +116,11 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
 
 
 ADDRESS = "https://storage.googleapis.com/cvdf-datasets/mnist"  # a mirror of the publisher's own files
-SHA256 = {
-    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+FILES = {  # SHA-256 and size in bytes
+    "train-images-idx3-ubyte.gz": ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422),
+    "train-labels-idx1-ubyte.gz": ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881),
+    "t10k-images-idx3-ubyte.gz": ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877),
+    "t10k-labels-idx1-ubyte.gz": ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
 }
 DATASET = Dataset(
     name="mnist",
@@ -144,7 +144,7 @@ DATASET = Dataset(
         "pixels around them.",
     ),
     folder="mnist",
-    sources=tuple(Source(f"{ADDRESS}/{file}", sha256, f"mnist/{file}") for file, sha256 in SHA256.items()),
+    sources=tuple(Source(f"{ADDRESS}/{file}", *known, f"mnist/{file}") for file, known in FILES.items()),
     read=read,
     images=images,
     write_standin=write_standin,

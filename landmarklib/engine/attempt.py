@@ -6,17 +6,20 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock, Timeout
+from tqdm import tqdm
 
 from landmarklib import loading
+from landmarklib.core import files
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import packing
 from landmarklib.records import checkpoint, record
@@ -33,7 +36,7 @@ class How:
 
     folder: of the results.
     device: cpu, cuda, cuda:1 and so on.
-    stop: when no run may be under way any more, in seconds since 1970.
+    stop: when no run may be under way any more, in seconds of the monotonic clock, which all processes share.
     refresh: whether runs are computed whose record is there.
     n_maps: test images whose probability maps go into a record.
     """
@@ -80,6 +83,7 @@ def attempt(
 
     progress: called with the number of images after each step; by default the worker's counter takes it.
     patience: seconds to wait for another process.
+    Raises UserError where a run cannot be locked or its record cannot be written; a state that cannot be is left out.
     """
     folder, device = how.folder, how.device
     states = dict.fromkeys((e.key for e in pack), BUSY)
@@ -88,32 +92,52 @@ def attempt(
         for e in pack:
             path = record.path_of(folder, e)
             lock = folder / ".locks" / e.table / f"{path.stem}.lock"
-            lock.parent.mkdir(parents=True, exist_ok=True)
             try:
-                locks.enter_context(FileLock(lock, timeout=-1 if patience == float("inf") else patience))
-            except Timeout:
+                locks.enter_context(files.lock(lock, files.RESULTS, patience))
+            except TimeoutError:
                 continue
             if path.exists() and not how.refresh:
                 states[e.key] = DONE
-                checkpoint.delete(folder, e)
+                _forget(folder, e)
             else:
                 free.append(e)
         chosen = free if how.stop == float("inf") else in_time(free, how)
         states |= dict.fromkeys((e.key for e in free), DEFERRED)
         for part, kept in packing.group_by_step([(e, checkpoint.load(folder, e, device)) for e in chosen]):
-            keep = partial(checkpoint.save, folder, device, part)
             more = {"device": device, "n_maps": how.n_maps, "progress": progress or _count}
-            for made in compute.run(part, states=kept, keep=keep, **more):
+            for made in compute.run(part, states=kept, keep=_keeper(part, how), **more):
                 record.save(made, folder)
-                checkpoint.delete(folder, made.experiment)
+                _forget(folder, made.experiment)
                 states[made.key] = DONE
     return [states[e.key] for e in pack]
+
+
+def _keeper(pack: list[Experiment], how: How) -> Callable[[list[dict[str, Any]]], None]:
+    """What keeps the states of a pack. Without room for them the runs go on, and that is said once."""
+    told = False
+
+    def keep(states: list[dict[str, Any]]) -> None:
+        nonlocal told
+        try:
+            checkpoint.save(how.folder, how.device, pack, states)
+        except UserError as error:
+            if not told:
+                tqdm.write(f"landmarklib: {error}; runs go on, and their states are not kept", sys.stderr)
+            told = True
+
+    return keep
+
+
+def _forget(folder: Path, experiment: Experiment) -> None:
+    """Remove the state of a run whose record is there. One that may not be removed is in nobody's way."""
+    with suppress(UserError):
+        checkpoint.delete(folder, experiment)
 
 
 def in_time(pack: list[Experiment], how: How) -> list[Experiment]:
     """The first runs of the pack that would end before it is time to stop."""
     needed = itertools.accumulate(SAFETY * estimate_seconds(e, how) for e in pack)
-    return [e for e, total in zip(pack, needed, strict=True) if total <= how.stop - time.time()]
+    return [e for e, total in zip(pack, needed, strict=True) if total <= how.stop - time.monotonic()]
 
 
 def estimate_seconds(experiment: Experiment, how: How) -> float:

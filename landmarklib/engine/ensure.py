@@ -6,6 +6,7 @@ whose lock is free. torch is imported only where something has to be trained.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -76,19 +77,24 @@ def ensure(
     folder = record.results_folder(results)
     paths = [record.path_of(folder, e) for e in experiments]
     # a damaged record is better known before hours of computing than after
-    there = {path: record.load(path) for path in paths if path.exists()}
+    there = load(paths)
     missing = [e for e, path in zip(experiments, paths, strict=True) if refresh or path not in there]
-    stop = float("inf") if deadline is None else time.time() + deadline
+    stop = float("inf") if deadline is None else time.monotonic() + deadline
     if missing:
         how = How(folder, device, stop, refresh, spec.n_maps)
         check(missing, list(there.values()), how, deadline)
         for e in missing if refresh else []:
             checkpoint.delete(folder, e)
         fill(missing, how, workers or (processes.available_cores() if device == "cpu" else 1))
-        made = [record.path_of(folder, e) for e in missing]
-        there |= {path: record.load(path) for path in made if path.exists()}
+        there |= load([record.path_of(folder, e) for e in missing])
     records = [there[path] for path in paths if path in there]
     return Ensured(spec, record.frame(records), records)
+
+
+def load(paths: Sequence[Path]) -> dict[Path, Record]:
+    """The records at those paths that are there. Raises UserError for one that is no record."""
+    there = filter(os.path.exists, paths)  # where Path.exists raises for a folder that this user may not read
+    return {path: record.load(path) for path in there}
 
 
 def check(missing: list[Experiment], there: list[Record], how: How, deadline: float | None) -> None:
@@ -106,7 +112,10 @@ def check(missing: list[Experiment], there: list[Record], how: How, deadline: fl
 
 
 def fill(missing: list[Experiment], how: How, workers: int) -> None:
-    """Compute the missing records, in this process or in several, with a progress bar over images processed."""
+    """Compute the missing records, in this process or in several, with a progress bar over images processed.
+
+    Raises UserError where records that were written are gone: these are not the runs that time is too short for.
+    """
     packs = packing.packed(missing, how.folder, how.device)
     workers = min(len(packs), workers)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
@@ -118,7 +127,15 @@ def fill(missing: list[Experiment], how: How, workers: int) -> None:
         else:
             outcomes = processes.run_in_processes(packs, how, workers, bar)
     # Another process may hold some of the runs: wait for those, and take them over should it have died.
-    for pack, states in zip(packs, outcomes, strict=True):
-        for experiment in (e for e, state in zip(pack, states, strict=True) if state == attempt.BUSY):
-            patience = max(0.0, how.stop - time.time())
-            attempt.attempt([experiment], replace(how, refresh=False), lambda images: None, patience)
+    states = {
+        e.key: state for pack, found in zip(packs, outcomes, strict=True) for e, state in zip(pack, found, strict=True)
+    }
+    for e in (e for e in missing if states[e.key] == attempt.BUSY):
+        patience = max(0.0, how.stop - time.monotonic())
+        (states[e.key],) = attempt.attempt([e], replace(how, refresh=False), lambda images: None, patience)
+    written = [record.path_of(how.folder, e) for e in missing if states[e.key] == attempt.DONE]
+    if gone := [path for path in written if not path.exists()]:
+        raise UserError(
+            f"results: {len(gone)} of {len(written)} records were written and are gone, such as {gone[0]}; "
+            "the same command computes them again"
+        )

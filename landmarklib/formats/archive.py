@@ -36,9 +36,14 @@ def find(folder: str, root: str | Path | None, obtain: str) -> Path:
     """The data set's folder below one of the roots. Raises DataMissing with how to obtain it."""
     places = [place / folder for place in roots(root)]
     for place in places:
-        if place.is_dir():
+        if is_there(place):
             return place
     raise DataMissing(f"{folder}: not on this machine (looked for {', '.join(map(str, places))}). {obtain}")
+
+
+def is_there(folder: Path) -> bool:
+    """Whether there is a folder with something in it: an empty one is no data set, and hides none."""
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def safe_join(folder: Path, name: str) -> Path:
@@ -78,6 +83,8 @@ def reading(path: Path, fault: str, *errors: type[Exception]) -> Iterator[None]:
         if link := dead_link(path):
             raise UserError(f"{path}: missing; {link} is a link to {os.readlink(link)}, which is not there") from None
         raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
+    except PermissionError:
+        raise UserError(f"{path}: belongs to another user; ask for the right to read it") from None
     except (OSError, *errors) as error:
         raise UserError(f"{path}: {fault} ({str(error).split(' object')[0]})") from None
 

@@ -8,18 +8,18 @@ exactly, since those compress to two thirds of what the pixels do.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
+from landmarklib.core import files
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Annotations, Crop
 from landmarklib.formats import archive
@@ -57,7 +57,7 @@ def find(name: str, folder: str, root: str | Path | None = None) -> Path | None:
     root: the data root that was given, or None for the usual ones.
     """
     roots = archive.roots(root)
-    if any((place / folder).is_dir() for place in roots):
+    if any(archive.is_there(place / folder) for place in roots):
         return None
     return next((path for place in roots if (path := place / FOLDER / f"{name}.npz").is_file()), None)
 
@@ -78,20 +78,15 @@ def write(dataset: Dataset, parts: Mapping[Part, Annotations], folder: Path, ver
         arrays |= {f"{part}/{field}": v for field in PLAIN if (v := getattr(a, field)) is not None}
         arrays |= {f"{part}/{field}/{name}": v for field in NAMED for name, v in getattr(a, field).items()}
     path = folder / f"{dataset.name}.npz"
-    aside = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as file:
-                for name, array in tqdm(arrays.items(), desc=path.name, unit="array"):
-                    with file.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        kept = differences(np.asarray(array)) if name.endswith("/images") else array
-                        np.lib.format.write_array(member, kept, allow_pickle=False)
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; choose another folder") from None
+
+    def put(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
+            for name, array in tqdm(arrays.items(), desc=path.name, unit="array"):
+                with zipped.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    kept = differences(np.asarray(array)) if name.endswith("/images") else array
+                    np.lib.format.write_array(member, kept, allow_pickle=False)
+
+    files.write_in_one_step(path, put, "choose another folder")
     return path
 
 

@@ -14,14 +14,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from filelock import FileLock
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from landmarklib.core import versions
+from landmarklib.core import files, versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations, Crop, Listing, Recipe
 from landmarklib.formats import archive
@@ -124,30 +123,41 @@ def prepare(
 ) -> tuple[UInt8[np.ndarray, "N C S S"], photos.Split]:
     """The crops of a split as a memory map, and the split without the images whose photos cannot be read.
 
-    They are cut in parallel if they are not there yet. Raises UserError where too many photos cannot be read.
+    They are cut in parallel if they are not there, or not whole. Raises UserError where too many photos cannot be read.
 
     cache: the folder of the files of crops.
     """
     path = cache / f"{dataset.name}-{split.name}-{crop.size}-{_fingerprint(dataset, split, crop)}.npy"
-    if not path.is_file():
+    shape = (len(split.listing), 1 if dataset.recipe.grey else 3, crop.size, crop.size)
+    pixels = _mapped(path, shape)
+    if pixels is None:
+        waiting = f"another process cuts {dataset.name}: {split.name}; waiting for it"
         try:
-            cache.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
-                if not path.is_file():  # else another process has just made it
+            with files.lock(path.with_suffix(".lock"), files.DATA, waiting=waiting):
+                if _mapped(path, shape) is None:  # else another process has just made it
                     _make(dataset, split, crop, path)
         except photos.Unreadable as found:
             return prepare(dataset, split.without(found.faults), crop, cache)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {cache}: {error.strerror}; choose another folder with --data or LANDMARKLIB_DATA"
-            ) from None
-    return np.load(path, mmap_mode="r", allow_pickle=False), split
+        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+    return pixels, split
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "N C S S"] | None:
+    """Crops that are there, opened as a memory map; None where they are not, or are not whole."""
+    try:
+        pixels = np.lib.format.open_memmap(path, mode="r")
+    except PermissionError:
+        raise UserError(f"{path}: belongs to another user; ask for the right to read it, or {files.DATA}") from None
+    except (OSError, ValueError, EOFError):
+        return None
+    return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None
 
 
 def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None:
     """Cut the crops of a split into a file. Raises Unreadable, and makes no file, where photos cannot be read."""
-    photos.recall(split, path.with_suffix(".json"))
-    recipe, size, listing, part = dataset.recipe, crop.size, split.listing, path.with_suffix(".part")
+    beside = path.with_suffix(".json")
+    photos.recall(split, beside)
+    recipe, size, listing = dataset.recipe, crop.size, split.listing
     packed = dataset.images(split.folder, split.name) if dataset.images else None
     unreadable: dict[str, str] = {}
 
@@ -165,20 +175,20 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
         return cut(image if recipe.grey or len(image) == 3 else np.repeat(image, 3, 0), square, size)
 
-    jobs = enumerate(squares(listing, recipe, crop.margin))
-    label = f"{dataset.name}: {split.name} in crops of {size} px"
-    try:
-        pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(listing), 1 if recipe.grey else 3, size, size))
+    def write(file: BinaryIO) -> None:
+        """One image after the other: on a full disk writing is an OSError, where a memory map ends the process."""
+        jobs = enumerate(squares(listing, recipe, crop.margin))
+        shape = (len(listing), 1 if recipe.grey else 3, size, size)
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        label = f"{dataset.name}: {split.name} in crops of {size} px"
         with ThreadPoolExecutor() as pool:
-            for i, image in enumerate(tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1)):
+            for image in tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1):
                 if image is not None:
-                    pixels[i] = image
-        pixels.flush()
+                    file.write(image.tobytes())
         if unreadable:
-            photos.remember(split, unreadable, path.with_suffix(".json"))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+            photos.remember(split, unreadable, beside)
+
+    files.write_in_one_step(path, write, files.DATA)
 
 
 def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:

@@ -151,7 +151,7 @@ def remember(split: Split, faults: Mapping[str, str], path: Path) -> None:
     Always raises: Unreadable, and UserError where they are too many, which are not kept.
     """
     split.without(faults)
-    files.write_in_one_step(path, lambda file: file.write(json.dumps([*faults]).encode()))
+    files.write_in_one_step(path, lambda file: file.write(json.dumps([*faults]).encode()), files.DATA)
     raise Unreadable(faults)
 
 

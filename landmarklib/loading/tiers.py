@@ -17,10 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from landmarklib import datasets
-from landmarklib.core import imports, versions
+from landmarklib.core import files, imports, versions
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.files import PACKAGE
 from landmarklib.core.types import PART, STAND_IN, whole
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
 
 TIERS = ("auto", "paper", "open", "stand-in")
 FOLDER = "stand-ins"  # below the first data root
+COUNT = ".count"  # of the file beside a stand-in with the number of its files
 SEED = 0
 MOST = 20_000  # images of a stand-in; a larger set is drawn with fewer, in the same proportions
 LEAST = 0.1  # of the images of every split: with fewer of them, a part is not run on
@@ -109,20 +108,18 @@ def part(dataset: Dataset, root: str | Path | None = None) -> Dataset:
 
 
 def folder(dataset: Dataset, root: str | Path | None = None) -> Path:
-    """Where a data set's files are; a stand-in's are written first if they are not there. Raises DataMissing."""
+    """Where a data set's files are; a stand-in's are written first if they are not all there. Raises DataMissing."""
     if not dataset.name.startswith(STAND_IN):
         return archive.find(dataset.folder, root, dataset.obtain)
     place = archive.roots(root)[0] / dataset.folder
-    if not place.is_dir():
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(place.with_suffix(".lock")):
-                if not place.is_dir():  # else another process has just written it
+    if not _is_drawn(place):
+        waiting = f"another process draws {dataset.name}; waiting for it"
+        with files.lock(place.with_suffix(".lock"), files.DATA, waiting=waiting):
+            if not _is_drawn(place):  # else another process has just written it
+                try:
                     _write(dataset, place)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {place.parent}: {error.strerror}; choose another folder with --data or LANDMARKLIB_DATA"
-            ) from None
+                except OSError as error:
+                    raise files.refusal("write", place.parent, error, files.DATA) from None
     return place
 
 
@@ -178,6 +175,19 @@ def _state(place: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(folder), folder.stat().st_mtime_ns, len(files)) for folder, files in layout.walk(place))
 
 
+def _is_drawn(place: Path) -> bool:
+    """Whether a stand-in is there with as many files as were drawn."""
+    try:
+        drawn = int(place.with_suffix(COUNT).read_text())
+    except (FileNotFoundError, ValueError):
+        return archive.is_there(place)  # it was put in place whole, and its files were not counted
+    return _n_files(place) >= drawn
+
+
+def _n_files(place: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(place))
+
+
 def _write(dataset: Dataset, place: Path) -> None:
     from landmarklib import drawing
 
@@ -191,7 +201,10 @@ def _write(dataset: Dataset, place: Path) -> None:
     try:
         with drawing.progress(dataset.name, sum(dataset.counts.values())):
             dataset.write_standin(aside, dataset.counts, SEED)
+        shutil.rmtree(place, ignore_errors=True)  # one that has lost files
         aside.replace(place)
+        drawn = str(_n_files(place)).encode()
+        files.write_in_one_step(place.with_suffix(COUNT), lambda file: file.write(drawn), files.DATA)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

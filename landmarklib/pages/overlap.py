@@ -116,7 +116,7 @@ def load_all(folder: Path) -> list[Overlap]:
     found = []
     for path in sorted((folder / record.OVERLAP).glob("*.json")):
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = json.loads(files.read_text(path))
             values = {name: (float(mean), float(largest)) for name, (mean, largest) in raw.pop("values").items()}
             found.append(Overlap(**raw, values=values))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

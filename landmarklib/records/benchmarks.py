@@ -149,7 +149,7 @@ def save(benchmark: Benchmark, folder: Path) -> Path:
 def load(path: Path) -> Benchmark:
     """Read one file. Raises UserError that names the file and what is wrong with it."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(files.read_text(path))
         if raw["schema"] > SCHEMA:
             raise UserError(f"{path}: schema {raw['schema']}; this library reads benchmarks up to schema {SCHEMA}")
         _check(raw)

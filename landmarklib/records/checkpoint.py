@@ -51,8 +51,13 @@ def step(folder: Path, experiment: Experiment, device: str) -> int:
 
 
 def delete(folder: Path, experiment: Experiment) -> None:
-    """Forget a run's state."""
-    path_of(folder, experiment).unlink(missing_ok=True)
+    """Forget a run's state, and what killed processes left beside it. Raises UserError where it cannot be removed."""
+    path = path_of(folder, experiment)
+    files.sweep(path.parent)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise files.refusal("remove", path, error, files.RESULTS) from None
 
 
 def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> dict[str, Any]:

@@ -77,8 +77,8 @@ def save(record: Record, folder: Path) -> Path:
 def load(path: Path) -> Record:
     """Read one record. Raises UserError that names the file and what is wrong with it."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raw = json.loads(files.read_text(path))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"{path}: not a readable record ({error}); delete or restore the file") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
         raise UserError(f"{path}: not a record of this library: it has no schema number")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from filling import hold, runs
 
+from landmarklib.core.errors import UserError
 from landmarklib.engine import attempt
 from landmarklib.engine.attempt import How
-from landmarklib.records import checkpoint
+from landmarklib.records import checkpoint, record
 from landmarklib.training import compute
 
 
@@ -22,7 +24,7 @@ def test_time_that_a_run_takes_is_estimated_from_its_images(tmp_path, literal):
 
 def test_of_a_pack_only_the_runs_that_would_end_in_time_are_computed(tmp_path, computed, literal):
     pack = runs(3)
-    stop = time.time() + 25.0  # each is estimated at 8 s, and 1.3 times that is kept
+    stop = time.monotonic() + 25.0  # each is estimated at 8 s, and 1.3 times that is kept
     states = attempt.attempt(pack, How(tmp_path, stop=stop))
     assert states == [attempt.DONE, attempt.DONE, attempt.DEFERRED] and [e.seed for e in computed] == [0, 1]
 
@@ -79,3 +81,39 @@ def test_a_damaged_array_is_no_state_for_the_run_that_needs_it(tmp_path, parts):
     assert [checkpoint.step(tmp_path, e, "cpu") for e in pack] == [3, 3]  # the arrays are not looked at
     attempt.attempt(pack, How(tmp_path))
     assert parts == [([0], [3]), ([1], [0])]
+
+
+def test_a_state_that_does_not_fit_costs_no_run(tmp_path, monkeypatch, capsys):
+    def run(pack, *, keep, **_):
+        for _ in range(2):
+            keep([{"step": 3}] * len(pack))
+        return [record.Record(e, "done") for e in pack]
+
+    def full(*_):
+        raise UserError("cannot write state: No space left on device")
+
+    monkeypatch.setattr(compute, "run", run)
+    monkeypatch.setattr(checkpoint, "save", full)
+    pack = runs(2)
+    assert attempt.attempt(pack, How(tmp_path)) == [attempt.DONE] * 2
+    assert all(record.path_of(tmp_path, e).exists() for e in pack)
+    said = "landmarklib: cannot write state: No space left on device; runs go on, and their states are not kept"
+    assert capsys.readouterr().err.splitlines() == [said]
+
+
+def test_a_state_that_may_not_be_removed_costs_no_run(tmp_path, computed, monkeypatch):
+    def another_s(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    pack = runs(2)
+    monkeypatch.setattr(Path, "unlink", another_s)
+    assert attempt.attempt(pack, How(tmp_path)) == [attempt.DONE] * 2
+    with pytest.raises(UserError, match=r"cannot remove .*: Permission denied; ask for the right to write there, or"):
+        checkpoint.delete(tmp_path, pack[0])  # of a run that is to be computed anew
+
+
+def test_locks_of_another_user_are_one_line_before_anything_is_computed(tmp_path, computed):
+    (tmp_path / ".locks").write_text("no folder")
+    with pytest.raises(UserError, match=r"cannot lock .*\.lock: [^;]*; choose another results folder"):
+        attempt.attempt(runs(), How(tmp_path))
+    assert computed == []

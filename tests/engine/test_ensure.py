@@ -4,8 +4,10 @@ process dies.
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+import time
 
 import pytest
 from filling import ROW, SMALL, environment, files, hold, script
@@ -109,6 +111,28 @@ def test_no_run_starts_that_would_not_end_in_time(tmp_path, computed, literal, d
     wanted = {**SMALL, "rows": [ROW, "Seq-MT (L+ELT)"]}
     assert len(ensure.ensure("blocks", **wanted, results=tmp_path, deadline=deadline).runs) == len(rows)
     assert [e.row for e in computed] == rows
+
+
+def test_a_deadline_follows_no_clock_that_is_set(tmp_path, computed, literal, monkeypatch):
+    days = itertools.count(100, -1)
+    monkeypatch.setattr(time, "time", lambda: 86400.0 * next(days))
+    # estimated at 8 s and 13 s, and 1.3 times that is kept
+    wanted = {**SMALL, "rows": [ROW, "Seq-MT (L+ELT)"]}
+    assert len(ensure.ensure("blocks", **wanted, results=tmp_path, deadline=14.0).runs) == 1
+
+
+def test_records_that_vanish_are_not_taken_for_runs_that_did_not_fit(tmp_path, computed, monkeypatch):
+    save = record.save
+
+    def lose(made, folder):
+        path = save(made, folder)
+        if made.experiment.seed == 1:
+            path.unlink()
+
+    monkeypatch.setattr(record, "save", lose)
+    words = r"results: 1 of 2 records were written and are gone, such as .*-seed1-.*\.json; the same command computes"
+    with pytest.raises(UserError, match=words):
+        ensure.ensure("blocks", **{**SMALL, "seeds": [0, 1]}, results=tmp_path)
 
 
 def test_a_run_whose_process_died_is_taken_over_after_the_others(tmp_path, computed, monkeypatch):

@@ -118,9 +118,11 @@ def test_a_bundle_of_some_splits_is_not_the_whole_data_set(path):
     assert tiers.choose(HANDS, None).name == "stand-in-hgr1"
 
 
-def test_an_archive_is_taken_before_its_bundle(path, root):
+def test_an_archive_is_taken_before_its_bundle_and_an_empty_folder_is_none(path, root):
     assert tiers.bundled(HANDS) == path
     (root / HANDS.folder).mkdir()
+    assert tiers.bundled(HANDS) == path
+    (root / HANDS.folder / "original_images").mkdir()
     assert tiers.bundled(HANDS) is None
 
 

@@ -136,6 +136,47 @@ def test_crops_are_made_once(faces, tmp_path, monkeypatch):
     assert np.array_equal(crops.load(faces, "train", Crop(SIZE)).images, first.images)
 
 
+@pytest.mark.parametrize("left", [0, 100, -1])
+def test_crops_that_are_not_whole_are_made_again(faces, tmp_path, left):
+    first = crops.load(faces, "train", Crop(SIZE)).images.copy()
+    (path,) = (tmp_path / "prepared").glob("*.npy")
+    path.write_bytes(path.read_bytes()[:left])
+    assert np.array_equal(crops.load(faces, "train", Crop(SIZE)).images, first)
+    assert files(tmp_path) == [".lock", ".npy"]
+
+
+def test_a_full_disk_is_one_line_and_crops_are_not_written_into_a_map(faces, tmp_path, monkeypatch):
+    """A map on a full disk would end the process without a word."""
+    opened, full = np.lib.format.open_memmap, OSError(28, "No space left on device")
+
+    def for_reading(path, mode, **more):
+        assert mode == "r"
+        return opened(path, mode=mode, **more)
+
+    def sync(_):
+        raise full
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", for_reading)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", sync)
+        with pytest.raises(
+            UserError, match=r"cannot write .*\.npy: No space left on device; choose another folder with"
+        ):
+            crops.load(faces, "train", Crop(SIZE))
+    assert files(tmp_path) == [".lock"]
+    assert len(crops.load(faces, "train", Crop(SIZE))) == 2
+
+
+def test_crops_of_another_user_are_not_made_again(faces, monkeypatch):
+    def fail(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    crops.load(faces, "train", Crop(SIZE))
+    monkeypatch.setattr(np.lib.format, "open_memmap", fail)
+    with pytest.raises(UserError, match="belongs to another user; ask for the right to read it"):
+        crops.load(faces, "train", Crop(SIZE))
+
+
 def touch(faces, folder):
     os.utime(folder / "0.png", ns=(1, 1))
     return faces
@@ -222,7 +263,7 @@ def test_an_unknown_split_and_a_folder_that_cannot_be_written(faces, tmp_path):
     with pytest.raises(UserError, match="faces: no split 'dev' here; there are train, test"):
         crops.load(faces, "dev", Crop(SIZE))
     (tmp_path / "prepared").write_text("a file")
-    with pytest.raises(UserError, match=r"cannot write .*prepared: .*; choose another folder with --data"):
+    with pytest.raises(UserError, match=r"cannot lock .*prepared/.*: .*; choose another folder with --data"):
         crops.load(faces, "train", Crop(SIZE))
 
 

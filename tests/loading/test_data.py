@@ -160,6 +160,7 @@ def test_too_many_images_and_an_id_in_two_splits(little):
 
 def test_lists_without_any_image_say_what_they_name(little):
     folder, _ = little
+    (folder / "lists.txt").touch()
     for path in folder.glob("*.png"):
         path.unlink()
     with pytest.raises(UserError, match="its lists name train 3 images, and none of them is here; Download"):
@@ -273,6 +274,17 @@ def test_the_data_root_is_the_given_one_then_the_environments_then_the_users(tmp
     assert archive.roots() == [tmp_path / "mine"]
     (tmp_path / "beside").mkdir()
     assert archive.roots(tmp_path / "given") == [tmp_path / "given", tmp_path / "beside"]
+
+
+def test_an_empty_folder_is_no_data_set_and_hides_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "BESIDE", tmp_path / "beside")
+    (tmp_path / "first/mtfl").mkdir(parents=True)
+    (tmp_path / "beside").mkdir()
+    with pytest.raises(DataMissing, match="mtfl: not on this machine"):
+        archive.find("mtfl", tmp_path / "first", "")
+    (tmp_path / "beside/mtfl").mkdir()
+    (tmp_path / "beside/mtfl/training.txt").touch()
+    assert archive.find("mtfl", tmp_path / "first", "") == tmp_path / "beside/mtfl"
 
 
 def test_generated_sets_need_no_check():

@@ -93,6 +93,23 @@ def test_it_is_written_once_and_whole_or_not_at_all(little, tmp_path, monkeypatc
     assert write_standin.asked == 2
 
 
+@pytest.mark.parametrize("lost", ["train/0.png", "train", "."])
+def test_one_that_has_lost_files_is_drawn_again(little, lost):
+    stand_in = tiers.stand_in(little)
+    place = tiers.folder(stand_in)
+    whole = {path.relative_to(place) for path in place.rglob("*.png")}
+    (place / "notes.txt").write_text("more files are no fault")
+    assert tiers.folder(stand_in) == place and write_standin.asked == 1
+    if lost == "train/0.png":
+        (place / "notes.txt").unlink()
+        (place / lost).unlink()
+    else:
+        shutil.rmtree(place / lost)
+        (place / lost).mkdir()
+    assert {path.relative_to(place) for path in tiers.folder(stand_in).rglob("*.png")} == whole
+    assert write_standin.asked == 2
+
+
 def test_a_large_set_is_drawn_with_fewer_images(little):
     large = replace(little, counts={"train": 150_000, "test": 50_000})
     assert tiers.stand_in(large).counts == {"train": 15_000, "test": 5_000}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from landmarklib import tables
-from landmarklib.core import versions
+from landmarklib.core import files, versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.records import checkpoint, record, staleness
@@ -60,6 +60,14 @@ def test_a_state_of_other_stages_counts_as_none(tmp_path):
     (stage,) = e.stages
     for stages in ((stage, replace(stage, name="second")), (replace(stage, ema=0.9),)):
         assert checkpoint.load(tmp_path, replace(e, stages=stages), "cpu") == {}
+
+
+def test_what_a_killed_process_left_goes_with_the_state(tmp_path):
+    (e,) = experiments()
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    (checkpoint.path_of(tmp_path, e).parent / files.ASIDE.format("left")).write_bytes(b"half")
+    checkpoint.delete(tmp_path, e)
+    assert list(checkpoint.path_of(tmp_path, e).parent.iterdir()) == []
 
 
 def pickled(path: Path, e: Experiment) -> None:

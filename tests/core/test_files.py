@@ -1,0 +1,125 @@
+"""Files are whole or not there, whoever is killed, and have the rights that the user wants; locks say what is wrong."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from landmarklib.core import files
+from landmarklib.core.errors import UserError
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_a_file_has_the_rights_that_the_umask_gives(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        files.write_in_one_step(tmp_path / "a", lambda file: file.write(b"1"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
+
+
+def test_what_is_written_is_on_the_disk_before_it_is_put_in_place(tmp_path, monkeypatch):
+    done, sync, put = [], os.fsync, os.replace
+
+    def fsync(descriptor):
+        done.append(("sync", os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size))
+        sync(descriptor)
+
+    def replace(source, target):
+        done.append(("replace", os.stat(source).st_ino, os.stat(source).st_size))
+        put(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    files.write_in_one_step(tmp_path / "a", lambda file: file.write(b"12345"))
+    (first, synced, size), second = done
+    assert (first, second, size) == ("sync", ("replace", synced, 5), 5)
+
+
+def test_what_killed_writers_left_is_removed_and_what_others_write_is_not(tmp_path):
+    left, held, mine = (tmp_path / name for name in (".landmarklib-1.tmp", ".landmarklib-2.tmp", "mine.tmp"))
+    for path in (left, held, mine):
+        path.write_bytes(b"half")
+    with open(held, "rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        files.write_in_one_step(tmp_path / "a", lambda file: file.write(b"1"))
+        assert names(tmp_path) == {held.name, mine.name, "a"}
+    files.write_in_one_step(tmp_path / "a", lambda file: file.write(b"2"))
+    assert names(tmp_path) == {mine.name, "a"}
+
+
+def test_a_file_that_is_taken_for_a_dead_writer_s_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    lock, locked = fcntl.flock, []
+
+    def late(file, how):
+        if how == fcntl.LOCK_EX and not locked:
+            os.unlink(file.name)
+        locked.append(how)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    files.write_in_one_step(tmp_path / "a", lambda file: file.write(b"1"))
+    assert (tmp_path / "a").read_bytes() == b"1" and len(locked) == 2
+
+
+def test_writers_of_one_folder_leave_each_other_s_files(tmp_path):
+    def write(file):
+        files.write_in_one_step(tmp_path / "b", lambda other: other.write(b"inner"))
+        file.write(b"outer")
+
+    files.write_in_one_step(tmp_path / "a", write)
+    assert [(tmp_path / name).read_bytes() for name in "ab"] == [b"outer", b"inner"]
+
+
+def test_a_lock_that_is_held_is_waited_for_or_not(tmp_path, capsys):
+    path = tmp_path / "locks" / "a.lock"
+    with files.lock(path, ""):
+        with pytest.raises(TimeoutError), files.lock(path, "", patience=0.0):
+            pass
+        with pytest.raises(TimeoutError), files.lock(path, "", patience=0.001, waiting="another process has it"):
+            pass
+    assert capsys.readouterr().err == "landmarklib: another process has it\n"
+    with files.lock(path, "", patience=0.0):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            PermissionError(13, "Permission denied"),
+            "ask for the right to write there, or choose another results folder",
+        ),
+        (OSError(28, "No space left on device"), "choose another results folder"),
+    ],
+    ids=["of another user", "no inode"],
+)
+def test_a_lock_that_cannot_be_is_one_line(tmp_path, monkeypatch, error, words):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(UserError) as refused, files.lock(tmp_path / "a.lock", files.RESULTS):
+        pass
+    assert str(refused.value) == f"cannot lock {tmp_path / 'a.lock'}: {error.strerror}; {words}"
+
+
+def test_a_file_of_another_user_is_not_to_be_deleted(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"a\.json: cannot be read: No such file or directory$"):
+        files.read_text(tmp_path / "a.json")
+
+    def fail(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    with pytest.raises(UserError, match=r"a\.json: belongs to another user; ask for the right to read it$"):
+        files.read_text(tmp_path / "a.json")
