@@ -185,7 +185,7 @@ def _is_drawn(place: Path) -> bool:
 
 
 def _n_files(place: Path) -> int:
-    return sum(len(names) for _, _, names in os.walk(place))
+    return sum(len(names) for _, names in layout.walk(place))
 
 
 def _write(dataset: Dataset, place: Path) -> None:

@@ -252,6 +252,7 @@ def test_a_set_of_lists_alone_is_not_here(little, tmp_path, monkeypatch, capsys)
     assert listed()[0] == f"little       paper     {folder}" and len(listed()) == 2
     for path in folder.glob("*.png"):
         path.unlink()
+    (folder / "list.txt").write_text("0.png 5 5")
     first, _, how = listed()
     assert first == f"little       paper     only its lists, in {folder}"
     assert how.startswith("to get it: Download MTFL.zip")
