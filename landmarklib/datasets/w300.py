@@ -21,7 +21,7 @@ PARTS = (*TRAINING, *TEST)
 # Seed of the hashed order of the photos; RCN's number, not its shuffle, which follows the disc's order.
 PHOTO_ORDER = 7345
 ENDINGS = (".jpg", ".jpeg", ".png")
-HEADER = re.compile(r"(version|n_points)\s*:\s*(\S*)", re.IGNORECASE)
+HEADER = re.compile(r"(version|n_points)[\s:]*(\S*)", re.IGNORECASE)
 PHOTO = re.compile(r"((?:image_)?.+?)\s*(?:_\d+)?", re.ASCII | re.DOTALL)  # and the number of a face
 
 

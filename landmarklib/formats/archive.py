@@ -38,7 +38,8 @@ def find(folder: str, root: str | Path | None, obtain: str) -> Path:
     for place in places:
         if is_there(place):
             return place
-    raise DataMissing(f"{folder}: not on this machine (looked for {', '.join(map(str, places))}). {obtain}")
+    looked = ", ".join(f"{place}, a link that leads nowhere" if dead_link(place) else str(place) for place in places)
+    raise DataMissing(f"{folder}: not on this machine (looked for {looked}). {obtain}")
 
 
 def is_there(folder: Path) -> bool:
@@ -55,7 +56,7 @@ def safe_join(folder: Path, name: str) -> Path:
     if parts.is_absolute() or PureWindowsPath(name).is_absolute() or ".." in parts.parts:
         raise UserError(f"{folder}: the file name {name!r} leaves the data set's folder")
     if "\0" in name:
-        raise UserError(f"{folder}: no file can be called {name!r}")
+        raise UserError(f"{folder}: no file can have the name {name[:60]!r}")
     return folder / parts
 
 

@@ -57,7 +57,7 @@ def test_points_frames_and_splits(tmp_path):
 
 def test_a_thousand_frames_of_a_long_training_video_are_read(tmp_path):
     frames = np.arange(1.0, 2502)[None]
-    joints = np.zeros((2, 7, 2501)) + frames
+    joints = np.arange(7.0)[:, None] + np.zeros((2, 7, 2501)) + frames
     save(tmp_path, rows(v1={"train_frames": frames, "train_joints": joints}))
     train = read("bbcpose", tmp_path)["train"]
     assert len(train) == 1000 + 18
@@ -67,7 +67,7 @@ def test_a_thousand_frames_of_a_long_training_video_are_read(tmp_path):
 
 
 def test_one_frame_no_frame_and_a_joint_without_a_number(tmp_path):
-    joints = np.ones((2, 7, 1))
+    joints = np.arange(14.0).reshape(2, 7, 1)
     joints[0, 3] = np.nan
     none = {"train_frames": np.zeros((0, 0)), "train_joints": np.zeros((0, 0))}
     save(tmp_path, rows(v1={"train_frames": np.array([[7.0]]), "train_joints": joints}, v2=none))

@@ -61,6 +61,7 @@ def test_parts_photos_and_splits(archive):
         {"header": "version: 1.0\r\nn_points: 68\r\n{\r\n", "rows": [row + "\r" for row in ROWS], "end": "\n}"},
         {"header": "", "end": ""},
         {"header": "VERSION:1\nN_Points :68\n{\n"},
+        {"header": "version 1\nn_points 68\n"},
         {"header": "version : 1.0\n  n_points\t:\t68  \n{\n"},
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from landmarklib import datasets, loading
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Crop, Recipe
 from landmarklib.formats import archive, layout
 from landmarklib.loading import crops
@@ -114,6 +114,8 @@ def test_links_are_followed_and_each_folder_is_seen_once(tmp_path):
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
     (tmp_path / "helen").symlink_to(tmp_path / "disc")
+    with pytest.raises(DataMissing, match=r"looked for \S+/helen, a link that leads nowhere"):
+        archive.find("helen", tmp_path, "")
     with pytest.raises(UserError, match=r"helen: a link to .*disc, which is not there"):
         layout.present(tmp_path, ["afw", "helen/trainset"])
     with pytest.raises(UserError, match=r"helen/list.txt: missing; .*helen is a link to .*disc, which is not there"):
@@ -126,7 +128,7 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path):
 )
 def test_names_that_leave_the_folder_are_refused(tmp_path, name):
     for ask in (archive.safe_join, lambda folder, name: archive.any_here(folder, [name])):
-        with pytest.raises(UserError, match=r"leaves the data set's folder|no file can be called"):
+        with pytest.raises(UserError, match=r"leaves the data set's folder|no file can have the name"):
             ask(tmp_path, name)
 
 
