@@ -77,5 +77,6 @@ def show_data(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out)
     if out.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg"):
         raise UserError(f"--out: {out} is no picture; write .png, .pdf, .svg or .jpg")
-    files.write_in_one_step(out, lambda file: figure.savefig(file, format=out.suffix[1:]))
+    advice = "choose another file with --out"
+    files.write_in_one_step(out, lambda file: figure.savefig(file, format=out.suffix[1:]), advice)
     print(out)

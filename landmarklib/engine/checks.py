@@ -94,6 +94,6 @@ def writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # a process of the same number on another machine may have removed it
     except OSError as error:
         raise UserError(f"results: cannot write to {folder}: {error.strerror}; choose another folder") from None
