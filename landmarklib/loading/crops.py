@@ -166,10 +166,11 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
         if packed is None:
             file = archive.safe_join(split.folder, listing.files[i])
             try:
-                return cut(archive.image(file, recipe.grey), square, size)
+                image = archive.image(file, recipe.grey)
             except UserError as error:
                 unreadable[listing.files[i]] = photos.fault(file, error)
                 return None
+            return cut(image, square, size)
         image = packed[i]
         if recipe.grey and len(image) == 3:
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")

@@ -154,6 +154,15 @@ def test_a_name_that_leaves_the_folder_is_not_a_missing_photo(little, tmp_path):
         (tmp_path / "secret.png").write_bytes((tmp_path / "little" / FILES[0]).read_bytes())
 
 
+def test_a_square_that_cannot_be_cut_is_no_unreadable_photo(little, monkeypatch):
+    def cut(image, square, size):
+        raise UserError("what is cut lies far out of its photo")
+
+    monkeypatch.setattr(crops, "cut", cut)
+    with pytest.raises(UserError, match=r"^what is cut lies far out of its photo$"):
+        crops.load(little, "train", CROP)
+
+
 def test_too_many_are_refused_before_anything_is_computed(little, tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "get", lambda name: little)
     wanted = {"little": [bundle.Part("train", CROP), bundle.Part("val", CROP)]}
