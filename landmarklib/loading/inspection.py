@@ -140,7 +140,7 @@ def check(name: str, root: str | Path | None = None, missing: float | None = Non
     wrong = [part.report for part in parts.values() if part.refused]
     if wrong:
         wrong[-1] += f"; {photos.rule(most)}"
-    said = [part.report for part in parts.values() if part.left_out]
+    said = [f"{part.report}: left out" for part in parts.values() if part.left_out]
     for part in parts.values():
         absurd, outside = _points(d, part, sizes)
         wrong, said = wrong + absurd, said + outside
