@@ -10,6 +10,7 @@ from landmarklib.commands.arguments import command, group
 from landmarklib.core.errors import UserError
 
 ROOT = "folder of the archives; else LANDMARKLIB_DATA, else ~/.local/share/landmarklib"
+MISSING = "of a split's images whose photos may be missing or unreadable; else LANDMARKLIB_MISSING, else 0.01"
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -27,6 +28,8 @@ def add(commands: argparse._SubParsersAction) -> None:
             sub.add_argument("--json", action="store_true", help="for programs")
         else:
             sub.add_argument("name")
+        if name == "check":
+            sub.add_argument("--missing", type=float, metavar="SHARE", help=MISSING)
         if name == "show":
             sub.add_argument("--split", help="by default the first one")
             picture = "contact-sheet.png"
@@ -43,7 +46,7 @@ def list_data(arguments: argparse.Namespace) -> None:
         return
     for line in frame.itertuples():
         print(f"{line.name:<12} {line.tier:<9} {line.here}\n{'':<12} licence: {line.licence}")
-        if line.here == "missing":
+        if line.here.startswith((inspection.MISSING, inspection.LISTS)):
             print(f"{'':<12} to get it: {line.obtain}")
 
 
@@ -51,7 +54,7 @@ def check_data(arguments: argparse.Namespace) -> None:
     """Check one archive."""
     from landmarklib.loading import inspection
 
-    print(inspection.check(arguments.name, arguments.data))
+    print(inspection.check(arguments.name, arguments.data, arguments.missing))
 
 
 def fetch_data(arguments: argparse.Namespace) -> None:

@@ -66,4 +66,5 @@ class Dataset:
     shifted_labels: Mapping[str, float] = field(default_factory=dict)
     layout: str = ""
     known_issues: tuple[str, ...] = ()  # what a reader of these files gets wrong
-    beyond: float = 0.0  # how far counted points may lie outside their image, as a share of its longer side
+    # how far outside of its photo a counted point may lie, as a share of the longer side; farther is a mistake
+    beyond: float = 1.0

@@ -200,9 +200,7 @@ DATASET = Dataset(
         "All 19 points count, also those that cannot be seen, which the publisher filled in; `frontal` tells the "
         "faces without any.",
         "Yaw, pitch and roll are turned into degrees; the database is taken to hold radians.",
-        "A part of the archive is split by the same shares; how far filled-in points lie outside of the photo is not "
-        "known, and a quarter of its longer "
-        "side is let pass.",
+        "A part of the archive is split by the same shares.",
     ),
     folder="aflw",
     read=read,
@@ -223,5 +221,4 @@ DATASET = Dataset(
         "Test faces whose 19 points can all be seen are the 1,165 of AFLW-Frontal in others' lists; others count "
         "1,314 by another rule.",
     ),
-    beyond=0.25,
 )

@@ -188,5 +188,5 @@ DATASET = Dataset(
         "115, 26 and 10 visible points of 19, 3 and 1 images lie outside of their image, by up to 3.44 times its "
         "longer side (image 2238).",
     ),
-    beyond=3.5,
+    beyond=4.0,  # the publisher's own lists, whole here, have one at 3.44
 )

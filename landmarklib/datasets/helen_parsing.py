@@ -29,7 +29,7 @@ def read(folder: Path) -> dict[str, Listing]:
     found = {}
     for split, name in LISTS.items():
         ids = _ids(folder / name)
-        found[split] = _listing(ids, [archive.size(archive.safe_join(folder, f"images/{i}.jpg")) for i in ids])
+        found[split] = _listing(ids, [archive.known_size(archive.safe_join(folder, f"images/{i}.jpg")) for i in ids])
     return found
 
 
@@ -60,8 +60,8 @@ def _ids(path: Path) -> tuple[str, ...]:
     return archive.check_unique(path, ids)
 
 
-def _listing(ids: tuple[str, ...], sizes: list[tuple[int, int]]) -> Listing:
-    """Photos of these widths and heights."""
+def _listing(ids: tuple[str, ...], sizes: list[tuple[int | float, int | float]]) -> Listing:
+    """Photos of these widths and heights, NaN where a photo cannot be had."""
     n, files = len(ids), tuple(f"images/{name}.jpg" for name in ids)
     boxes = np.array([(0, 0, *size) for size in sizes], float).reshape(n, 4)
     photos = {"photo": np.array([name.rpartition("_")[0] or name for name in ids], str)}

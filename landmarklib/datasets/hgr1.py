@@ -35,7 +35,7 @@ def read(folder: Path) -> dict[str, Listing]:
         path = folder / POINTS / label
         if not NAME.fullmatch(stem):
             raise UserError(f"{path}: the name is not GESTURE_hgr1_idNN_K with one of the 27 gestures and 12 people")
-        points = _points(path, archive.size(folder / IMAGES / image))
+        points = _points(path, archive.known_size(folder / IMAGES / image))
         if points is not None:
             files[stem], found[stem] = f"{IMAGES}/{image}", points
     return _splits(files, found)
@@ -48,10 +48,10 @@ class _Plain(ElementTree.TreeBuilder):
         raise ValueError("it declares a document type")
 
 
-def _points(path: Path, size: tuple[int, int]) -> Float[np.ndarray, "25 2"] | None:
+def _points(path: Path, size: tuple[float, float]) -> Float[np.ndarray, "25 2"] | None:
     """The points of a file; None if it has none.
 
-    size: width and height of the image.
+    size: width and height of the image, NaN where it cannot be had.
     """
     with archive.reading(path, "not an XML file that can be read", ElementTree.ParseError, ValueError, LookupError):
         parser = ElementTree.XMLParser(target=_Plain())
@@ -61,8 +61,8 @@ def _points(path: Path, size: tuple[int, int]) -> Float[np.ndarray, "25 2"] | No
     if len(images) != 1:
         raise UserError(f"{path}: {len(images)} elements IMAGE; expected one")
     width, height = _numbers(path, images[0], ("WIDTH", "HEIGHT"))
-    if (width, height) != size:
-        raise UserError(f"{path}: IMAGE is {width} x {height}; the image has {size[0]} x {size[1]} pixels")
+    if (width, height) != size and np.isfinite(size).all():
+        raise UserError(f"{path}: IMAGE is {width} x {height}; the image has {size[0]:g} x {size[1]:g} pixels")
     rows = [_numbers(path, element, ("x", "y")) for element in root.iter("FeaturePoint")]
     if len(rows) not in (0, N_POINTS):
         raise UserError(f"{path}: {len(rows)} points; expected {N_POINTS}, or none")

@@ -79,5 +79,4 @@ DATASET = Dataset(
         "The left wrist of im0632 lies a quarter of a pixel above its image. How far points lie to the right or below "
         "was not checked, for want of the images.",
     ),
-    beyond=0.01,
 )

@@ -76,18 +76,14 @@ def _label(path: Path) -> tuple[str, Float[np.ndarray, "n 2"]]:
 
 
 def _image(folder: Path, label: Path) -> str:
-    """The image of a labelled shot that is taken."""
+    """The image of a labelled shot that is taken; the labelled one, which is missing, where none is there."""
     labelled = label.name[: -len("_lm.mat")]
     shot = labelled.rpartition("_")[0]
     person, session, recording, camera = shot.split("_")
     place = f"{IMAGES}/session{session}/multiview/{person}/{recording}/{camera[:2]}_{camera[2]}"
     shown = layout.names(folder / place, ".png") if (folder / place).is_dir() else []
     names = [name for name in shown if re.fullmatch(rf"{shot}_\d\d(?i:\.png)", name, re.ASCII)]
-    if not names:
-        raise UserError(
-            f"{folder / place}: no image of the shot that {label.name} labels; the archive is half unpacked"
-        )
-    return f"{place}/{_lit(names, labelled)}"
+    return f"{place}/{_lit(names or [f'{labelled}.png'], labelled)}"
 
 
 def _lit(names: list[str], labelled: str) -> str:

@@ -57,16 +57,16 @@ def _sorted(split: str, rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Listi
 def _split(folder: Path, split: str) -> Listing:
     labels, images = folder / split / "labels", folder / split / "images"
     found = layout.pairs(labels, ".txt", images, ENDINGS)
-    if alone := sorted(layout.stems(images, *ENDINGS).keys() ^ found.keys()):
-        missing = "image" if alone[0] in found else "label"
-        raise UserError(f"{folder / split}: {alone[0]} has no {missing}; expected images/NAME.jpg and labels/NAME.txt")
+    if alone := sorted(layout.stems(images, *ENDINGS).keys() - found.keys()):
+        raise UserError(f"{folder / split}: {alone[0]} has no label; expected images/NAME.jpg and labels/NAME.txt")
     names = sorted(found)
-    sizes = np.array([archive.size(images / found[name][1]) for name in names], float).reshape(-1, 1, 2)
+    sizes = np.array([archive.known_size(images / found[name][1]) for name in names], float).reshape(-1, 1, 2)
     rows = np.array([_label(labels / found[name][0]) for name in names]).reshape(len(names), 14, 2)
     centre, extent, points = rows[:, :1], rows[:, 1:2], rows[:, 2:]
     boxes = np.concatenate([centre - extent / 2, centre + extent / 2], 1) * sizes
     files = [f"{split}/images/{found[name][1]}" for name in names]
-    return layout.listing(files, names, points * sizes - 0.5, boxes=boxes.reshape(-1, 4))
+    points = points * sizes - 0.5
+    return layout.listing(files, names, points, np.isfinite(points).all(-1), boxes=boxes.reshape(-1, 4))
 
 
 def _label(path: Path) -> list[float]:

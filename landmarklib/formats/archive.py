@@ -220,6 +220,15 @@ def size(path: Path) -> tuple[int, int]:
         return found.size
 
 
+def known_size(path: Path) -> tuple[float, float]:
+    """The same; NaN where the photo is missing or cannot be read. Its image is left out where photos are read."""
+    try:
+        width, height = size(path)
+        return float(width), float(height)
+    except UserError:
+        return np.nan, np.nan
+
+
 def document(path: Path) -> dict[str, object]:
     """The object of a JSON file. NaN and infinity, which JSON does not know, are refused."""
     import json

@@ -9,7 +9,7 @@ from landmarklib import loading
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.types import Crop
-from landmarklib.loading import bundle, tiers
+from landmarklib.loading import bundle, photos, tiers
 from landmarklib.loading.bundle import Part
 
 
@@ -46,7 +46,7 @@ def asked_for(experiments: Sequence[Experiment]) -> dict[str, list[Part]]:
 
 
 def check(experiments: Sequence[Experiment]) -> None:
-    """Every data set of these runs is here, as its archive or in a bundle with what they ask for.
+    """Every data set of these runs is here, as its archive with its photos or in a bundle with what they ask for.
 
     Raises DataMissing and UserError.
     """
@@ -55,4 +55,7 @@ def check(experiments: Sequence[Experiment]) -> None:
         if path := tiers.bundled(dataset):
             bundle.check(path, parts, tiers.reading_of(name))
         else:
-            dataset.read(tiers.folder(dataset))
+            folder = tiers.folder(dataset)
+            splits = dataset.read(folder)
+            for split in {part.split for part in parts} & splits.keys():
+                photos.present(folder, split, splits[split])

@@ -2,6 +2,8 @@
 
 The file is named by data set, split, size and a fingerprint over the recipe, the squares, and name, size and time of
 every photo, so a changed source or recipe makes a new one. It is written aside and put in place when it is whole.
+Where photos turn out not to be readable, a file of their names stands in its place (`photos.remember`), and the others
+make one of their own.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from landmarklib.core import files, versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations, Crop, Listing, Recipe
 from landmarklib.formats import archive
-from landmarklib.loading import bundle, tiers
+from landmarklib.loading import bundle, photos, tiers
 
 if TYPE_CHECKING:
     from landmarklib.core.dataset import Dataset
@@ -33,8 +35,9 @@ FOLDER = "prepared"  # below the first data root
 def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = None) -> Annotations:
     """One split as crops, points in pixels of the crop. They are cut where that has not been done yet.
 
-    Points that fall outside of their crop do not count. Where there is a bundle instead of the archive they are those.
-    Raises DataMissing, and UserError that names the first photo that is wrong.
+    Points that fall outside of their crop do not count. Images whose photos cannot be had are left out (`photos`).
+    Where there is a bundle instead of the archive they are those. Raises DataMissing, and UserError that names the
+    first photos that are wrong where those are too many.
 
     dataset: one with photos.
     split: its name.
@@ -47,13 +50,16 @@ def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = Non
     splits = dataset.read(folder)
     if split not in splits:
         raise UserError(f"{dataset.name}: no split {split!r} here; there are {', '.join(splits)}")
-    listing = splits[split]
+    images, part = prepare(dataset, photos.present(folder, split, splits[split]), crop, archive.roots(root)[0] / FOLDER)
+    if part.left_out:
+        photos.tell(f"{dataset.name}: {part.report}: left out")
+    listing = part.listing
     cut_out = squares(listing, dataset.recipe, crop.margin)
     points = to_crop(listing.points, cut_out, crop.size)
     scale = crop.size / cut_out[:, 2]
     inside = ((points >= -0.5) & (points <= crop.size - 0.5)).all(-1)
     return Annotations(
-        prepare(dataset, folder, split, listing, crop, archive.roots(root)[0] / FOLDER),
+        images,
         points.astype(np.float32),
         listing.visible & inside,
         listing.ids,
@@ -113,24 +119,27 @@ def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size
 
 
 def prepare(
-    dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop, cache: Path
-) -> UInt8[np.ndarray, "N C S S"]:
-    """The crops of a split as a memory map. They are cut in parallel if they are not there, or not whole.
+    dataset: Dataset, split: photos.Split, crop: Crop, cache: Path
+) -> tuple[UInt8[np.ndarray, "N C S S"], photos.Split]:
+    """The crops of a split as a memory map, and the split without the images whose photos cannot be read.
 
-    folder: of the data set's photos.
-    listing: of the split.
+    They are cut in parallel if they are not there, or not whole. Raises UserError where too many photos cannot be read.
+
     cache: the folder of the files of crops.
     """
-    path = cache / f"{dataset.name}-{split}-{crop.size}-{_fingerprint(dataset, folder, split, listing, crop)}.npy"
-    shape = (len(listing), 1 if dataset.recipe.grey else 3, crop.size, crop.size)
+    path = cache / f"{dataset.name}-{split.name}-{crop.size}-{_fingerprint(dataset, split, crop)}.npy"
+    shape = (len(split.listing), 1 if dataset.recipe.grey else 3, crop.size, crop.size)
     pixels = _mapped(path, shape)
     if pixels is None:
-        waiting = f"another process cuts {dataset.name}: {split}; waiting for it"
-        with files.lock(path.with_suffix(".lock"), files.DATA, waiting=waiting):
-            if _mapped(path, shape) is None:  # else another process has just made it
-                _make(dataset, folder, split, listing, crop, path)
+        waiting = f"another process cuts {dataset.name}: {split.name}; waiting for it"
+        try:
+            with files.lock(path.with_suffix(".lock"), files.DATA, waiting=waiting):
+                if _mapped(path, shape) is None:  # else another process has just made it
+                    _make(dataset, split, crop, path)
+        except photos.Unreadable as found:
+            return prepare(dataset, split.without(found.faults), crop, cache)
         pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    return pixels
+    return pixels, split
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "N C S S"] | None:
@@ -144,14 +153,24 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "N C S S"] 
     return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None
 
 
-def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop, path: Path) -> None:
-    recipe, size = dataset.recipe, crop.size
-    packed = dataset.images(folder, split) if dataset.images else None
+def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None:
+    """Cut the crops of a split into a file. Raises Unreadable, and makes no file, where photos cannot be read."""
+    beside = path.with_suffix(".json")
+    photos.recall(split, beside)
+    recipe, size, listing = dataset.recipe, crop.size, split.listing
+    packed = dataset.images(split.folder, split.name) if dataset.images else None
+    unreadable: dict[str, str] = {}
 
-    def one(job: tuple[int, np.ndarray]) -> np.ndarray:
+    def one(job: tuple[int, np.ndarray]) -> np.ndarray | None:
         i, square = job
         if packed is None:
-            return cut(archive.image(archive.safe_join(folder, listing.files[i]), recipe.grey), square, size)
+            file = archive.safe_join(split.folder, listing.files[i])
+            try:
+                image = archive.image(file, recipe.grey)
+            except UserError as error:
+                unreadable[listing.files[i]] = photos.fault(file, error)
+                return None
+            return cut(image, square, size)
         image = packed[i]
         if recipe.grey and len(image) == 3:
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
@@ -162,22 +181,25 @@ def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Cr
         jobs = enumerate(squares(listing, recipe, crop.margin))
         shape = (len(listing), 1 if recipe.grey else 3, size, size)
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        label = f"{dataset.name}: {split} in crops of {size} px"
+        label = f"{dataset.name}: {split.name} in crops of {size} px"
         with ThreadPoolExecutor() as pool:
             for image in tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1):
-                file.write(image.tobytes())
+                if image is not None:
+                    file.write(image.tobytes())
+        if unreadable:
+            photos.remember(split, unreadable, beside)
 
     files.write_in_one_step(path, write, files.DATA)
 
 
-def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop) -> str:
+def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
     """16 hex digits over the recipe, the squares, and name, size and time of every photo.
 
     Where a file holds many images, over the names, sizes and times of all files.
     """
-    recipe = dataset.recipe
+    recipe, folder, listing = dataset.recipe, split.folder, split.listing
     digest = hashlib.sha256(json.dumps([versions.of("crops"), *crop, asdict(recipe)]).encode())
-    digest.update(f"{split} {len(listing)}".encode())
+    digest.update(f"{split.name} {len(listing)}".encode())
     digest.update(np.ascontiguousarray(squares(listing, recipe, crop.margin).round(3)).tobytes())
     whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
     for file in whole if dataset.images else listing.files:

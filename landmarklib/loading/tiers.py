@@ -23,7 +23,7 @@ from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.files import PACKAGE
 from landmarklib.core.types import PART, STAND_IN, whole
 from landmarklib.formats import archive, layout
-from landmarklib.loading import bundle
+from landmarklib.loading import bundle, photos
 
 if TYPE_CHECKING:
     from landmarklib.core.dataset import Dataset
@@ -134,8 +134,9 @@ def bundled(dataset: Dataset, root: str | Path | None = None) -> Path | None:
 def _here(dataset: Dataset, root: str | Path | None) -> Dataset | None:
     """The data set if all of it is on this machine, else the part that is, if it is enough to run on."""
     if path := bundled(dataset, root):
-        counts = bundle.about(path)["counts"]
-        return dataset if all(counts.get(split, 0) >= n for split, n in dataset.counts.items()) else None
+        counts, most = bundle.about(path)["counts"], photos.share()
+        whole = all(photos.enough(counts.get(split, 0), n, most) for split, n in dataset.counts.items())
+        return dataset if whole else None
     try:
         found = part(dataset, root)
     except DataMissing:
@@ -184,7 +185,7 @@ def _is_drawn(place: Path) -> bool:
 
 
 def _n_files(place: Path) -> int:
-    return sum(len(names) for _, _, names in os.walk(place))
+    return sum(len(names) for _, names in layout.walk(place))
 
 
 def _write(dataset: Dataset, place: Path) -> None:

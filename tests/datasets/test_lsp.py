@@ -83,7 +83,9 @@ def test_missing_images_are_counted(tmp_path):
     (tmp_path / "lsp").mkdir()
     save(tmp_path / "lsp", np.ones((3, 14, N)))
     draw(tmp_path / "lsp" / "images" / "im0001.jpg")
-    with pytest.raises(UserError, match=r"1,999 faults: images/im0002.jpg: missing; .*; and 1,994 more$"):
+    with pytest.raises(
+        UserError, match=r"2 faults: val: 999 of 1,000 images have .*im0002.jpg: missing; .*; and 994 more\);"
+    ):
         inspection.check("lsp", tmp_path)
 
 

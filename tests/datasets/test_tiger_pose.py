@@ -67,10 +67,8 @@ def test_a_bad_label_is_named(folder, text, message):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: (f / "train/images/Frame_1.jpg").unlink(), "train: Frame_1 has no image"),
         (lambda f: (f / "train/labels/Frame_1.txt").unlink(), "train: Frame_1 has no label"),
         (lambda f: draw(f / "train/images/Frame_1.png"), r"Frame_1.jpg and Frame_1.png; expected one file of a name"),
-        (lambda f: (f / "train/images/Frame_1.jpg").write_text("no"), "Frame_1.jpg: not an image that can be decoded"),
         (lambda f: (f / "val/labels").rename(f / "val/annotations"), "val/labels: missing"),
         (lambda f: (f / "val").rename(f / "valid"), "val/images: missing"),
     ],
@@ -79,6 +77,19 @@ def test_a_missing_or_broken_file_is_named(folder, damage, message):
     damage(folder)
     with pytest.raises(UserError, match=message):
         read("tiger_pose", folder)
+
+
+@pytest.mark.parametrize("damage", [lambda photo: photo.unlink(), lambda photo: photo.write_text("no")])
+def test_without_its_photo_a_frame_is_listed_and_has_no_points(folder, damage):
+    """Labels are shares of the photo's size, which is not known."""
+    whole = read("tiger_pose", folder)["train"]
+    damage(folder / "train/images/Frame_1.jpg")
+    found = read("tiger_pose", folder)["train"]
+    assert found.files == whole.files
+    gone = [file.endswith("/Frame_1.jpg") for file in found.files]
+    assert not found.visible[gone].any() and np.array_equal(
+        found.points[~np.array(gone)], whole.points[~np.array(gone)]
+    )
 
 
 def test_the_size_of_an_image_is_read_from_its_header(tmp_path):

@@ -161,7 +161,11 @@ FAULTS = {
     "not a number": ("mtfl", text("training.txt", word(3, "x12")), r"training\.txt, line 1: .*x12.*; expected"),
     "NaN": ("mtfl", text("training.txt", word(3, "nan")), r"training\.txt, line 1: .*nan.*; expected"),
     "infinite": ("mtfl", text("training.txt", word(3, "inf")), r"training\.txt, line 1: .*inf.*; expected"),
-    "out of the frame": ("mtfl", text("training.txt", word(3, "5000")), r": a point lies outside of the image"),
+    "out of the frame": (
+        "mtfl",
+        text("training.txt", word(3, "5000")),
+        r": 1 fault: \S+\.jpg: .* at \(5000, .* lies 4,840\.5 px outside of the photo; at most 160 px",
+    ),
     "class that is not there": ("mtfl", text("training.txt", word(14, "9")), r"training\.txt: .* has pose 9; expected"),
     "duplicate": ("mtfl", text("training.txt", twice), r"training\.txt: .* is listed twice"),
     "path that leaves": (
@@ -179,7 +183,7 @@ FAULTS = {
     "image cut off": ("mtfl", cut("lfw_5590/*.jpg"), r"\.jpg: not an image that can be decoded"),
     "image of zero bytes": ("mtfl", written("lfw_5590/*.jpg", b""), r"\.jpg: not an image that can be decoded"),
     "page instead of an image": ("mtfl", written("lfw_5590/*.jpg", b"<html>"), r"\.jpg: not an image"),
-    "image renamed": ("mtfl", renamed("lfw_5590/*.jpg"), r"\.jpg: missing; the archive is not there or half unpacked"),
+    "image renamed": ("mtfl", renamed("lfw_5590/*.jpg"), r"has no photo that can be read \(.*\.jpg: missing\)"),
     "image for the printer": ("mtfl", cmyk, r"\.jpg: colours are CMYK; expected RGB or grey"),
     "image that is a dead link": (
         "mtfl",

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from readers import draw
 
-from landmarklib import loading
+from landmarklib import datasets, loading
 from landmarklib.__main__ import main
 from landmarklib.core import subsets
 from landmarklib.core.errors import DataMissing, UserError
@@ -51,8 +51,15 @@ def little(tmp_path, monkeypatch):
     return folder, state
 
 
-def check(folder: Path) -> str:
-    return inspection.check("little", folder.parent)
+def check(folder: Path, missing: float | None = None) -> str:
+    return inspection.check("little", folder.parent, missing)
+
+
+def at(x: float, y: float) -> np.ndarray:
+    """The points of the three images, the second of image 1.png at that place and the others inside."""
+    points = np.full((N, 2, 2), 5.0)
+    points[1, 1] = x, y
+    return points
 
 
 def test_a_whole_archive(little):
@@ -71,15 +78,28 @@ def test_a_part_of_an_archive_is_called_so(little):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"points": np.full((N, 2, 2), np.nan)}, "3 faults: 0.png: a point is not a number; 1.png: .*"),
-        ({"points": np.full((N, 2, 2), 39.6)}, "3 faults: 0.png: a point lies outside of the image"),
-        ({"points": np.full((N, 2, 2), -0.6)}, "a point lies outside of the image"),
+        (
+            {"points": np.full((N, 2, 2), np.nan)},
+            r"6 faults: 0.png: p at .nan, nan. counts; expected finite numbers; .*",
+        ),
+        ({"points": at(np.inf, 5)}, r": 1 fault: 1.png: q at .inf, 5. counts; expected finite numbers$"),
+        (
+            {"points": at(79.6, 5)},
+            r"1 fault: 1.png: q at .79.6, 5. lies 40.1 px outside of the photo; at most 40 px may",
+        ),
+        (
+            {"points": at(5, -40.6)},
+            r"1 fault: 1.png: q at .5, -40.6. lies 40.1 px outside of the photo; at most 40 px may",
+        ),
         (
             {"files": ("0.png", "../little/1.png", "2.png")},
             "the file name '../little/1.png' leaves the data set's folder",
         ),
         ({"files": ("0.png", "/etc/hostname", "2.png")}, "the file name '/etc/hostname' leaves the data set's folder"),
-        ({"files": ("0.png", "9.png", "2.png")}, "1 faults: 9.png: missing"),
+        (
+            {"files": ("0.png", "9.png", "2.png")},
+            r"1 fault: train: 1 of 3 images has no photo that can be read .9.png: missing.; at most 1% of a split may",
+        ),
     ],
 )
 def test_a_fault_of_the_lists(little, change, message):
@@ -87,6 +107,42 @@ def test_a_fault_of_the_lists(little, change, message):
     state["train"] = replace(state["train"], **change)
     with pytest.raises(UserError, match=message):
         check(folder)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "said"),
+    [
+        (39.4, -0.4, None),
+        (40.5, 5, "1 point of 1 photo outside of the photo; farthest q of 1.png, by 1 px, 2.5% of its longer side"),
+        (
+            5,
+            -40.4,
+            "1 point of 1 photo outside of the photo; farthest q of 1.png, by 39.9 px, 99.8% of its longer side",
+        ),
+    ],
+)
+def test_a_point_outside_of_its_photo_is_warned_of(little, x, y, said):
+    folder, state = little
+    state["train"] = replace(state["train"], points=at(x, y))
+    line, *warnings = check(folder).splitlines()
+    assert "all decode" in line and warnings == ([f"warning: train: {said}"] if said else [])
+
+
+def test_the_farthest_of_several_points_outside_is_named(little):
+    folder, state = little
+    points = at(-3.5, 10)
+    points[2] = [[5, 36.5], [5, 30.5]]
+    state["train"] = replace(state["train"], points=points)
+    said = "3 points of 2 photos outside of the photo; farthest p of 2.png, by 7 px, 17.5% of its longer side"
+    assert check(folder).splitlines()[1:] == [f"warning: train: {said}"]
+
+
+def test_a_data_set_may_have_another_limit(little, monkeypatch):
+    folder, state = little
+    state["train"] = replace(state["train"], points=at(99.5, 5))
+    dataset = replace(loading.get("little"), beyond=1.5)
+    monkeypatch.setattr(loading, "get", lambda name: dataset)
+    assert "by 60 px, 150.0% of its longer side" in check(folder)
 
 
 def test_points_that_do_not_count_may_be_anywhere(little):
@@ -155,16 +211,25 @@ def cmyk(path: Path) -> None:
 def test_a_broken_image_is_named(little, damage, message):
     folder, _ = little
     damage(folder / "1.png")
-    with pytest.raises(UserError, match=f"1 faults: {message}"):
+    with pytest.raises(UserError, match=f"1 fault: train: 1 of 3 images has no photo that can be read .{message}"):
         check(folder)
+    line, warning = check(folder, missing=0.4).splitlines()
+    assert line.startswith("little: train 2 of 3 images; all decode")
+    assert warning.startswith("warning: train: 1 of 3 images has no photo that can be read (1.png: ")
 
 
 def test_many_faults_are_counted(little):
     folder, state = little
+    state["train"] = replace(state["train"], points=np.full((N, 2, 2), np.nan))
+    with pytest.raises(UserError, match=r"6 faults: (.*; ){10}and 1 more$"):
+        check(folder)
+
+
+def test_too_many_photos_of_a_split_are_one_fault(little):
+    folder, _ = little
     for i in range(N):
         (folder / f"{i}.png").write_bytes(b"")
-    state["train"] = replace(state["train"], points=np.full((N, 2, 2), np.nan))
-    with pytest.raises(UserError, match=r"6 faults: (.*; ){5}and 1 more$"):
+    with pytest.raises(UserError, match=r": 1 fault: train: 3 of 3 images have no photo .*0.png: .*2.png: .*; at most"):
         check(folder)
 
 
@@ -174,6 +239,32 @@ def test_a_set_that_is_not_here_says_how_to_get_it(tmp_path, monkeypatch):
         inspection.check("mtfl", tmp_path)
     frame = inspection.overview(tmp_path).set_index("name")
     assert frame.here["mtfl"] == "missing" and frame.here["blocks"] == "generated"
+
+
+def test_a_set_of_lists_alone_is_not_here(little, tmp_path, monkeypatch, capsys):
+    folder, _ = little
+    monkeypatch.setattr(datasets, "names", lambda: ["little"])
+
+    def listed() -> list[str]:
+        assert main(["data", "list", "--data", str(tmp_path)]) == 0
+        return [line.strip() for line in capsys.readouterr().out.splitlines()]
+
+    assert listed()[0] == f"little       paper     {folder}" and len(listed()) == 2
+    for path in folder.glob("*.png"):
+        path.unlink()
+    (folder / "list.txt").write_text("0.png 5 5")
+    first, _, how = listed()
+    assert first == f"little       paper     only its lists, in {folder}"
+    assert how.startswith("to get it: Download MTFL.zip")
+
+
+def test_lists_that_cannot_be_read_do_not_stop_the_others(little, tmp_path, monkeypatch):
+    def read(folder):
+        raise UserError("list.txt: empty")
+
+    dataset = replace(loading.get("little"), read=read)
+    monkeypatch.setattr(loading, "get", lambda name: dataset)
+    assert set(inspection.overview(tmp_path).here) == {"cannot be read: list.txt: empty"}
 
 
 def test_the_data_root_is_the_given_one_then_the_environments_then_the_users(tmp_path, monkeypatch):
@@ -203,13 +294,18 @@ def test_generated_sets_need_no_check():
         inspection.listings("blocks")
 
 
-def test_samples_are_spread_evenly_and_come_with_their_points(little):
+def test_samples_are_spread_evenly_and_come_with_their_points(little, monkeypatch):
     folder, state = little
     first, last = inspection.samples("little", 2, root=folder.parent)
     assert (first.id, last.id) == ("a", "c") and first.image.shape == (3, 30, 40)
     assert last.points.tolist() == state["train"].points[2].tolist()
     with pytest.raises(UserError, match="little: unknown split 'dev'; known: train"):
         inspection.samples("little", 2, "dev", folder.parent)
+    (folder / "0.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"train: 1 of 3 images has no photo that can be read .0.png"):
+        inspection.samples("little", 2, root=folder.parent)
+    monkeypatch.setenv("LANDMARKLIB_MISSING", "0.5")
+    assert [sample.id for sample in inspection.samples("little", 2, root=folder.parent)] == ["b", "c"]
     state["train"] = state["train"][np.array([], int)]
     with pytest.raises(UserError, match="no image of the split train is here"):
         inspection.samples("little", 2, root=folder.parent)

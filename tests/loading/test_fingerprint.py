@@ -85,6 +85,22 @@ def test_records_are_compared_over_the_crops_that_they_cover(root):
             checks.data([e], [Record(experiment=e, status="done", data={**data, "fingerprint": "0123456789ab"})])
 
 
+def test_what_is_left_out_makes_other_data(root, monkeypatch):
+    """Records of a whole set and of one with a photo less are not mixed."""
+    e = experiment(jittered=True)
+    whole = loading.described(e)
+    monkeypatch.setenv("LANDMARKLIB_MISSING", "0.1")
+    loading.forget()
+    assert loading.described(e) == whole
+    (root / "mtfl" / loading.split("mtfl", "train", Crop(SIZE)).ids[0]).unlink()
+    loading.forget()
+    less = loading.described(e)
+    assert less["fingerprint"] != whole["fingerprint"]
+    checks.data([e], [Record(experiment=e, status="done", data=less)])
+    with pytest.raises(UserError, match="was made on other data of mtfl"):
+        checks.data([e], [Record(experiment=e, status="done", data=whole)])
+
+
 def test_another_data_root_is_read_once_the_first_is_forgotten(root, monkeypatch):
     first = loading.fingerprint("mtfl", {"test": Crop(SIZE)})
     other = root / "other"
