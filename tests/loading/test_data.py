@@ -178,7 +178,7 @@ def test_a_set_that_is_not_here_says_how_to_get_it(tmp_path, monkeypatch):
 def test_the_data_root_is_the_given_one_then_the_environments_then_the_users(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "beside")
     monkeypatch.delenv("LANDMARKLIB_DATA", raising=False)
-    assert archive.roots() == [archive.HOME]
+    assert archive.roots() == [Path(archive.HOME).expanduser()]
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "mine"))
     assert archive.roots() == [tmp_path / "mine"]
     (tmp_path / "beside").mkdir()
