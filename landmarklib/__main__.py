@@ -65,6 +65,10 @@ class Parser(argparse.ArgumentParser):
         """Raise UserError."""
         raise UserError(f"{message}; see {self.prog} --help")
 
+    def _print_message(self, message: str, file: object = None) -> None:
+        """Print a help. argparse's own passes over an output that takes nothing."""
+        print(message, end="", file=file)
+
 
 def parser() -> Parser:
     """All commands with their help, in the order of `landmarklib --help`."""

@@ -109,7 +109,7 @@ def check(missing: list[Experiment], there: list[Record], how: How, deadline: fl
 def fill(missing: list[Experiment], how: How, workers: int) -> None:
     """Compute the missing records, in this process or in several, with a progress bar over images processed."""
     packs = packing.packed(missing, how.folder, how.device)
-    workers = min(len(packs), workers)
+    workers = min(len(packs), workers if processes.may_start() else 1)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
     done = [checkpoint.step(how.folder, e, how.device) for e in missing]
     total = round(sum(schedule.images_processed(e, n) for e, n in zip(missing, done, strict=True)))

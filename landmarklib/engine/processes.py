@@ -49,6 +49,11 @@ def run_in_processes(packs: list[list[Experiment]], how: How, workers: int, bar:
         return [futures[i].result() for i in range(len(packs))]
 
 
+def may_start() -> bool:
+    """Whether this process may start others: one of a `multiprocessing.Pool` may not."""
+    return not multiprocessing.current_process().daemon
+
+
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,6 +16,13 @@ def test_a_home_is_written_out(monkeypatch):
     assert files.named("results", Path("a") / "b") == Path("a") / "b"
 
 
+def test_a_user_without_a_home_is_told(monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    with pytest.raises(UserError, match=r"^--data: the home folder of '~/x' is not known; write it in full$"):
+        files.named("--data", "~/x")
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
