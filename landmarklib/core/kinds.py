@@ -33,11 +33,11 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _printable(name: str) -> str:
-    """A name of one line. Raises PydanticCustomError for other characters, and where there are none but blanks."""
-    if not name.isprintable() or not name.strip():
-        raise _mistake(f"{shown(name)} is not a name; letters, digits, signs and single blanks are")
-    return name
+def _printable(text: str) -> str:
+    """A line of text. Raises PydanticCustomError for line ends and control characters, and for nothing but blanks."""
+    if not text.isprintable() or not text.strip():
+        raise _mistake(f"{shown(text)} is not a line of text that can be read")
+    return text
 
 
 def _jitter(ranges: Mapping[str, float]) -> Mapping[str, float]:
@@ -58,8 +58,8 @@ def _apart(raw: Any, validated: Any) -> Any:
 
 
 T = TypeVar("T")
-Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[Text, Field(max_length=100), AfterValidator(_printable)]  # of a row, a claim, a reference
+Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]  # of a row, a claim, a reference
 Word = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # goes into file names
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
