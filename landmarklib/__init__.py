@@ -10,10 +10,10 @@ formats: files as publishers and annotation tools write them.
 losses: loss functions, one value per image.
 nets: architectures, and the forms in which they are computed.
 methods: a network, its losses and its predictions together; one file each.
-tables: the tables of the papers, a TOML each, and their reader.
 drawing: how stand-ins are drawn: random numbers, polygons, heads, files as publishers write them.
 standins: generated pictures with exact landmarks, for data that nobody may ship.
 datasets: what is true of each data set, and the reader of its archive; one file each.
+tables: the tables of the papers, a TOML each, and their reader.
 loading: data sets as arrays, whether generated, cut from photos or taken from a bundle; downloads and checks.
 records: what came out of runs, kept in files, and what is asked of it; benchmarks.
 training: one run or a pack of runs, from experiment to record.

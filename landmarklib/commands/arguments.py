@@ -6,7 +6,7 @@ import argparse
 import shlex
 from collections.abc import Callable
 
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 
 RUN_PARAMETERS = {
     "fractions": "label fractions in (0, 1], such as 0.05,0.2",
@@ -85,7 +85,7 @@ def split(given: list[str], known: dict) -> dict[str, str]:
         written, equals, value = argument.removeprefix("--").partition("=")
         name = written if written in known else OLDER.get(written, written)
         if name not in known or not equals:
-            raise UserError(f"unknown parameter {argument!r}; write name=value with one of: {', '.join(known)}")
+            raise UserError(f"unknown parameter {shown(argument)}; write name=value with one of: {', '.join(known)}")
         if not value:
             raise UserError(f"{written}: a value is missing")
         if name in values:
@@ -107,7 +107,7 @@ def items(text: str) -> list[str]:
     try:
         parts = list(lexer)
     except ValueError:
-        raise UserError(f"{text!r}: a quotation mark is missing") from None
+        raise UserError(f"{shown(text)}: a quotation mark is missing") from None
     if len(parts) == 1 and not text.startswith("["):
         parts = parts[0].split(",")
     return [part.strip() for part in parts if part.strip()]
@@ -120,14 +120,14 @@ def number(name: str, text: str, kind: type) -> int | float:
     except ValueError:
         value = float("nan")
     if not abs(value) < float("inf"):
-        raise UserError(f"{name}: {text!r} is not a {'whole ' if kind is int else ''}number")
+        raise UserError(f"{name}: {shown(text)} is not a {'whole ' if kind is int else ''}number")
     return value
 
 
 def truth(name: str, text: str) -> bool:
     """true or false."""
     if text.lower() not in ("true", "false"):
-        raise UserError(f"{name}: {text!r} is neither true nor false")
+        raise UserError(f"{name}: {shown(text)} is neither true nor false")
     return text.lower() == "true"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from landmarklib.commands.arguments import command, group
 from landmarklib.core.errors import UserError
@@ -72,11 +71,12 @@ def show_data(arguments: argparse.Namespace) -> None:
     from landmarklib.loading import inspection
     from landmarklib.report import contact_sheet
 
-    shown = inspection.samples(arguments.name, 12, arguments.split, arguments.data)
-    figure = contact_sheet.draw(loading.get(arguments.name), shown)
-    out = Path(arguments.out)
+    out = files.named("--out", arguments.out)
     if out.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg"):
         raise UserError(f"--out: {out} is no picture; write .png, .pdf, .svg or .jpg")
+    files.writable("--out", out.parent)
+    shown = inspection.samples(arguments.name, 12, arguments.split, arguments.data)
+    figure = contact_sheet.draw(loading.get(arguments.name), shown)
     advice = "choose another file with --out"
     files.write_in_one_step(out, lambda file: figure.savefig(file, format=out.suffix[1:]), advice)
     print(out)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from landmarklib.commands.arguments import RUN_PARAMETERS, command, group, run_parameters
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 
 TIER = "auto, paper, open or stand-in"
 
@@ -129,7 +128,7 @@ def _runs(arguments: argparse.Namespace):
     table = tables.get(arguments.table)
     budget = arguments.budget or table.default_budget
     if budget not in table.budgets:
-        raise UserError(f"table {table.name}: unknown budget {budget!r}; known: {', '.join(table.budgets)}")
+        raise UserError(f"table {table.name}: unknown budget {shown(budget)}; known: {', '.join(table.budgets)}")
     table = query.recorded(table) or table
     return table, query.read(table, budget)[0]
 
@@ -141,42 +140,55 @@ def _print(frame, csv: bool) -> None:
 
 def measure_overlap(arguments: argparse.Namespace) -> None:
     """Measure and keep what a data set's attributes and landmarks tell of each other."""
+    from landmarklib.core import files
     from landmarklib.pages import overlap
     from landmarklib.records import record
 
+    results = record.results_folder(arguments.results)
+    files.writable("results", results / record.OVERLAP)
     found = overlap.measure(arguments.name, arguments.data)
     for attribute, (mean, largest) in found.values.items():
         print(f"{found.title}, {attribute}: mean {mean:.3f}, largest {largest:.3f}")
-    print(overlap.save(found, record.results_folder(arguments.results)))
+    print(overlap.save(found, results))
 
 
 def bundle_table(arguments: argparse.Namespace) -> None:
     """Write the bundles of a table's data sets."""
     from landmarklib import tables
+    from landmarklib.core import files
     from landmarklib.loading import bundling
     from landmarklib.records import query
 
+    out = files.named("--out", arguments.out)
     table = query.resolve_tier(tables.get(arguments.table), arguments.data, None, arguments.budget)
-    for path in bundling.write(table.experiments(budget=arguments.budget), arguments.out):
+    experiments = table.experiments(budget=arguments.budget)
+    if bundling.asked_for(experiments):
+        files.writable("--out", out)
+    for path in bundling.write(experiments, out):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     print(f"there, run with LANDMARKLIB_DATA={arguments.out}")
 
 
 def import_results(arguments: argparse.Namespace) -> None:
     """Import the records of another machine."""
+    from landmarklib.core import files
     from landmarklib.records import importing, record
 
     folder = record.results_folder()
-    new, here = importing.import_records(Path(arguments.folder), folder)
+    new, here = importing.import_records(files.named("folder", arguments.folder), folder)
     print(f"{new} record{'s' * (new != 1)} imported into {folder}; {here} there already")
 
 
 def check_golden(arguments: argparse.Namespace) -> None:
     """Compare the golden runs with the stored ones, or store them."""
+    from landmarklib.core import files
     from landmarklib.engine import golden
     from landmarklib.records import record
 
-    print((golden.store if arguments.store else golden.check)(record.results_folder()))
+    folder = record.results_folder()
+    if arguments.store:
+        files.writable("results", folder)
+    print((golden.store if arguments.store else golden.check)(folder))
 
 
 def show_status(arguments: argparse.Namespace) -> None:

@@ -7,18 +7,50 @@ import math
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 
 PACKAGE = Path(__file__).parents[1]  # of this library
 RESULTS = "choose another results folder"
 DATA = "choose another folder with --data or LANDMARKLIB_DATA"
 ASIDE = ".landmarklib-{}.tmp"  # a file that is being written; users have none of that name
+
+
+def named(what: str, path: str | Path) -> Path:
+    """A path that a user gave, with `~` and `~user` written out.
+
+    what: the parameter, for the message.
+    Raises UserError for a user or a home that is not known, and for what no system takes as a path.
+    """
+    try:
+        found = Path(path).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found.stat()
+    except RuntimeError:
+        raise UserError(f"{what}: the home folder of {shown(str(path))} is not known; write it in full") from None
+    except (OSError, ValueError) as error:  # too long, or with a null character
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{what}: {shown(str(path))}: {reason}; choose another path") from None
+    return found
+
+
+def writable(what: str, folder: Path) -> None:
+    """Files can be made in that folder, or where it would be made; else raises UserError. Nothing is left there.
+
+    what: as for `named`.
+    """
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UserError(f"{what}: cannot write to {folder}: {error.strerror}; choose another folder") from None
 
 
 def write_in_one_step(path: Path, write: Callable[[BinaryIO], object], advice: str = RESULTS) -> None:

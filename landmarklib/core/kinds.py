@@ -12,6 +12,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, Strict, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from landmarklib.core.errors import shown
+
 RANGES = ("rotation_degrees", "scale", "shift")  # of a jitter
 OURS = "ours"  # kind of an error whose message is a sentence of ours
 CHECKED = ConfigDict(extra="forbid")
@@ -29,6 +31,13 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise _mistake(f"{value} is not a finite number")
     return value
+
+
+def _printable(text: str) -> str:
+    """A line of text. Raises PydanticCustomError for line ends and control characters, and for nothing but blanks."""
+    if not text.isprintable() or not text.strip():
+        raise _mistake(f"{shown(text)} is not a line of text that can be read")
+    return text
 
 
 def _jitter(ranges: Mapping[str, float]) -> Mapping[str, float]:
@@ -49,10 +58,13 @@ def _apart(raw: Any, validated: Any) -> Any:
 
 
 T = TypeVar("T")
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]  # of a row, a claim, a reference
+Word = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # goes into file names
 Flag = Annotated[bool, Strict()]
-Count = Annotated[int, Strict(), Field(ge=0)]
-Some = Annotated[int, Strict(), Field(gt=0)]
+Count = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
+Some = Annotated[int, Strict(), Field(gt=0, lt=2**63)]
+Widths = Annotated[tuple[Some, ...], Field(min_length=1)]  # of layers, one after the other
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 AtLeast0 = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import is_typeddict
 
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 from landmarklib.core.kinds import OURS
 
 UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
@@ -29,6 +29,9 @@ WORDS = {
     "dataclass_type": "is not a table of names and values",
     "too_short": "is empty; at least one value is needed",
     "string_too_short": "is empty; a name is needed",
+    "string_too_long": "is too long; it may have {max_length} characters",
+    "string_pattern_mismatch": "is not a word of letters, digits, '-', '_' and '.'",
+    "literal_error": "is unknown; valid: {expected}",
     "greater_than": "is too small; it must be more than {gt:g}",
     "greater_than_equal": "is too small; it must be at least {ge:g}",
     "less_than": "is too large; it must be less than {lt:g}",
@@ -64,9 +67,9 @@ def checked(kind: Any, raw: Any, where: str, name: str = "", more: Sequence[str]
 
 def unknown(found: object, known: Sequence[str], what: str = "key") -> str:
     """What is said of a name that nothing reads."""
-    near = difflib.get_close_matches(str(found), known, 1)
+    near = difflib.get_close_matches(str(found)[:100], known, 1)
     meant = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {found!r}; {meant}known: {', '.join(sorted(known))}"
+    return f"unknown {what} {shown(found)}; {meant}known: {', '.join(sorted(known)) or 'none'}"
 
 
 def _in_words(error: Mapping[str, Any], kind: Any, more: Sequence[str]) -> str:
@@ -86,8 +89,7 @@ def _in_words(error: Mapping[str, Any], kind: Any, more: Sequence[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shown(value).lower() if isinstance(value, bool) else shown(value)
 
 
 def _keys(kind: Any) -> list[str]:
@@ -118,11 +120,18 @@ def _places(steps: Sequence[str | int], raw: Any) -> list[str]:
         if isinstance(step, int):
             if isinstance(raw, dict):
                 name = raw.get("id" if before == "claims" else "name")
-                words[-1] = f"{SINGULAR.get(before, before)} {name if name and isinstance(name, str) else step + 1}"
+                named = isinstance(name, str) and name.strip()
+                words[-1] = f"{SINGULAR.get(before, before)} {_word(name) if named else step + 1}"
         elif before in ("budgets", "fractions"):
-            words[-1] = f"{SINGULAR[before]} {step}"
+            words[-1] = f"{SINGULAR[before]} {_word(step)}"
         elif before == "methods":
-            words[-1] = f"methods.{step}"
+            words[-1] = f"methods.{_word(step)}"
         else:
-            words.append(str(step))
+            words.append(_word(step))
     return words
+
+
+def _word(name: object) -> str:
+    """A name out of the file as messages have it: in one line, and as it is unless it is long or not printable."""
+    text = " ".join(str(name).split())
+    return text if len(text) <= 100 and text.isprintable() else shown(text)

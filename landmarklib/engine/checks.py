@@ -6,13 +6,11 @@ Each function states it, and raises UserError, one line that says what is wrong,
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 from landmarklib import loading, methods
-from landmarklib.core.errors import DataMissing, UserError
+from landmarklib.core.errors import DataMissing, UserError, shown
 from landmarklib.core.experiment import Experiment
 from landmarklib.loading import bundling
 from landmarklib.records.record import Record
@@ -22,7 +20,7 @@ def number(name: str, value: object, kind: type) -> None:
     """A number >= 0 of that kind."""
     numeric = (int,) if kind is int else (int, float)
     if isinstance(value, bool) or not isinstance(value, numeric) or not value >= 0:
-        raise UserError(f"{name}: {value!r} is not {'a whole number' if kind is int else 'a number'} >= 0")
+        raise UserError(f"{name}: {shown(value)} is not {'a whole number' if kind is int else 'a number'} >= 0")
 
 
 def device(name: str) -> None:
@@ -36,22 +34,13 @@ def device(name: str) -> None:
 
     valid = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())] + ["cuda"] * torch.cuda.is_available()
     if name not in valid:
-        raise UserError(f"device: {name!r} is not here; valid: {', '.join(valid)}")
+        raise UserError(f"device: {shown(name)} is not here; valid: {', '.join(valid)}")
 
 
 def labels(experiments: list[Experiment]) -> None:
     """Every fraction labels an image, and not all of them where a row needs unlabelled ones."""
     for e in experiments:
-        n = e.train_images or loading.get(e.dataset).counts["train"]
-        if e.fraction and round(e.fraction * n) == 0:
-            raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
-        method = methods.get(e.method)
-        methods.check_attributes(e, loading.get(e.dataset))
-        options = methods.complete(method, e.options)
-        if round(e.fraction * n) == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
-            raise UserError(
-                f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
-            )
+        methods.check_data(e, loading.get(e.dataset))
 
 
 def data(missing: list[Experiment], there: list[Record]) -> None:
@@ -86,14 +75,3 @@ def time(needed: Sequence[float], device: str, deadline: float) -> None:
             f"deadline: {deadline:g} s is too short for any of the {len(needed)} runs to compute; "
             f"the shortest needs about {math.ceil(shortest)} s on {device}"
         )
-
-
-def writable(folder: Path) -> None:
-    """Files can be made in that folder, which is made if need be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink(missing_ok=True)  # a process of the same number on another machine may have removed it
-    except OSError as error:
-        raise UserError(f"results: cannot write to {folder}: {error.strerror}; choose another folder") from None

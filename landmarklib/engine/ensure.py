@@ -17,7 +17,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from landmarklib import tables
-from landmarklib.core.errors import UserError
+from landmarklib.core import files
+from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import attempt, checks, packing, processes
 from landmarklib.engine.attempt import How
@@ -73,7 +74,7 @@ def ensure(
     checks.number("workers", workers, int)
     checks.number("deadline", 0 if deadline is None else deadline, float)
     if not isinstance(refresh, bool):
-        raise UserError(f"refresh: {refresh!r} is neither true nor false")
+        raise UserError(f"refresh: {shown(refresh)} is neither true nor false")
     folder = record.results_folder(results)
     paths = [record.path_of(folder, e) for e in experiments]
     # a damaged record is better known before hours of computing than after
@@ -108,7 +109,7 @@ def check(missing: list[Experiment], there: list[Record], how: How, deadline: fl
     if deadline is not None:
         needed = [attempt.SAFETY * attempt.estimate_seconds(e, how) for e in missing]
         checks.time(needed, how.device, deadline)
-    checks.writable(how.folder / missing[0].table)
+    files.writable("results", how.folder / missing[0].table)
 
 
 def fill(missing: list[Experiment], how: How, workers: int) -> None:
@@ -117,7 +118,7 @@ def fill(missing: list[Experiment], how: How, workers: int) -> None:
     Raises UserError where records that were written are gone: these are not the runs that time is too short for.
     """
     packs = packing.packed(missing, how.folder, how.device)
-    workers = min(len(packs), workers)
+    workers = min(len(packs), workers if processes.may_start() else 1)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
     done = [checkpoint.step(how.folder, e, how.device) for e in missing]
     total = round(sum(schedule.images_processed(e, n) for e, n in zip(missing, done, strict=True)))

@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from tqdm import tqdm
 
+from landmarklib.core import spawning
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import attempt
@@ -25,9 +26,9 @@ def run_in_processes(packs: list[list[Experiment]], how: How, workers: int, bar:
     counter = context.Value("q", 0)
     begin = attempt.start_worker
     with ProcessPoolExecutor(workers, mp_context=context, initializer=begin, initargs=(counter,)) as pool:
-        futures = {}
-        for i in sorted(range(len(packs)), key=lambda i: -sum(map(schedule.images_processed, packs[i]))):
-            futures[i] = pool.submit(attempt.attempt, packs[i], how)
+        longest_first = sorted(range(len(packs)), key=lambda i: -sum(map(schedule.images_processed, packs[i])))
+        with spawning.without_main():
+            futures = {i: pool.submit(attempt.attempt, packs[i], how) for i in longest_first}
         try:
             waiting = set(futures.values())
             while waiting:
@@ -46,6 +47,11 @@ def run_in_processes(packs: list[list[Experiment]], how: How, workers: int, bar:
                 process.terminate()
             raise
         return [futures[i].result() for i in range(len(packs))]
+
+
+def may_start() -> bool:
+    """Whether this process may start others: one of a `multiprocessing.Pool` may not."""
+    return not multiprocessing.current_process().daemon
 
 
 def available_cores() -> int:

@@ -14,11 +14,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from landmarklib.core import files
 from landmarklib.core.errors import DataMissing, UserError
 
 NO_PICTURE = "not an image that can be decoded"
 BROKEN = ValueError, SyntaxError  # what Pillow raises for one that cannot
-HOME = Path.home() / ".local" / "share" / "landmarklib"
+HOME = "~/.local/share/landmarklib"
 BESIDE = Path(__file__).parents[3] / "shared" / "data"  # a folder of archives beside the checkout
 
 
@@ -26,9 +27,9 @@ def roots(given: str | Path | None = None) -> list[Path]:
     """Folders in which archives are looked for, the first one first.
 
     It is the given one, else LANDMARKLIB_DATA, else the user's data folder; then the one beside the checkout, if it
-    is there.
+    is there. Raises UserError for what cannot be a path, and where the user has no home.
     """
-    first = Path(given or os.environ.get("LANDMARKLIB_DATA") or HOME).expanduser()
+    first = files.named("--data or LANDMARKLIB_DATA", given or os.environ.get("LANDMARKLIB_DATA") or HOME)
     return [first, *([BESIDE] if BESIDE.is_dir() and BESIDE != first else [])]
 
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
+from landmarklib.core.kinds import AtLeast0, Count, Flag, Text
+from landmarklib.core.mistakes import checked
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -83,6 +86,7 @@ class Method:
 
     name: that of its file.
     options: every option with its default; an experiment may set no other.
+    kinds: of options (`core.kinds`), where more is known of them than their default says.
     shape: options that decide how fast the network is, for which its form is measured.
     terms: loss terms by name.
     build: (data set, image side, options, generator) -> network.
@@ -107,6 +111,7 @@ class Method:
     loss: Callable[..., dict[str, Tensor]]
     predict: Callable[..., Prediction]
     costly: str
+    kinds: Mapping[str, Any] = field(default_factory=dict)
     shape: Sequence[str] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
     input: Literal["images", "points"] = "images"
@@ -124,9 +129,10 @@ def names() -> list[str]:
 
 def get(name: str) -> Method:
     """The method of that name. Raises UserError that lists the known ones."""
-    if name not in names():
-        raise UserError(f"unknown method {name!r}; known: {', '.join(names())}")
-    return importlib.import_module(f"{__name__}.{name}").METHOD
+    module = f"{__name__}.{name}"
+    if module not in sys.modules and name not in names():  # which looks into the folder, and is asked of every run
+        raise UserError(f"unknown method {shown(name)}; known: {', '.join(names())}")
+    return importlib.import_module(module).METHOD
 
 
 def outputs(dataset: Dataset, options: Mapping[str, Any]) -> list[int]:
@@ -147,9 +153,21 @@ def attributes(options: Mapping[str, Any]) -> Sequence[str]:
 
 
 def complete(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The method's defaults with these changes. Raises UserError for an option that the method lacks."""
+    """The method's defaults with these changes.
+
+    Raises UserError for an option that the method lacks, and for a value that is not of its kind.
+    """
     _only(f"{method.name}: ", "option", options, method.options)
+    for name, value in options.items():
+        checked(method.kinds.get(name) or kind_of(method.options[name]), value, method.name, name)
     return {**method.options, **options}
+
+
+def kind_of(default: object) -> Any:
+    """The kind of an option by its default: a list of such as its first, numbers of at least 0."""
+    if isinstance(default, list) and default:
+        return tuple[kind_of(default[0]), ...]
+    return {bool: Flag, int: Count, float: AtLeast0, str: Text}.get(type(default), Any)
 
 
 def takes_unlabelled(method: Method, terms: Sequence[str], options: Mapping[str, Any]) -> bool:
@@ -213,11 +231,11 @@ def _check_unlabelled(method: Method, stage: Stage, options: Mapping[str, Any], 
 
 def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where: str) -> None:
     _only(where, "loss term", stage.weights, method.terms)
-    _only(where, "onset of the loss term", stage.onset, method.terms)
     _only(where, "group of parameters", {*stage.optimizer.rates, stage.trains} - {""}, method.groups)
     terms = [term for term, weight in stage.weights.items() if weight]
     if not terms:
         raise UserError(f"{where}no loss term has a weight; known: {', '.join(method.terms)}")
+    _only(where, "onset of the loss term", stage.onset, stage.weights)
     if all(stage.onset.get(term, 0) for term in terms):
         raise UserError(f"{where}every loss term has an onset above 0; the first steps would learn nothing")
     for term in terms:
@@ -233,9 +251,14 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
 
 
 def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
-    """Raise UserError for a loss term that teaches a kind of attribute of which the options name none."""
+    """Raise UserError for an attribute that the data set lacks, and for a loss term that teaches a kind of attribute of
+    which the options name none.
+    """
     method = get(experiment.method)
-    asked = attributes(complete(method, experiment.options))
+    options = complete(method, experiment.options)
+    asked = attributes(options)
+    if asked:
+        outputs(dataset, options)
     kinds = {CLASSES if dataset.attributes.get(name, 1) else ANGLES for name in asked}
     for term in experiment.terms:
         if method.terms[term].attributes not in ("", *kinds):
@@ -245,6 +268,23 @@ def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
             )
 
 
+def check_data(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise UserError where a data set does not fit: by its attributes, or by what a fraction of its images is.
+
+    Every fraction labels an image, and not all of them where a term needs unlabelled ones.
+    """
+    e, method = experiment, get(experiment.method)
+    n = e.train_images or dataset.counts["train"]
+    if e.fraction and round(e.fraction * n) == 0:
+        raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
+    check_attributes(e, dataset)
+    options = complete(method, e.options)
+    if round(e.fraction * n) == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
+        raise UserError(
+            f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
+        )
+
+
 def _only(where: str, kind: str, given: Iterable[str], known: Iterable[str]) -> None:
     if unknown := sorted(set(given) - set(known)):
-        raise UserError(f"{where}unknown {kind} {unknown[0]!r}; known: {', '.join(known) or 'none'}")
+        raise UserError(f"{where}unknown {kind} {shown(unknown[0])}; known: {', '.join(known) or 'none'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from landmarklib.core.kinds import Decay, Some
 from landmarklib.methods import Method, Models, Prediction, Term, outputs
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ TERMS = {
 METHOD = Method(
     name="comm_mt",
     options={"kernel": 9, "width": 8, "standard": False, "attributes": ["class"], "dropout": 0.25},
+    kinds={"kernel": Some, "width": Some, "dropout": Decay},
     shape=("kernel", "width", "attributes"),
     terms=TERMS,
     costly="first",

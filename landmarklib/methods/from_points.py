@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from landmarklib.core.kinds import Decay, Some
 from landmarklib.methods import Method, Models, Prediction, Term, outputs
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def predict(module: nn.Module, points: torch.Tensor, options: dict[str, Any]) ->
 METHOD = Method(
     name="from_points",
     options={"attributes": ["class"], "hidden": [256, 256], "dropout": 0.25},
+    kinds={"hidden": tuple[Some, ...], "dropout": Decay},
     shape=("attributes",),
     terms={"classes": Term("labelled", attributes="classes"), "angles": Term("labelled", attributes="angles")},
     costly="first",

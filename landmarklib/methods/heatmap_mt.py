@@ -6,7 +6,7 @@ the variant of supplement S4: the same layers, trained and read by soft-argmax.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.methods import Method, Models, Prediction, outputs, seq_mt
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
 
+DECODER = Literal["softmax", "soft-argmax"]
 LOCALIZER = ("kernel", "depth", "width", "final_relu", "out_kernel", "standard")
 
 
@@ -91,6 +92,7 @@ METHOD = Method(
         "shift": 1 / 6,
         "elt_on_all": False,
     },
+    kinds={**seq_mt.KINDS, "decoder": DECODER},
     shape=("kernel", "depth", "width", "out_kernel", "attributes"),
     terms=seq_mt.TERMS,
     groups={"head": "head"},

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from landmarklib.core.errors import UserError
-from landmarklib.methods import Method, Models, Prediction, outputs, seq_mt
+from landmarklib.core.kinds import Some, Widths
+from landmarklib.methods import Method, Models, Prediction, heatmap_mt, outputs, seq_mt
 
 if TYPE_CHECKING:
     import torch
@@ -74,6 +75,7 @@ METHOD = Method(
         "shift": 0.2,
         "elt_on_all": False,
     },
+    kinds={**seq_mt.KINDS, "decoder": heatmap_mt.DECODER, "widths": Widths, "coarsest": Some},
     shape=("cells", "coarsest", "widths", "attributes"),
     terms=seq_mt.TERMS,
     groups={"head": "head"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from landmarklib.core.kinds import Decay, Positive, Some
 from landmarklib.methods import Method, Models, Prediction, Term, outputs
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
 
+KINDS = {"kernel": Some, "depth": Some, "width": Some, "out_kernel": Some, "beta": Positive, "dropout": Decay}
+KINDS |= {"hidden": tuple[Some, ...]}
 LOCALIZER = ("kernel", "depth", "width", "final_relu", "centred", "out_gain", "out_kernel", "standard")
 RANGES = ("rotation_degrees", "scale", "shift")  # of the ELT term's random maps
 
@@ -97,6 +100,7 @@ METHOD = Method(
         "shift": 1 / 6,
         "elt_on_all": False,
     },
+    kinds=KINDS,
     shape=("kernel", "depth", "width", "out_kernel", "attributes"),
     terms=TERMS,
     groups={"head": "head"},

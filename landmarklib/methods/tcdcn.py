@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from landmarklib.core.kinds import Some, Widths
 from landmarklib.methods import Method, comm_mt, outputs
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ METHOD = Method(
     name="tcdcn",
     # DEVIATION: kernels of 5, 3, 3 and 3, in the rows of TCDCN-2, are ours; the paper gives their number of maps alone.
     options={"kernels": [5, 3, 3, 2], "widths": [16, 48, 64, 64], "shared": 100, "attributes": ["class"]},
+    kinds={"kernels": Widths, "widths": Widths, "shared": Some},
     shape=("shared", "widths", "kernels", "attributes"),
     terms=comm_mt.TERMS,
     costly="first",

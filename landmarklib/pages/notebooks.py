@@ -69,9 +69,11 @@ def execute(name: str, parameters: dict[str, object] | None = None, folder: Path
             extra_arguments=["--IPKernelApp.log_level=40"],  # else it warns that it listens on this machine's loopback
         )
         refuse_unfinished(part)
+        part.replace(target)
     except papermill.exceptions.PapermillExecutionError as error:
         raise UserError(f"notebook {name}: {error.ename}: {error.evalue}") from None
-    part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)  # of a run that failed or was stopped
     return target
 
 

@@ -53,9 +53,12 @@ class Record:
 
 
 def results_folder(path: str | Path | None = None) -> Path:
-    """Where records live: that folder, else LANDMARKLIB_RESULTS, else results/ beside the library, else ./results."""
-    if path or os.environ.get("LANDMARKLIB_RESULTS"):
-        return Path(path or os.environ["LANDMARKLIB_RESULTS"])
+    """Where records live: that folder, else LANDMARKLIB_RESULTS, else results/ beside the library, else ./results.
+
+    Raises UserError for what cannot be a path.
+    """
+    if given := path or os.environ.get("LANDMARKLIB_RESULTS"):
+        return files.named("results", given)
     beside = files.PACKAGE.parent / "results"
     return beside if beside.is_dir() else Path.cwd() / "results"
 

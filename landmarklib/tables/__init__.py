@@ -5,7 +5,8 @@ budgets, the published numbers, the claims. To add a row or other fractions, edi
 name.
 
 models.py and budgets.py have what a table is made of, reading.py (with comparisons.py for claims) makes it from a TOML,
-selection.py checks what a user asks of a table. Kinds of values and the words for what is wrong are core's.
+rules.py says what must fit together in it, selection.py checks what a user asks of a table. Kinds of values and the
+words for what is wrong are core's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 from landmarklib.tables import reading
 from landmarklib.tables.budgets import Budget
 from landmarklib.tables.models import Claim, Inequality, Reference, Row, Table
@@ -35,7 +36,7 @@ def get(name: str) -> Table:
     files = _files(FOLDER)
     path = files.get(name, FOLDER / f"{name}.toml")
     if path not in files.values():
-        raise UserError(f"unknown table {name!r}; known: {', '.join(files)}")
+        raise UserError(f"unknown table {shown(name)}; known: {', '.join(files)}")
     return _read(path)
 
 
@@ -47,7 +48,7 @@ def _files(folder: Path) -> dict[str, Path]:
         name = reading.name_of(path)
         if name in found:
             raise UserError(
-                f"{reading.shown(found[name])} and {reading.shown(path)}: both tables are called {name!r}; "
+                f"{reading.place_of(found[name])} and {reading.place_of(path)}: both tables are called {name!r}; "
                 f"call one {path.parent.name}-{path.stem}"
             )
         found[name] = path

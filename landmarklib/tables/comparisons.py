@@ -8,8 +8,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from landmarklib.core.errors import UserError
-from landmarklib.core.kinds import CHECKED, Number, Share, Text
+from landmarklib.core.kinds import CHECKED, Name, Number, Share, Text
 from landmarklib.core.metrics import base
+from landmarklib.core.mistakes import unknown
 from landmarklib.tables.models import Claim, Inequality, Table
 
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -36,7 +37,7 @@ class WrittenComparison:
 class WrittenClaim:
     """A sentence and its comparisons."""
 
-    id: Text
+    id: Name
     text: Text
     comparisons: tuple[WrittenComparison, ...]
 
@@ -55,16 +56,19 @@ def expand(where: str, written: WrittenClaim, table: Table) -> Claim:
 
 def _pairs(where: str, c: WrittenComparison, table: Table) -> list[Inequality]:
     known = {line.name: line for line in (*table.rows, *table.references)}
-    if unknown := {*c.lower, *c.higher} - set(known):
-        raise UserError(f"{where}: unknown rows {sorted(unknown)}; known: {', '.join(known)}")
+    for name in (*c.lower, *c.higher):
+        if name not in known:
+            raise UserError(f"{where}: {unknown(name, list(known), 'row')}")
     metrics = _both(where, "metrics", table.metrics[:1] if c.metrics is None else c.metrics, c.higher_metrics)
     fractions = _both(where, "fractions", table.fractions if c.fractions is None else c.fractions, c.against)
+    for fraction in (f for pair in fractions for f in pair if f not in table.fractions):
+        raise UserError(f"{where}: fraction {fraction:g} is not one of the table's")
     for one, other in metrics:
-        if unread := {one, other} - set(table.metrics):
-            raise UserError(f"{where}: unknown metric {min(unread)!r}; known: {', '.join(table.metrics)}")
+        for metric in (m for m in (one, other) if m not in table.metrics):
+            raise UserError(f"{where}: {unknown(metric, table.metrics, 'metric')}")
         if base(one) != base(other):
             raise UserError(f"{where}: {other!r} is not another reading of {one!r}")
-    return [
+    pairs = [
         Inequality(lower, higher, fraction, against, metric, c.margin, other * (other != metric))
         for lower in c.lower
         for higher in c.higher
@@ -72,6 +76,10 @@ def _pairs(where: str, c: WrittenComparison, table: Table) -> list[Inequality]:
         for metric, other in metrics
         if known[lower].has(fraction) and known[higher].has(against)
     ]
+    for p in pairs:
+        if (p.lower, p.fraction) == (p.higher, p.against) and len(set(p.metrics)) == 1:
+            raise UserError(f"{where}: {p.lower} at {p.fraction:g} is compared with itself")
+    return pairs
 
 
 def _both(where: str, what: str, of_lower: tuple, of_higher: tuple | None) -> list[tuple]:

@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from landmarklib import methods
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import ONLY, Evaluation, Experiment, Optimizer, Schedule, Stage
 from landmarklib.core.kinds import (
     CHECKED,
@@ -24,6 +24,7 @@ from landmarklib.core.kinds import (
     Decay,
     Flag,
     Jitter,
+    Name,
     Number,
     Options,
     Positive,
@@ -31,6 +32,7 @@ from landmarklib.core.kinds import (
     Share,
     Some,
     Text,
+    Word,
 )
 from landmarklib.core.types import PART, STAND_IN
 from landmarklib.tables import selection
@@ -44,7 +46,7 @@ class RowStage:
     See `Stage` for the fields; training: fields of the budget that it sets otherwise.
     """
 
-    name: Text
+    name: Name
     weights: Mapping[str, AtLeast0]
     onset: Mapping[str, Share] = field(default_factory=dict)
     rates: Mapping[str, Positive] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class RowStage:
 class Row:
     """One line of a table: a method with its options and loss weights, and what the paper measured, by fraction."""
 
-    name: Text
+    name: Name
     method: Text
     options: Options = field(default_factory=dict)
     weights: Mapping[str, AtLeast0] = field(default_factory=dict)
@@ -69,8 +71,8 @@ class Row:
     readout: Literal["named", "matched", "regressed", ""] = ""  # empty: named, or matched without landmark labels
     needs_unlabelled: Flag = False
     fractions: tuple[Share, ...] = ()  # those of the table that the row is run at; all without
-    published: ByFraction[Number] = field(default_factory=dict)  # of the table's first metric
-    published_also: Mapping[str, ByFraction[Number]] = field(default_factory=dict)  # of others, by metric
+    published: ByFraction[AtLeast0] = field(default_factory=dict)  # of the table's first metric
+    published_also: Mapping[str, ByFraction[AtLeast0]] = field(default_factory=dict)  # of others, by metric
     # the metric by which its checkpoint is chosen, where it has no value of the table's own; it has none of the first
     # metric either
     select: str = ""
@@ -85,9 +87,9 @@ class Row:
 class Reference:
     """A line of the paper's table that nothing here runs: measured by others, or by an unknown network."""
 
-    name: Text
-    published: ByFraction[Number] = field(default_factory=dict)
-    published_also: Mapping[str, ByFraction[Number]] = field(default_factory=dict)
+    name: Name
+    published: ByFraction[AtLeast0] = field(default_factory=dict)
+    published_also: Mapping[str, ByFraction[AtLeast0]] = field(default_factory=dict)
     note: str = ""
 
     def has(self, fraction: float) -> bool:
@@ -124,7 +126,7 @@ class Claim:
     paper's numbers may answer them.
     """
 
-    id: Text
+    id: Name
     text: Text
     comparisons: tuple[Inequality, ...]
 
@@ -138,7 +140,7 @@ class Claim:
 class Table:
     """One table of a paper, as it is run here."""
 
-    name: Text
+    name: Word
     title: Text
     paper: Text
     where: Text
@@ -150,7 +152,7 @@ class Table:
     size: Some
     fractions: Annotated[tuple[Share, ...], Field(min_length=1)]  # (0,) for a table without landmark labels
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
-    budgets: Annotated[Mapping[str, Budget], Field(min_length=1)]
+    budgets: Annotated[Mapping[Word, Budget], Field(min_length=1)]
     default_budget: Text
     rows: Annotated[tuple[Row, ...], Field(min_length=1)]
     n_maps: Count  # gallery images whose probability maps are kept in each record
@@ -171,7 +173,7 @@ class Table:
         for row in self.rows:
             if row.name == name:
                 return row
-        raise UserError(f"table {self.name}: unknown row {name!r}; known: {', '.join(r.name for r in self.rows)}")
+        raise UserError(f"table {self.name}: unknown row {shown(name)}; known: {', '.join(r.name for r in self.rows)}")
 
     def published(self, row: str, metric: str) -> Mapping[float, float]:
         """What the paper printed of a row or of a reference, by fraction."""

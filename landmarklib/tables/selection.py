@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 
 KINDS = {str: "a name", float: "a number", int: "a whole number"}
 EXAMPLES = {"fractions": "[0.05, 0.2]", "seeds": "[0, 1, 2]", "rows": '["Seq-MT (L)"]'}
@@ -51,7 +51,7 @@ def check_seeds(seeds: object) -> tuple[int, ...]:
     values = check_list("seeds", seeds, int)
     for value in values:
         if not 0 <= value < 2**63:
-            raise UserError(f"seeds: {value} is outside [0, 2**63)")
+            raise UserError(f"seeds: {shown(value)} is outside [0, 2**63)")
     return tuple(dict.fromkeys(values))
 
 
@@ -66,7 +66,7 @@ def check_budget(table: Any, budget: str | None) -> str:
     """The name of one of the table's budgets; None takes its default."""
     budget = table.default_budget if budget is None else budget
     if budget not in table.budgets:
-        raise UserError(f"table {table.name}: unknown budget {budget!r}; known: {', '.join(table.budgets)}")
+        raise UserError(f"table {table.name}: unknown budget {shown(budget)}; known: {', '.join(table.budgets)}")
     return budget
 
 
@@ -81,11 +81,11 @@ def check_list(name: str, values: object, kind: type) -> list:
     """A list of one kind; a string where a list belongs is the classic mistake."""
     example = EXAMPLES[name]
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-        raise UserError(f"{name}: {values!r} is not a list with at least one value; write {name} = {example}")
+        raise UserError(f"{name}: {shown(values)} is not a list with at least one value; write {name} = {example}")
     for value in values:
         right = (
             isinstance(value, str) if kind is str else isinstance(value, (int, kind)) and not isinstance(value, bool)
         )
         if not right or (kind is int and not isinstance(value, int)):
-            raise UserError(f"{name}: {value!r} is not {KINDS[kind]}; write {name} = {example}")
+            raise UserError(f"{name}: {shown(value)} is not {KINDS[kind]}; write {name} = {example}")
     return [kind(value) for value in values]

@@ -340,6 +340,75 @@ def test_a_reader_that_goes_away_gives_no_traceback(words):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("output", "said"), [(">/dev/full", "No space left on device"), (">&-", "it is closed; send it to a file or to ")]
+)
+def test_an_output_that_takes_nothing_is_told_in_one_line(output, said, unbuffered):
+    command = ["sh", "-c", f'"$0" -m landmarklib --version {output}', sys.executable]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and done.stderr.startswith(f"landmarklib: cannot write the output: {said}")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_closed_error_output_is_done_without():
+    command = ["sh", "-c", '"$0" -m landmarklib run block 2>&-', sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [LONG],
+        ["run", LONG],
+        ["run", "blocks", LONG],
+        ["run", "blocks", f"seeds={LONG}"],
+        ["run", "blocks", f"rows={LONG}"],
+        ["run", "blocks", f"data={LONG}"],
+        ["run", "blocks", f"device={LONG}", "fractions=0.1"],
+        ["run", "blocks", f"results={LONG}"],
+        ["table", "blocks", "--budget", LONG],
+        ["table", "blocks", LONG],
+        ["notebook", LONG],
+        ["data", "check", LONG],
+        ["data", "list", "--data", LONG],
+        ["results", "import", LONG],
+    ],
+    ids=lambda words: " ".join(words)[:20],
+)
+def test_a_long_value_is_not_repeated_in_full(capsys, tmp_path, words):
+    assert len(refused(capsys, *words)) < 600 and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "module", "name"),
+    [
+        (["overlap", "blocks", "--results", "/dev/null"], "landmarklib.pages.overlap", "measure"),
+        (["golden", "--store"], "landmarklib.engine.golden", "store"),
+        (["data", "show", "blocks", "--out", "/dev/null/x.png"], "landmarklib.loading.inspection", "samples"),
+        (["bundle", "mtfl", "--data", "stand-in", "--out", "/dev/null"], "landmarklib.loading.bundling", "write"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_noticed_before_the_work(capsys, monkeypatch, words, module, name):
+    monkeypatch.setenv("LANDMARKLIB_RESULTS", "/dev/null")
+    monkeypatch.setattr(f"{module}.{name}", None)
+    assert "cannot write to /dev/null" in refused(capsys, *words)
+
+
+def test_what_the_system_refuses_is_one_line_that_names_the_file(capsys, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "/some/file")
+
+    monkeypatch.setattr(tables, "names", refuse)
+    assert main(["list"]) == 1
+    assert capsys.readouterr().err == "landmarklib: /some/file: Permission denied\n"
+
+
 def test_a_mistake_ends_the_process_with_status_2_and_no_traceback():
     command = [sys.executable, "-m", "landmarklib", "run", "block"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -36,6 +36,11 @@ def test_importing_loads_no_heavy_library(module, absent):
     assert module in found and absent & found == set()
 
 
+def test_ctrl_c_is_heard_while_the_commands_load():
+    """They are loaded within `main`, which answers it."""
+    assert not any(name.startswith("landmarklib.commands") for name in loaded("landmarklib.__main__"))
+
+
 def test_help_loads_no_heavy_library():
     found = loaded(HELP)
     assert "landmarklib.commands.tables" in found

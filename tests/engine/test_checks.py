@@ -59,11 +59,3 @@ def test_a_deadline_is_held_against_the_shortest_run():
     words = "deadline: 10 s is too short for any of the 3 runs to compute; the shortest needs about 11 s on cpu"
     with pytest.raises(UserError, match=f"^{words}$"):
         checks.time([20.0, 10.5, 30.0], "cpu", 10.0)
-
-
-def test_a_folder_is_made_and_left_empty_and_a_file_in_its_place_is_refused(tmp_path):
-    checks.writable(tmp_path / "a" / "b")
-    assert list((tmp_path / "a" / "b").iterdir()) == []
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"^results: cannot write to .*file: .*; choose another folder$"):
-        checks.writable(tmp_path / "file")

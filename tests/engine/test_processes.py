@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from types import ModuleType
 
 import pytest
 from filling import SMALL, environment, literal_attempt, script
@@ -30,7 +32,11 @@ def failing_attempt(*_, **__) -> list[str]:
     raise UserError("cannot write the record")
 
 
-def test_a_workers_mistake_is_told_as_it_is(tmp_path, monkeypatch, literal):
+def test_a_workers_mistake_is_told_as_it_is_and_no_worker_runs_the_callers_script(tmp_path, monkeypatch, literal):
+    (tmp_path / "script.py").write_text("import os\nos._exit(9)")
+    script = ModuleType("__main__")
+    script.__file__ = str(tmp_path / "script.py")
+    monkeypatch.setitem(sys.modules, "__main__", script)
     monkeypatch.setattr(attempt, "attempt", failing_attempt)
     with pytest.raises(UserError, match=r"^cannot write the record$"):
         ensure.ensure("blocks", **{**SMALL, "seeds": [0, 1], "workers": 2}, results=tmp_path)
@@ -64,6 +70,13 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
             "",
             None,
         )  # the pipe ends when the worker, which holds it too, has ended
+
+
+def test_a_process_of_a_pool_computes_by_itself(tmp_path, monkeypatch, computed):
+    monkeypatch.setattr(processes, "may_start", lambda: False)
+    monkeypatch.setattr(processes, "run_in_processes", None)
+    ensure.ensure("blocks", **{**SMALL, "seeds": [0, 1], "workers": 2}, results=tmp_path)
+    assert [e.seed for e in computed] == [0, 1] and processes.multiprocessing.current_process().daemon is False
 
 
 def test_a_core_that_this_process_may_use_is_available():

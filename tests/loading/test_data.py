@@ -270,7 +270,7 @@ def test_lists_that_cannot_be_read_do_not_stop_the_others(little, tmp_path, monk
 def test_the_data_root_is_the_given_one_then_the_environments_then_the_users(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "beside")
     monkeypatch.delenv("LANDMARKLIB_DATA", raising=False)
-    assert archive.roots() == [archive.HOME]
+    assert archive.roots() == [Path(archive.HOME).expanduser()]
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path / "mine"))
     assert archive.roots() == [tmp_path / "mine"]
     (tmp_path / "beside").mkdir()

@@ -44,7 +44,7 @@ MISFITS = {
     ),
     "onset": (
         staged(first={"onset": {"no-such": 0.5}}),
-        f"seq_mt: stage first: unknown onset of the loss term 'no-such'; known: {TERMS}",
+        "seq_mt: stage first: unknown onset of the loss term 'no-such'; known: landmarks",
     ),
     "group with a rate": (alone(stage=rates(body=2.0)), "seq_mt: unknown group of parameters 'body'; known: head"),
     "group that is trained": (

@@ -1,0 +1,174 @@
+"""What must fit together in a table: names and what they refer to, fractions and cells, runs and their data.
+
+Each function raises UserError, one line that names the file, the place in it, and what is valid there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from landmarklib import datasets, methods
+from landmarklib.core import metrics
+from landmarklib.core.dataset import Dataset
+from landmarklib.core.errors import UserError, shown
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.mistakes import unknown
+from landmarklib.tables.models import Reference, Row, Table
+
+SMOKE = "smoke"  # the budget by which every table is tested
+SPLITS = ("train", "val", "test")
+
+
+def check(where: str, table: Table) -> None:
+    """All rules of this module but those on claims. where: the file."""
+    check_unique(where, "rows or references", [line.name for line in (*table.rows, *table.references)])
+    for name in ("metrics", "fractions", "seeds", "tests"):
+        check_unique(where, name, getattr(table, name))
+    check_data(where, table)
+    check_names(where, table)
+    check_fractions(where, table)
+    check_cells(where, table)
+    check_stages(where, table)
+    check_runs(where, table)
+    check_qualifiers(where, table)
+
+
+def only(where: str, found: Iterable[str], known: Iterable[str], what: str = "key") -> None:
+    """A name is among the known ones."""
+    if strange := sorted(set(found) - set(known)):
+        raise UserError(f"{where}: {unknown(strange[0], sorted(known), what)}")
+
+
+def check_unique(where: str, what: str, values: Sequence[str | float | int]) -> None:
+    """No name and no number is there twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise UserError(f"{where}: {values.count(value)} {what} are {shown(value)}; all must differ")
+
+
+def lines_of(table: Table) -> Iterator[tuple[str, Row | Reference]]:
+    """Rows and references, each with its place in the file."""
+    yield from ((f"row {row.name}", row) for row in table.rows)
+    yield from ((f"reference {line.name}", line) for line in table.references)
+
+
+def check_data(where: str, table: Table) -> None:
+    """Data sets are known, have the splits that runs need, and agree on the landmarks. Jitter is for photos."""
+    for key, names, splits in (
+        ("dataset", [table.dataset], SPLITS),
+        ("tests", table.tests, SPLITS[-1:]),
+        ("open", [table.open] * bool(table.open), SPLITS),
+    ):
+        only(f"{where}, {key}", names, datasets.names(), "data set")
+        for other in map(datasets.get, names):
+            if lacking := [split for split in splits if split not in other.counts]:
+                raise UserError(f"{where}, {key}: {other.name} has no {lacking[0]} images")
+            if len(other.landmarks) != len(datasets.get(table.dataset).landmarks):
+                n, wanted = len(other.landmarks), len(datasets.get(table.dataset).landmarks)
+                raise UserError(f"{where}, {key}: {other.name} has {n} landmarks, and {table.dataset} has {wanted}")
+
+
+def check_qualifiers(where: str, table: Table) -> None:
+    """What qualifies a metric (`on IBUG`, `of yaw`) is of the table's data or methods."""
+    qualifiers = {"", *qualified(table, datasets.get(table.dataset))}
+    for name in table.metrics:
+        rest = name.partition(" ")[2]
+        if rest not in qualifiers:
+            raise UserError(f"{where}, metrics, {name}: {unknown(rest, sorted(qualifiers - {''}), 'qualifier')}")
+
+
+def qualified(table: Table, dataset: Dataset) -> Iterator[str]:
+    """What may follow the name of a metric."""
+    yield from (f"on {name}" for name in (*dataset.subsets, *table.tests))
+    yield from (f"of {name}" for name in dataset.attributes)
+    yield from (f"of points less {shift:g} px" for shift in dataset.shifted_labels.values())
+    for name in dataset.normalizers:
+        yield from (f"by {name}", f"at {metrics.PCK_SHARE:g} of {name}")
+    for row in table.rows:
+        method = methods.get(row.method)
+        yield from method.other_readings(methods.complete(method, row.options))
+
+
+def check_names(where: str, table: Table) -> None:
+    """Methods, metrics and budgets that are named are the table's."""
+    only(f"{where}, metrics", map(metrics.base, table.metrics), metrics.LOWER_IS_BETTER, "metric")
+    only(f"{where}, default_budget", [table.default_budget], table.budgets, "budget")
+    if SMOKE not in table.budgets:
+        raise UserError(f"{where}, budgets: {SMOKE!r} is missing; by it every table is tested in seconds")
+    for name, budget in table.budgets.items():
+        only(f"{where}, budget {name}, methods", budget.methods, {row.method for row in table.rows})
+    for place, line in lines_of(table):
+        only(f"{where}, {place}, published_also", line.published_also, table.metrics)
+        if table.metrics[0] in line.published_also:
+            raise UserError(f"{where}, {place}, published_also: {table.metrics[0]} belongs into published")
+    for place, select in (("", table.select), *((f", row {row.name}", row.select) for row in table.rows if row.select)):
+        if select not in table.metrics:
+            raise UserError(f"{where}{place}: select {shown(select)}; known: {', '.join(table.metrics)}")
+
+
+def check_fractions(where: str, table: Table) -> None:
+    """Fractions that are named are the table's; 0, for no landmark labels at all, stands alone."""
+    if 0 in table.fractions and table.uses_labels:
+        raise UserError(f"{where}, fractions: 0 beside others; a table without landmark labels has [0.0] alone")
+    places = {
+        f"budget {name}, methods.{method}": changes.get("fractions", {})
+        for name, budget in table.budgets.items()
+        for method, changes in budget.methods.items()
+    }
+    places |= {f"row {row.name}": row.fractions for row in table.rows}
+    for place, line in lines_of(table):
+        places[f"{place}, published"] = line.published
+        places |= {f"{place}, published_also, {m}": v for m, v in line.published_also.items()}
+    for place, fractions in places.items():
+        if strange := set(fractions) - set(table.fractions):
+            raise UserError(f"{where}, {place}: fraction {min(strange):g} is not one of the table's")
+
+
+def check_cells(where: str, table: Table) -> None:
+    """A row has cells, and the paper's numbers stand in cells that there are."""
+    for row in table.rows:
+        check_unique(f"{where}, row {row.name}", "fractions", row.fractions)
+        if not any(map(row.has, table.fractions)):
+            raise UserError(f"{where}, row {row.name}: it has no cell; all its images would be labelled")
+        for fraction in {f for numbers in (row.published, *row.published_also.values()) for f in numbers}:
+            if not row.has(fraction):
+                raise UserError(f"{where}, row {row.name}, published: it has no cell at fraction {fraction:g}")
+
+
+def check_stages(where: str, table: Table) -> None:
+    """A row that has stages has nothing beside them that each stage has for itself."""
+    for row in (row for row in table.rows if row.stages):
+        for name in ("weights", "onset", "rates"):
+            if getattr(row, name):
+                raise UserError(f"{where}, row {row.name}: {name} beside stages; each stage has its own")
+
+
+def check_runs(where: str, table: Table) -> None:
+    """Every run can be computed: by its method, on its data set, in the steps that it has."""
+    dataset = datasets.get(table.dataset)
+    for budget in table.budgets:
+        for row in table.rows:
+            for fraction in filter(row.has, table.fractions):
+                try:
+                    check_run(table.experiment(row, fraction, 0, budget), dataset)
+                except UserError as error:
+                    raise UserError(f"{where}, budget {budget}, row {row.name}: {error}") from None
+
+
+def check_run(e: Experiment, dataset: Dataset) -> None:
+    """Method, data set and schedule of a run fit together."""
+    methods.check(e)
+    used = {"train": e.train_images, "val": e.evaluation.images, "test": e.evaluation.test_images}
+    for key, split in (("train_images", "train"), ("evaluation_images", "val"), ("test_images", "test")):
+        if used[split] > dataset.counts[split]:
+            raise UserError(f"{key}: {used[split]}; {dataset.name} has {dataset.counts[split]} {split} images")
+    methods.check_data(e, dataset)
+    if e.jitter and dataset.load:
+        raise UserError(f"jitter: {e.dataset} is generated and varies enough; jitter is for photos")
+    for stage in e.stages:
+        s = stage.schedule
+        if s.warmup > max(1, s.plateau * stage.steps):  # one of 1 step is none
+            raise UserError(
+                f"warmup: {s.warmup} of {stage.steps} steps; it must end before the plateau does, "
+                f"at {s.plateau:g} of them"
+            )
