@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive
+from landmarklib.formats import archive, matlab
 
 VIDEOS = {"train": range(1, 11), "val": range(11, 16), "test": range(16, 21)}
 N_STRUCTS = 92  # the others are of Extended BBC Pose
@@ -25,7 +25,7 @@ def read(folder: Path) -> dict[str, Listing]:
     Training frames have a tracker's joints, those for validation and test are labelled by hand.
     """
     path = folder / "code" / "bbcpose.mat"
-    entries = archive.entries(path, archive.struct(path, "bbcpose"), FIELDS, "bbcpose")
+    entries = matlab.entries(path, matlab.struct(path, "bbcpose"), FIELDS, "bbcpose")
     if len(entries) < 20:
         raise UserError(f"{path}: bbcpose has {len(entries)} videos; expected at least 20")
     return {split: _split(path, entries, split) for split in VIDEOS}

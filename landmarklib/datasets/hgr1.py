@@ -65,7 +65,7 @@ def _points(path: Path, size: tuple[int, int]) -> Float[np.ndarray, "25 2"] | No
 
     size: width and height of the image.
     """
-    with archive.reading(path, "not an XML file that can be read", ElementTree.ParseError, ValueError, LookupError):
+    with archive.reading(path, "not an XML file that can be read"):
         parser = ElementTree.XMLParser(target=_Plain())
         parser.feed(path.read_bytes())
         root = parser.close()

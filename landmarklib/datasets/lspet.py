@@ -12,7 +12,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import matlab
 
 JOINTS = (
     "right ankle",
@@ -39,7 +39,7 @@ N_IMAGES, N_DIGITS = 10_000, 5
 def read(folder: Path) -> dict[str, Listing]:
     """All images are for training, as in moskvyak2021."""
     path = folder / "joints.mat"
-    values = archive.matrix(path, "joints", [len(JOINTS), 3, None]).transpose(2, 0, 1)
+    values = matlab.matrix(path, "joints", [len(JOINTS), 3, None]).transpose(2, 0, 1)
     return {"train": listing(path, values, values[..., 2] == 1, N_DIGITS)}
 
 

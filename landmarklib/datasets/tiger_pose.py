@@ -65,6 +65,7 @@ def _split(folder: Path, split: str) -> Listing:
     rows = np.array([_label(labels[name]) for name in names]).reshape(len(names), 14, 2)
     centre, extent, points = rows[:, :1], rows[:, 1:2], rows[:, 2:]
     boxes = np.concatenate([centre - extent / 2, centre + extent / 2], 1) * sizes
+    archive.check_boxes(folder / split / "labels", boxes.reshape(-1, 4), names)
     files = tuple(f"{split}/images/{images[name].name}" for name in names)
     visible = np.ones(points.shape[:2], bool)
     return Listing(files, points * sizes - 0.5, visible, tuple(names), boxes=boxes.reshape(-1, 4))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from landmarklib.core.dataset import Dataset
 
 FOLDER = "prepared"  # below the first data root
+MOST_PIXELS = 4 * archive.MOST_PIXELS  # of a photo and the black around it that is cut
 
 
 def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = None) -> Annotations:
@@ -143,7 +144,10 @@ def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Cr
     def one(job: tuple[int, np.ndarray]) -> np.ndarray:
         i, square = job
         if packed is None:
-            return cut(archive.image(archive.safe_join(folder, listing.files[i]), recipe.grey), square, size)
+            path = archive.safe_join(folder, listing.files[i])
+            image = archive.image(path, recipe.grey)
+            _check_square(path, square, image.shape[1:])
+            return cut(image, square, size)
         image = packed[i]
         if recipe.grey and len(image) == 3:
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
@@ -162,6 +166,17 @@ def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Cr
         part.unlink(missing_ok=True)
 
 
+def _check_square(path: Path, square: Float[np.ndarray, " 3"], shape: tuple[int, ...]) -> None:
+    """A point or box far away would ask for a photo of many GB around it."""
+    left, top, side = square
+    wide, high = max(shape[1], left + side) - min(0, left), max(shape[0], top + side) - min(0, top)
+    if not wide * high <= MOST_PIXELS:
+        raise UserError(
+            f"{path}: its square of {side:g} pixels at {left:g}, {top:g} leaves the photo of {shape[1]} x {shape[0]} "
+            f"too far; its points or its box are wrong"
+        )
+
+
 def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop) -> str:
     """16 hex digits over the recipe, the squares, and name, size and time of every photo.
 
@@ -175,7 +190,7 @@ def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, c
     for file in whole if dataset.images else listing.files:
         try:
             state = os.stat(folder / file)
-        except OSError:
-            raise UserError(f"{folder / file}: missing; the archive is not there or half unpacked") from None
+        except (OSError, ValueError):  # a name with a null byte is no name
+            raise UserError(f"{str(folder / file)!r}: missing; the archive is not there or half unpacked") from None
         digest.update(f"{file} {state.st_size} {state.st_mtime_ns}".encode())
     return digest.hexdigest()[:16]
