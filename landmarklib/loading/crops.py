@@ -98,12 +98,21 @@ def to_crop(
 
 
 def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size: int) -> UInt8[np.ndarray, "C S S"]:
-    """The square, resized with antialiasing; black where it reaches out of the photo."""
+    """The square, resized with antialiasing; black where it reaches out of the photo.
+
+    Raises UserError for one so far out that there is no photo with so much black around it.
+    """
     from PIL import Image
 
     left, top, side = square
     box = np.array([left, top, left + side, top + side])
     height, width = image.shape[1:]
+    wide, high = np.maximum(box[2:], [width, height]) - np.minimum(box[:2], 0)
+    if not wide * high <= MOST_PIXELS:
+        raise UserError(
+            f"what is cut, {side:g} pixels wide at {left:g}, {top:g}, lies far out of its {width} x {height} pixels; "
+            "its points or its box are wrong"
+        )
     before = np.ceil(np.maximum(0, -box[:2])).astype(int)
     after = np.ceil(np.maximum(0, box[2:] - [width, height])).astype(int)
     if before.any() or after.any():
@@ -146,8 +155,10 @@ def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Cr
         if packed is None:
             path = archive.safe_join(folder, listing.files[i])
             image = archive.image(path, recipe.grey)
-            _check_square(path, square, image.shape[1:])
-            return cut(image, square, size)
+            try:
+                return cut(image, square, size)
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from None
         image = packed[i]
         if recipe.grey and len(image) == 3:
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
@@ -164,17 +175,6 @@ def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Cr
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _check_square(path: Path, square: Float[np.ndarray, " 3"], shape: tuple[int, ...]) -> None:
-    """A point or box far away would ask for a photo of many GB around it."""
-    left, top, side = square
-    wide, high = max(shape[1], left + side) - min(0, left), max(shape[0], top + side) - min(0, top)
-    if not wide * high <= MOST_PIXELS:
-        raise UserError(
-            f"{path}: its square of {side:g} pixels at {left:g}, {top:g} leaves the photo of {shape[1]} x {shape[0]} "
-            f"too far; its points or its box are wrong"
-        )
 
 
 def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Crop) -> str:
