@@ -12,7 +12,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import matlab
+from landmarklib.formats import archive, matlab
 
 JOINTS = (
     "right ankle",
@@ -72,7 +72,7 @@ def listing(path: Path, values: Float[np.ndarray, "N K 3"], visible: Bool[np.nda
     points, flags = values[..., :2] - 1, values[..., 2]
     for wrong, expected in (
         (~np.isin(flags, (0, 1)), "a flag of 0 or 1"),
-        (visible & ~np.isfinite(points).all(-1), "a finite point"),
+        (visible & ~(np.abs(points) < archive.FARTHEST).all(-1), "a finite point"),
     ):
         for i, k in np.argwhere(wrong)[:1]:
             raise UserError(f"{path}: {JOINTS[k]} of {ids[i]} is {values[i, k].tolist()}; expected {expected}")

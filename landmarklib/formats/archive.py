@@ -53,11 +53,19 @@ def safe_join(folder: Path, name: str) -> Path:
     """The file of that name below the folder. Refuses a name that leaves it."""
     parts = PurePosixPath(name.replace("\\", "/"))
     path = folder / parts
-    if "\0" in name:
-        raise UserError(f"{folder}: the file name {name!r} has a null byte")
+    if not _is_name(name):
+        raise UserError(f"{folder}: no file can have the name {name[:60]!r}")
     if parts.is_absolute() or ".." in parts.parts or not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{folder}: the file name {name!r} leaves the data set's folder")
     return path
+
+
+def _is_name(name: str) -> bool:
+    """Whether a file can have this name, in folders or not."""
+    try:
+        return "\0" not in name and all(len(os.fsencode(part)) < 256 for part in name.split("/"))
+    except UnicodeEncodeError:
+        return False
 
 
 def any_here(folder: Path, files: Iterable[str]) -> bool:
@@ -82,7 +90,7 @@ def reading(path: Path, fault: str) -> Iterator[None]:
     except FileNotFoundError:
         raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
     except Exception as error:
-        first, *_ = [*str(error).split(" object")[0].splitlines(), type(error).__name__]
+        first, *_ = [*str(error).split(" object at ")[0].splitlines(), type(error).__name__]
         raise UserError(f"{path}: {fault} ({first[:200]})") from None
 
 

@@ -19,7 +19,6 @@ import subprocess
 import sys
 import threading
 import warnings
-from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +50,7 @@ def parse(parser: str, path: Path, **how: object) -> object:
     if not stat.S_ISREG(state.st_mode):
         raise Refused("it is no file")  # but a folder, or a pipe that would be waited for
     n = state.st_size
-    limits = {"seconds": ceil(SECONDS + SECONDS_PER_MB * n / 1e6), "bytes": MEMORY + MEMORY_PER_BYTE * n}
+    limits = {"seconds": SECONDS + SECONDS_PER_MB * n / 1e6, "bytes": MEMORY + MEMORY_PER_BYTE * n}
     request = {"parser": parser, "path": os.path.abspath(path), "how": how, **limits}
     with _lock:
         head, text, content = _ask(path, json.dumps(request).encode() + b"\n")
@@ -116,9 +115,9 @@ def _start(path: Path) -> subprocess.Popen:
     return process
 
 
-def _cause(status: int, seconds: int) -> str:
+def _cause(status: int, seconds: float) -> str:
     if status == -signal.SIGPROF:
-        return f"it takes more than {seconds} s to read"
+        return f"it takes more than {seconds:.3g} s to read"
     return f"its reader died of {signal.Signals(-status).name if status < 0 else f'exit status {status}'}"
 
 
@@ -130,7 +129,7 @@ def _close(process: subprocess.Popen) -> int:
         except OSError:
             pass  # what was not sent yet has nobody to read it
     try:
-        process.wait(0.2)  # without its pipes it ends by itself
+        process.wait(1)  # without its pipes it ends by itself, unless it is at work
     except subprocess.TimeoutExpired:
         process.kill()
     return process.wait()

@@ -11,6 +11,8 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,41 +31,50 @@ def serve() -> None:
     while line := sys.stdin.buffer.readline():
         signal.alarm(0)
         head, text, content = answer(json.loads(line))
-        out.write(json.dumps({**head, "text": len(text), "content": len(content)}).encode() + b"\n" + text + content)
+        out.write(json.dumps({**head, "text": len(text), "content": len(content)}).encode() + b"\n")
+        out.write(text)
+        out.write(content)
         out.flush()
         signal.alarm(IDLE)
 
 
-def answer(request: dict) -> tuple[dict[str, object], bytes, bytes]:
+def answer(request: dict) -> tuple[dict[str, object], bytes, bytes | bytearray]:
     """What became of a request, the value that was read as JSON, and the bytes of its arrays."""
     library, parser = PARSERS[request["parser"]]
     importlib.import_module(library)  # before the limits, which are for the file alone
-    limited = _limit_memory(request["bytes"])
-    # Of processor time, so that a busy machine refuses no file. Another limit of it counts from the process's start.
-    signal.setitimer(signal.ITIMER_PROF, request["seconds"])
+    limited, arrays = False, Arrays()
     try:
-        arrays = Arrays()
-        text = json.dumps(arrays.plain(parser(request["path"], **request["how"]))).encode()
-        return {"refused": None, "limited": limited}, text, bytes(arrays.content)
+        with limits(request["seconds"], request["bytes"]) as limited:
+            text = json.dumps(arrays.plain(parser(request["path"], **request["how"]))).encode()
+        return {"refused": None, "limited": limited}, text, arrays.content
     except MemoryError:
         refused = f"it takes more than {request['bytes'] // 1_000_000:,} MB of memory to read"
     except Exception as error:  # damaged files make scipy raise almost anything, UnboundLocalError among them
         refused = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
     return {"refused": refused, "limited": limited}, b"", b""
 
 
-def _limit_memory(more: int) -> bool:
-    """Let the process take so many bytes more than it has. Returns whether this system has such a limit."""
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
+@contextmanager
+def limits(seconds: float, more: int) -> Iterator[bool]:
+    """Within it the process is ended after so many seconds of processor time, and gets so many bytes beside its own.
+
+    Of processor time, so that a busy machine refuses no file; RLIMIT_CPU would count from the start of the process.
+    Gives whether this system has a limit of memory.
+    """
+    own, most = resource.getrlimit(resource.RLIMIT_AS)
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + more
         resource.setrlimit(resource.RLIMIT_AS, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+        limited = True
     except (OSError, ValueError):
-        return False
-    return True
+        limited = False
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield limited
+    finally:  # first of all, as what follows a MemoryError takes memory, too
+        resource.setrlimit(resource.RLIMIT_AS, (own, most))
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 class Arrays:

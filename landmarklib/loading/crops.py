@@ -107,7 +107,7 @@ def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size
     left, top, side = square
     box = np.array([left, top, left + side, top + side])
     height, width = image.shape[1:]
-    wide, high = np.maximum(box[2:], [width, height]) - np.minimum(box[:2], 0)
+    wide, high = (np.maximum(box[2:], [width, height]) - np.minimum(box[:2], 0)).tolist()
     if not wide * high <= MOST_PIXELS:
         raise UserError(
             f"what is cut, {side:g} pixels wide at {left:g}, {top:g}, lies far out of its {width} x {height} pixels; "
