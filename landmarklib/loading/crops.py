@@ -190,7 +190,8 @@ def _fingerprint(dataset: Dataset, folder: Path, split: str, listing: Listing, c
     for file in whole if dataset.images else listing.files:
         try:
             state = os.stat(folder / file)
-        except (OSError, ValueError):  # a name with a null byte is no name
-            raise UserError(f"{str(folder / file)!r}: missing; the archive is not there or half unpacked") from None
+        except (OSError, ValueError):
+            archive.safe_join(folder, file)  # refuses what is no name at all
+            raise UserError(f"{folder / file}: missing; the archive is not there or half unpacked") from None
         digest.update(f"{file} {state.st_size} {state.st_mtime_ns}".encode())
     return digest.hexdigest()[:16]
