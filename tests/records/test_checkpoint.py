@@ -113,8 +113,9 @@ def of(**changes):
         of(versions={"engine": 99}),
         of(device="cuda"),
     ],
-    ids="half,empty,text,without JSON,broken JSON,a list,pickle,nested lists,another run,other versions,another device".split(
-        ","
+    ids=(
+        *("half", "empty", "text", "without JSON", "broken JSON", "a list", "pickle", "nested lists"),
+        *("another run", "other versions", "another device"),
     ),
 )
 def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none(tmp_path, spoil):
