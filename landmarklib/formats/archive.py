@@ -7,6 +7,7 @@ function raises UserError that names the file, the place in it and what was expe
 from __future__ import annotations
 
 import os
+import textwrap
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -163,7 +164,8 @@ def table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
     """The columns of a comma-separated file with one header line, as words; others may be there."""
     header, *rows = _rows(path)
     if missing := [name for name in columns if name not in header]:
-        raise UserError(f"{path}, line 1: no column {', '.join(missing)}; expected {', '.join(columns)}")
+        absent, expected = (textwrap.shorten(", ".join(names), 200) for names in (missing, columns))
+        raise UserError(f"{path}, line 1: no column {absent}; expected {expected}")
     for i, row in enumerate(rows):
         if len(row) != len(header):
             raise UserError(f"{path}, line {i + 2}: {len(row)} cells; expected {len(header)}")
