@@ -2,9 +2,9 @@
 
 To add one, add a file with a constant `DATASET`. A generated set has `load(root, split, size) -> Annotations`. One that
 is read from its publisher's archive has `read(folder) -> {split: Listing}`, written with the functions of `formats`,
-which say what is wrong with a file and decode no foreign byte without a bound, and `write_standin(folder, counts, seed)`, which writes a
-stand-in in the same layout and returns what `read` finds there. The set is then found by the name of its file and
-tested by tests/datasets/test_every_dataset.py, tests/loading/test_data.py and tests/standins/test_standins.py.
+which say what is wrong with a file, and `write_standin(folder, counts, seed)`, which writes a stand-in in the same
+layout and returns what `read` finds there. The set is then found by the name of its file and tested by
+tests/datasets/test_every_dataset.py, tests/loading/test_data.py and tests/standins/test_standins.py.
 """
 
 from __future__ import annotations

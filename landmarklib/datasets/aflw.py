@@ -89,7 +89,7 @@ def _poses(path: Path, names: list[str], boxes: Float[np.ndarray, "N 4"]) -> Flo
         try:
             x, y, w, h, *pose = (float(v) for v in values)
             place = (photo, *(round(v) for v in (x, y, w, h)))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UserError(f"{path}: {photo}, {values}; expected a box and a pose in numbers") from None
         known[place] = tuple(pose) if known.get(place, tuple(pose)) == tuple(pose) else unknown
     squares = np.rint(np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)).astype(int).tolist()

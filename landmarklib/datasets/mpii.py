@@ -71,7 +71,7 @@ def _people(path: Path, annorect: object, place: str) -> Iterator[tuple[int, lis
 
 def _numbers(path: Path, place: str, *values: object) -> list[float]:
     if not all(isinstance(v, (int, float)) and abs(v) < archive.FARTHEST for v in values):
-        raise UserError(f"{path}: {place} has {' '.join(repr(values).split())[:60]}; expected numbers")
+        raise UserError(f"{path}: {place} has {matlab.shown(values)}; expected numbers")
     return [float(v) for v in values]
 
 
