@@ -15,7 +15,7 @@ from landmarklib.core.types import Crop
 from landmarklib.formats import archive
 from landmarklib.loading import crops, inspection
 
-N, TIMES = 2, 8
+N, TIMES = 2, 6
 SETS = ("aflw", "atrw", "bbcpose", "hgr1", "mnist", "mtfl", "yaleb")  # SQLite, JSON, MATLAB, XML, gzip, lists, .npz
 WORDS = (b"-5", b"1e300", b"nan", b"9" * 400, b"", b"0", b"\x00", b"\xff", b"1e999", b"null", b"[]")
 
