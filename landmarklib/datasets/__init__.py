@@ -1,10 +1,10 @@
 """Data sets: one file each, the folder is the registry. numpy only, never a method.
 
 To add one, add a file with a constant `DATASET`. A generated set has `load(root, split, size) -> Annotations`. One that
-is read from its publisher's archive has `read(folder) -> {split: Listing}`, written with the functions of
-`formats.archive`, which say what is wrong with a file, and of `formats.layout`, which pair photos with their labels and
-make listings; and `write_standin(folder, counts, seed)`, which writes a stand-in in the same layout and returns what
-`read` finds there. The set is then found by the name of its file and tested by tests/datasets/test_every_dataset.py,
+is read from its publisher's archive has `read(folder) -> {split: Listing}`, written with the functions of `formats`,
+which say what is wrong with a file, and of `formats.layout`, which pair photos with their labels and make listings; and
+`write_standin(folder, counts, seed)`, which writes a stand-in in the same layout and returns what `read` finds there.
+The set is then found by the name of its file and tested by tests/datasets/test_every_dataset.py,
 tests/loading/test_data.py and tests/standins/test_standins.py.
 """
 

@@ -13,7 +13,7 @@ from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive, layout
+from landmarklib.formats import archive, layout, matlab, sqlite
 
 INFO, BASE, PHOTOS = "AFLWinfo_release.mat", "data/aflw.sqlite", "data/flickr"
 N, N_TRAINING = 24386, 20000
@@ -34,19 +34,20 @@ def read(folder: Path) -> dict[str, Listing]:
     Poses are those of the database.
     """
     info = folder / INFO
-    names, order = archive.cells(info, "nameList"), archive.matrix(info, "ra", (1, None))[0]
+    names, order = matlab.cells(info, "nameList"), matlab.matrix(info, "ra", (1, None))[0]
     n = len(names)
     if sorted(order) != list(range(1, n + 1)):
         raise UserError(f"{info}: ra; expected every number of 1 to {n:,} once")
-    left, right, top, bottom = archive.matrix(info, "bbox", (n, 4)).T
-    xy, mask = archive.matrix(info, "data", (n, 38)), archive.matrix(info, "mask_new", (n, 19))
+    left, right, top, bottom = matlab.matrix(info, "bbox", (n, 4)).T
+    xy, mask = matlab.matrix(info, "data", (n, 38)), matlab.matrix(info, "mask_new", (n, 19))
     for key, values in (("bbox", left + right + top + bottom), ("data", xy.sum(1)), ("mask_new", mask.sum(1))):
-        for i in np.flatnonzero(~np.isfinite(values))[:1]:
-            raise UserError(f"{info}: {key}, row {i + 1} ({names[i]}); expected finite numbers")
+        for i in np.flatnonzero(~(np.abs(values) < archive.FARTHEST))[:1]:
+            raise UserError(f"{info}: {key}, row {i + 1} ({names[i]}); expected finite numbers, below a billion")
     points, boxes = np.stack([xy[:, :19], xy[:, 19:]], -1), np.stack([left, top, right, bottom], -1)
     pose = _poses(folder / BASE, names, boxes)
     flat = (boxes[:, 2:] <= boxes[:, :2]).any(1)
     boxes[flat] = np.concatenate([points.min(1), points.max(1) + 1], 1)[flat]
+    archive.check_boxes(info, boxes, names)
     return split(_faces(names, points, mask == 1, pose, boxes), order.astype(int) - 1)
 
 
@@ -84,11 +85,11 @@ def _poses(path: Path, names: list[str], boxes: Float[np.ndarray, "N 4"]) -> Flo
     """
     known: dict[tuple[object, ...], tuple[float, ...]] = {}
     unknown = (np.nan,) * 3
-    for photo, *values in archive.query(path, POSES):
+    for photo, *values in sqlite.query(path, POSES):
         try:
             x, y, w, h, *pose = (float(v) for v in values)
             place = (photo, *(round(v) for v in (x, y, w, h)))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UserError(f"{path}: {photo}, {values}; expected a box and a pose in numbers") from None
         known[place] = tuple(pose) if known.get(place, tuple(pose)) == tuple(pose) else unknown
     squares = np.rint(np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)).astype(int).tolist()

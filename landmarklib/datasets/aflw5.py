@@ -5,7 +5,6 @@ Training images are crops of AFLW, test images the faces of MTFL's test list.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +42,7 @@ def split(training: Listing, test: Listing) -> dict[str, Listing]:
 
 
 def _training(path: Path) -> Listing:
-    header = next(csv.reader(archive.lines(path)[:1]))
+    header = archive.columns(path)
     if len(header) < LAST:
         raise UserError(f"{path}, line 1: {len(header)} columns; expected the points in columns {FIRST + 1} to {LAST}")
     table = archive.table(path, ("image_file", "crop_file", "set", *header[FIRST:LAST]))

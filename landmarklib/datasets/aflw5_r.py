@@ -16,7 +16,7 @@ from jaxtyping import Float
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
 from landmarklib.datasets import aflw5
-from landmarklib.formats import archive, layout
+from landmarklib.formats import archive, layout, matlab
 
 IMAGES = "output"
 FACES = 3_000_000  # number of the first stand-in, so that other sets of faces have none of them
@@ -29,9 +29,10 @@ def read(folder: Path) -> dict[str, Listing]:
 
 def _part(folder: Path, which: str) -> Listing:
     names, path = archive.lines(folder / f"aflw_{which}_images.txt"), folder / f"aflw_{which}_keypoints.mat"
-    yx, sizes = archive.matrix(path, "gt", (len(names), 5, 2)), archive.matrix(path, "hw", (len(names), 2))
-    for key, good in (("gt", np.isfinite(yx).all((1, 2))), ("hw", np.isfinite(sizes).all(1) & (sizes > 0).all(1))):
-        for i in np.flatnonzero(~good)[:1]:
+    yx, sizes = matlab.matrix(path, "gt", (len(names), 5, 2)), matlab.matrix(path, "hw", (len(names), 2))
+    near = np.abs(yx) < archive.FARTHEST, (0 < sizes) & (sizes < archive.FARTHEST)
+    for key, good in zip(("gt", "hw"), near, strict=True):
+        for i in np.flatnonzero(~good.reshape(len(names), -1).all(1))[:1]:
             raise UserError(f"{path}: {key}, row {i + 1} ({names[i]}); expected finite numbers, sizes above 0")
     return _crops(names, yx[..., ::-1], sizes)
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive, layout
+from landmarklib.formats import archive, layout, matlab
 
 VIDEOS = {"train": range(1, 11), "val": range(11, 16), "test": range(16, 21)}
 N_STRUCTS = 92  # the others are of Extended BBC Pose
@@ -25,7 +25,7 @@ def read(folder: Path) -> dict[str, Listing]:
     Training frames have a tracker's joints, those for validation and test are labelled by hand.
     """
     path = folder / "code" / "bbcpose.mat"
-    entries = archive.entries(path, archive.struct(path, "bbcpose"), FIELDS, "bbcpose")
+    entries = matlab.entries(path, matlab.struct(path, "bbcpose"), FIELDS, "bbcpose")
     if len(entries) < 20:
         raise UserError(f"{path}: bbcpose has {len(entries)} videos; expected at least 20")
     return {split: _split(path, entries, split) for split in VIDEOS}
@@ -35,8 +35,8 @@ def _split(path: Path, entries: list[dict], split: str) -> Listing:
     parts = []
     for video in VIDEOS[split]:
         entry, place = entries[video - 1], f"bbcpose({video})"
-        if entry["type"] != split:
-            raise UserError(f"{path}: {place} has type {entry['type']!r}; expected {split}")
+        if not isinstance(entry["type"], str) or entry["type"] != split:
+            raise UserError(f"{path}: {place} has type {matlab.shown(entry['type'])}; expected {split}")
         kind = "train" if split == "train" else "test"
         frames, joints = (entry[f"{kind}_{what}"] for what in ("frames", "joints"))
         numbers, points = _frames(path, f"{place}.{kind}", frames, joints)
@@ -52,7 +52,8 @@ def _frames(
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "n 7 2"]]:
     """Numbers of frames and their joints, counted from 0."""
     numbers, values = np.atleast_1d(np.asarray(frames)), np.asarray(joints)
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iuf" or not (numbers == np.round(numbers)).all():
+    whole = numbers.ndim == 1 and numbers.dtype.kind in "iuf" and (np.abs(numbers) < archive.FARTHEST).all()
+    if not whole or (numbers != np.round(numbers)).any():
         raise UserError(f"{path}: {place}_frames is no list of whole numbers")
     if (
         values.dtype.kind not in "iuf"
@@ -63,6 +64,8 @@ def _frames(
         raise UserError(
             f"{path}: {place}_joints is {shape}; expected 2 x 7 x {len(numbers)}, one for each of {place}_frames"
         )
+    if (np.abs(values[np.isfinite(values)]) >= archive.FARTHEST).any():
+        raise UserError(f"{path}: {place}_joints has a joint far out of any photo")
     points = values.astype(float).reshape(2, 7, len(numbers)).transpose(2, 1, 0) - 1
     return numbers.astype(np.int64), points
 

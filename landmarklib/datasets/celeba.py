@@ -81,7 +81,7 @@ def listings(folder: Path, names: Mapping[str, Sequence[str]]) -> dict[str, List
 def landmarks(path: Path) -> tuple[dict[str, int], np.ndarray]:
     """Image -> its row, and the points of all rows."""
     lines = archive.lines(path)
-    if not lines[0].isdecimal() or lines[1:2] != [COLUMNS]:
+    if not (lines[0].isdecimal() and len(lines[0]) < 10) or lines[1:2] != [COLUMNS]:
         raise UserError(f"{path}: begins with {lines[0][:60]!r}; expected the number of images, then {COLUMNS}")
     if int(lines[0]) != len(lines) - 2:
         raise UserError(f"{path}: {len(lines) - 2:,} images; line 1 says {int(lines[0]):,}")

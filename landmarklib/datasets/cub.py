@@ -42,10 +42,11 @@ def read(folder: Path) -> dict[str, Listing]:
     numbers = [(i,) for i in names]
     species = _join(folder / "image_class_labels.txt", "an image, a species", numbers)[:, 0]
     boxes = _join(folder / "bounding_boxes.txt", "an image, x, y, width, height", numbers)
+    boxes[:, 2:] += boxes[:, :2]
     path, wanted = folder / "parts" / "part_locs.txt", [(i, k + 1) for i in names for k in range(len(PARTS))]
     parts = _join(path, "an image, a part, x, y, visible", wanted).reshape(len(names), len(PARTS), 3)
     _refuse(folder / "image_class_labels.txt", names, ~np.isin(species, np.arange(1, 201)), "a species of 1 to 200")
-    _refuse(folder / "bounding_boxes.txt", names, (boxes[:, 2:] <= 0).any(-1), "a box with a width and a height")
+    archive.check_boxes(folder / "bounding_boxes.txt", boxes, [f"image {i}" for i in names])
     _refuse(path, names, ~np.isin(parts[..., 2], (0, 1)).all(-1), "visible as 0 or 1")
     visible = parts[..., 2] == 1
     found = layout.listing(
@@ -54,7 +55,7 @@ def read(folder: Path) -> dict[str, Listing]:
         np.where(visible[..., None], parts[..., :2], np.nan),
         visible,
         {"species": species.astype(np.int64) - 1},
-        np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1),
+        boxes,
     )
     return _divide(found)
 
@@ -101,7 +102,7 @@ def _names(path: Path) -> dict[int, str]:
     names: dict[int, str] = {}
     for i, line in enumerate(archive.lines(path)):
         number, _, name = line.partition(" ")
-        if not number.isdecimal() or not name:
+        if not number.isdecimal() or len(number) > 9 or not name:
             raise UserError(f"{path}, line {i + 1}: {line[:60]!r}; expected an image's number and its path")
         if int(number) in names:
             raise UserError(f"{path}, line {i + 1}: image {number} is listed twice")

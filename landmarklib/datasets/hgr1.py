@@ -53,7 +53,7 @@ def _points(path: Path, size: tuple[float, float]) -> Float[np.ndarray, "25 2"] 
 
     size: width and height of the image, NaN where it cannot be had.
     """
-    with archive.reading(path, "not an XML file that can be read", ElementTree.ParseError, ValueError, LookupError):
+    with archive.reading(path, "not an XML file that can be read"):
         parser = ElementTree.XMLParser(target=_Plain())
         parser.feed(path.read_bytes())
         root = parser.close()

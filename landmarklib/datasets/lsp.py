@@ -11,7 +11,7 @@ from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.types import Listing
 from landmarklib.datasets.lspet import JOINTS, MIRROR, SKELETON, UNIT, listing, names
-from landmarklib.formats import archive, layout
+from landmarklib.formats import layout, matlab
 
 N_IMAGES, N_DIGITS = 2000, 4
 AFTER_LSPET = 100_000  # number of the first stand-in: LSPET has others, as the two are used together
@@ -20,7 +20,7 @@ AFTER_LSPET = 100_000  # number of the first stand-in: LSPET has others, as the 
 def read(folder: Path) -> dict[str, Listing]:
     """The publisher's training half for validation, its test half for testing. Occluded joints count."""
     path = folder / "joints.mat"
-    values = archive.matrix(path, "joints", [3, len(JOINTS), None]).transpose(2, 1, 0)
+    values = matlab.matrix(path, "joints", [3, len(JOINTS), None]).transpose(2, 1, 0)
     return _halves(listing(path, values, np.ones(values.shape[:2], bool), N_DIGITS))
 
 

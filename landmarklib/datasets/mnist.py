@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -76,7 +75,7 @@ def _idx(path: Path, shape: tuple[int, ...], or_fewer: bool = False) -> UInt8[np
     or_fewer: along the first axis.
     """
     header, values = 4 + 4 * len(shape), int(np.prod(shape))
-    with archive.reading(path, "not a whole gzip file", EOFError, zlib.error), gzip.open(path) as file:
+    with archive.reading(path, "not a whole gzip file"), gzip.open(path) as file:
         data = file.read(header + values + 1)  # one more tells a longer file, and no more than that is unpacked
     magic = bytes([0, 0, 8, len(shape)])
     if data[:4] != magic:

@@ -11,7 +11,7 @@ from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive, layout
+from landmarklib.formats import archive, layout, matlab
 
 LIST = "mpii_human_pose_v1_u12_1.mat"
 JOINTS = (
@@ -29,10 +29,10 @@ AFTER_OTHERS = 200_000  # number of the first stand-in: LSP and LSPET have other
 def read(folder: Path) -> dict[str, Listing]:
     """People of the publisher's training photos who have joints, a head box, a scale and a place."""
     path = folder / LIST
-    release = archive.entries(path, archive.struct(path, "RELEASE"), ("annolist", "img_train"), "RELEASE")
+    release = matlab.entries(path, matlab.struct(path, "RELEASE"), ("annolist", "img_train"), "RELEASE")
     if len(release) != 1:
         raise UserError(f"{path}: RELEASE has {len(release)} entries; expected one")
-    photos = archive.entries(path, release[0]["annolist"], ("image", "annorect"), "annolist")
+    photos = matlab.entries(path, release[0]["annolist"], ("image", "annorect"), "annolist")
     training = np.atleast_1d(np.asarray(release[0]["img_train"]))
     if training.shape != (len(photos),) or not np.isin(training, (0, 1)).all():
         raise UserError(f"{path}: img_train is no list of {len(photos):,} numbers 0 or 1, one for each photo")
@@ -50,14 +50,14 @@ def read(folder: Path) -> dict[str, Listing]:
 
 def _people(path: Path, annorect: object, place: str) -> Iterator[tuple[int, list[float]]]:
     """Of everybody who has all of these: number in the photo, from 1, x, y of the joints, head box, scale and place."""
-    for k, person in enumerate(archive.entries(path, annorect, (), place)):
+    for k, person in enumerate(matlab.entries(path, annorect, (), place)):
         if not all(np.size(person.get(name, ())) for name in PERSON):
             continue
         where, points, at = person["objpos"], person["annopoints"], f"{place}({k + 1})"
         if not isinstance(where, dict) or not isinstance(points, dict):
             raise UserError(f"{path}: {at} has an objpos or annopoints that is no struct")
         joints = np.full((len(JOINTS), 2), np.nan)
-        for point in archive.entries(path, points.get("point"), ("x", "y", "id"), f"{at}.annopoints.point"):
+        for point in matlab.entries(path, points.get("point"), ("x", "y", "id"), f"{at}.annopoints.point"):
             x, y, number = _numbers(path, at, point["x"], point["y"], point["id"])
             if number not in range(len(JOINTS)) or np.isfinite(joints[int(number)]).any():
                 raise UserError(f"{path}: {at} has a joint {number:g}; expected each of 0 to 15 once at most")
@@ -70,8 +70,8 @@ def _people(path: Path, annorect: object, place: str) -> Iterator[tuple[int, lis
 
 
 def _numbers(path: Path, place: str, *values: object) -> list[float]:
-    if not all(isinstance(v, (int, float, np.number)) and np.isfinite(v) for v in values):
-        raise UserError(f"{path}: {place} has {values!r:.60}; expected numbers")
+    if not all(isinstance(v, (int, float)) and abs(v) < archive.FARTHEST for v in values):
+        raise UserError(f"{path}: {place} has {matlab.shown(values)}; expected numbers")
     return [float(v) for v in values]
 
 

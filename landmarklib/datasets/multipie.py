@@ -14,7 +14,7 @@ from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
 from landmarklib.datasets import w300
-from landmarklib.formats import archive, layout
+from landmarklib.formats import archive, layout, matlab
 
 LABELS, IMAGES = "MPie_Labels/labels", "Multi-PIE/data"
 NAME = re.compile(
@@ -69,9 +69,9 @@ def _label(path: Path) -> tuple[str, Float[np.ndarray, "n 2"]]:
         raise UserError(
             f"{path}: expected PERSON_SESSION_RECORDING_{path.parent.name}_FLASH_lm.mat of a known recording"
         )
-    points = archive.matrix(path, "pts", (None, 2))
-    if not np.isfinite(points).all():
-        raise UserError(f"{path}: a point is not a number")
+    points = matlab.matrix(path, "pts", (None, 2))
+    if not (np.abs(points) < archive.FARTHEST).all():
+        raise UserError(f"{path}: a point is not a number, or one far out of any photo")
     return path.name.rsplit("_", 2)[0], points
 
 

@@ -63,7 +63,9 @@ def _split(folder: Path, split: str) -> Listing:
     sizes = np.array([archive.known_size(images / found[name][1]) for name in names], float).reshape(-1, 1, 2)
     rows = np.array([_label(labels / found[name][0]) for name in names]).reshape(len(names), 14, 2)
     centre, extent, points = rows[:, :1], rows[:, 1:2], rows[:, 2:]
-    boxes = np.concatenate([centre - extent / 2, centre + extent / 2], 1) * sizes
+    boxes = np.concatenate([centre - extent / 2, centre + extent / 2], 1)  # as shares of the photo
+    archive.check_boxes(labels, boxes.reshape(-1, 4), names)
+    boxes = boxes * sizes
     files = [f"{split}/images/{found[name][1]}" for name in names]
     points = points * sizes - 0.5
     return layout.listing(files, names, points, np.isfinite(points).all(-1), boxes=boxes.reshape(-1, 4))

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing, Recipe
-from landmarklib.formats import archive, layout
+from landmarklib.formats import archive, layout, npz
 
 HEIGHT, WIDTH = 64, 56
 NAME = re.compile(r"(?P<subject>yaleB\d\d)_P00A(?P<azimuth>[+-]\d{3})E(?P<elevation>[+-]\d\d)\.pgm", re.ASCII)
@@ -61,7 +61,7 @@ def _light(path: Path, line: int, file: str, subject: str, *angles: str) -> list
 
 def _pixels(folder: Path, n: int) -> UInt8[np.ndarray, "N H W"]:
     path = folder / "images_64x56.npz"
-    pixels = archive.array(path, "images", (n, HEIGHT, WIDTH))
+    pixels = npz.array(path, "images", (n, HEIGHT, WIDTH))
     if pixels.dtype != np.uint8:
         raise UserError(f"{path}: images are {pixels.dtype}; expected uint8")
     return pixels

@@ -1,15 +1,18 @@
 """Reading what publishers ship, with one clear line for whatever is wrong with it.
 
-Nothing is unpickled, and no name in a list leaves its folder. Every function raises UserError that names the file, the
-place in it and what was expected.
+Nothing is unpickled, no name in a list leaves its folder, and how much a file unpacks to is known before it is
+unpacked. Every function raises UserError that names the file, the place in it and what was expected.
 """
 
 from __future__ import annotations
 
 import os
+import textwrap
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -17,10 +20,16 @@ from jaxtyping import Float, Int, UInt8
 from landmarklib.core import files
 from landmarklib.core.errors import DataMissing, UserError
 
-NO_PICTURE = "not an image that can be decoded"
-BROKEN = ValueError, SyntaxError  # what Pillow raises for one that cannot
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PICTURES = "JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP"  # formats; for others Pillow may start programs
+MOST_PIXELS = 50_000_000  # of a picture, as the largest cameras have
+LARGE = 1 << 24  # pixels of a picture that is decoded alone, or many threads would need a GB each
+FARTHEST = 1e9  # a number of a list, up or down: a larger one is a damaged one, and overflows where pixels are counted
 HOME = "~/.local/share/landmarklib"
 BESIDE = Path(__file__).parents[3] / "shared" / "data"  # a folder of archives beside the checkout
+_alone = threading.Lock()  # of the picture that is decoded alone
 
 
 def roots(given: str | Path | None = None) -> list[Path]:
@@ -54,10 +63,10 @@ def safe_join(folder: Path, name: str) -> Path:
     Raises UserError for a name that leaves the folder: an absolute one, or one with `..`; and for one that no file has.
     """
     parts = PurePosixPath(name.replace("\\", "/"))
+    if not _is_name(name):
+        raise UserError(f"{folder}: no file can have the name {name[:60]!r}")
     if parts.is_absolute() or PureWindowsPath(name).is_absolute() or ".." in parts.parts:
         raise UserError(f"{folder}: the file name {name!r} leaves the data set's folder")
-    if "\0" in name:
-        raise UserError(f"{folder}: no file can have the name {name[:60]!r}")
     return folder / parts
 
 
@@ -66,35 +75,50 @@ def dead_link(path: Path) -> Path | None:
     return next((place for place in (path, *path.parents) if place.is_symlink() and not place.exists()), None)
 
 
+def _is_name(name: str) -> bool:
+    """Whether a file can have this name, in folders or not."""
+    try:
+        return "\0" not in name and all(len(os.fsencode(part)) < 256 for part in name.split("/"))
+    except UnicodeEncodeError:
+        return False
+
+
 def any_here(folder: Path, files: Iterable[str]) -> bool:
     """Whether at least one of these files is there."""
     return any(os.path.isfile(safe_join(folder, file)) for file in files)
 
 
 @contextmanager
-def reading(path: Path, fault: str, *errors: type[Exception]) -> Iterator[None]:
+def reading(path: Path, fault: str) -> Iterator[None]:
     """Within it, a file that is missing or not what was expected raises UserError with one clear line.
+
+    Any exception shows that: of what decoders raise for damaged bytes no list is whole. So nothing belongs into it but
+    the decoding.
 
     path: the file.
     fault: what is said of one that is not what was expected.
-    errors: exceptions that show that, beside OSError.
     """
     try:
         yield
+    except UserError:
+        raise
     except FileNotFoundError:
         if link := dead_link(path):
             raise UserError(f"{path}: missing; {link} is a link to {os.readlink(link)}, which is not there") from None
         raise UserError(f"{path}: missing; the archive is not there or half unpacked") from None
     except PermissionError:
         raise UserError(f"{path}: belongs to another user; ask for the right to read it") from None
-    except (OSError, *errors) as error:
-        raise UserError(f"{path}: {fault} ({str(error).split(' object')[0]})") from None
+    except Exception as error:
+        first, *_ = [*str(error).split(" object at ")[0].splitlines(), type(error).__name__]
+        raise UserError(f"{path}: {fault} ({first[:200]})") from None
 
 
 def lines(path: Path) -> list[str]:
     """The lines of a UTF-8 text file without blank ones; any line ending, with or without a byte order mark."""
-    with reading(path, "cannot be read as text", UnicodeDecodeError):
+    with reading(path, "cannot be read as text"):
         text = path.read_bytes().decode("utf-8-sig")
+    if "\0" in text:
+        raise UserError(f"{path}, line {text[: text.index(chr(0))].count(chr(10)) + 1}: a null byte; expected text")
     found = [line.strip() for line in text.splitlines() if line.strip()]
     if not found:
         raise UserError(f"{path}: empty")
@@ -102,7 +126,7 @@ def lines(path: Path) -> list[str]:
 
 
 def numbers(path: Path, line: int, words: Sequence[str], expected: str) -> list[float]:
-    """The words of a line as finite numbers.
+    """The words of a line as finite numbers, below a billion.
 
     path, line: where they stand, for the message.
     words: the numbers as they are written.
@@ -112,7 +136,7 @@ def numbers(path: Path, line: int, words: Sequence[str], expected: str) -> list[
         values = [float(word) for word in words]
     except ValueError:
         values = [np.nan]
-    if not np.isfinite(values).all():
+    if not all(abs(value) < FARTHEST for value in values):
         raise UserError(f"{path}, line {line}: {' '.join(words)[:60]!r}; expected {expected}")
     return values
 
@@ -127,74 +151,77 @@ def check_unique(path: Path, ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def matrix(path: Path, key: str, shape: Sequence[int | None]) -> Float[np.ndarray, ...]:
-    """An array of a MATLAB file, in double precision.
-
-    key: its name.
-    shape: its length along each axis, None where any length will do.
-    """
-    return _shaped(path, key, _matlab(path, key), shape)
-
-
-def _matlab(path: Path, key: str, **how: bool) -> object:
-    """A variable of a MATLAB file as scipy gives it; None if it is not there."""
-    import zlib
-
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    broken = ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, EOFError
-    # Files of MATLAB 7.3 are refused by scipy as what it has not got, by a NotImplementedError.
-    refusals = *broken, NotImplementedError, MatReadError, zlib.error
-    with reading(path, "not a MATLAB file that can be read", *refusals), open(path, "rb") as file:
-        return loadmat(file, variable_names=[key], **how).get(key)
-
-
-def array(path: Path, key: str, shape: Sequence[int | None]) -> np.ndarray:
-    """An array of an .npz file, in the number type that it has there. The arguments are those of `matrix`."""
-    import zipfile
-
-    refusals = ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile
-    with reading(path, "not an .npz file of plain arrays", *refusals), open(path, "rb") as file:
-        with np.load(file, allow_pickle=False) as found:
-            value = found[key] if key in found else None
-    return _shaped(path, key, value, shape, as_is=True)
-
-
-def _shaped(path: Path, key: str, value: object, shape: Sequence[int | None], as_is: bool = False) -> np.ndarray:
-    expected = " x ".join("any" if n is None else str(n) for n in shape)
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iufb":
-        raise UserError(f"{path}: no array of numbers {key!r} ({expected})")
-    if value.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, value.shape, strict=True)):
-        raise UserError(f"{path}: {key} is {' x '.join(map(str, value.shape))}; expected {expected}")
-    return value if as_is else value.astype(float)
-
-
 def image(path: Path, grey: bool = False) -> UInt8[np.ndarray, "C H W"]:
     """An image as three channels, or as one. Transparency is left out."""
-    from PIL import Image
-
-    with reading(path, NO_PICTURE, *BROKEN, Image.DecompressionBombError), Image.open(path) as found:
+    with _picture(path) as found:
         if found.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):
             raise UserError(f"{path}: colours are {found.mode}; expected RGB or grey")
-        pixels = np.asarray(found.convert("L" if grey else "RGB"))
-    return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        with _alone if found.width * found.height > LARGE else nullcontext():
+            pixels = np.asarray(found.convert("L" if grey else "RGB"))
+            return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of an image from its header; the pixels are not decoded."""
+    with _picture(path) as found:
+        return found.size
+
+
+def known_size(path: Path) -> tuple[float, float]:
+    """The same; NaN where the photo is missing or cannot be read. Its image is left out where photos are read."""
+    try:
+        width, height = size(path)
+        return float(width), float(height)
+    except UserError:
+        return np.nan, np.nan
+
+
+@contextmanager
+def _picture(path: Path) -> Iterator[Image]:
+    """A picture of which the header alone was read."""
+    from PIL import Image
+
+    with reading(path, "not an image that can be decoded"), Image.open(path, formats=PICTURES) as found:
+        if found.width * found.height > MOST_PIXELS:
+            raise UserError(f"{path}: {found.width:,} x {found.height:,} pixels; expected at most {MOST_PIXELS:,}")
+        yield found
 
 
 def table(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
     """The columns of a comma-separated file with one header line, as words; others may be there."""
-    import csv
-
-    try:
-        header, *rows = csv.reader(lines(path), strict=True)
-    except csv.Error as error:
-        raise UserError(f"{path}: not a comma-separated table ({error})") from None
+    header, *rows = _rows(path)
     if missing := [name for name in columns if name not in header]:
-        raise UserError(f"{path}, line 1: no column {', '.join(missing)}; expected {', '.join(columns)}")
+        absent, expected = (textwrap.shorten(", ".join(names), 200) for names in (missing, columns))
+        raise UserError(f"{path}, line 1: no column {absent}; expected {expected}")
     for i, row in enumerate(rows):
         if len(row) != len(header):
             raise UserError(f"{path}, line {i + 2}: {len(row)} cells; expected {len(header)}")
     return {name: [row[header.index(name)] for row in rows] for name in columns}
+
+
+def columns(path: Path) -> list[str]:
+    """The names of the columns of a comma-separated file."""
+    return _rows(path)[0]
+
+
+def _rows(path: Path) -> list[list[str]]:
+    import csv
+
+    with reading(path, "not a comma-separated table"):
+        return list(csv.reader(lines(path), strict=True))
+
+
+def check_boxes(path: Path, boxes: Float[np.ndarray, "N 4"], names: Sequence[str]) -> None:
+    """Raises UserError for a box without a width and a height.
+
+    path: of the list, for the message.
+    boxes: left, top, right, bottom.
+    names: of the images, for the message.
+    """
+    good = (np.abs(boxes) < FARTHEST).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    for i in np.flatnonzero(~good)[:1]:
+        sides = ", ".join(f"{side:g}" for side in boxes[i])
+        raise UserError(f"{path}: the box of {names[i]} is {sides}; expected left, top, right, bottom with an area")
 
 
 def check_disjoint(path: Path, splits: Sequence[str], groups: Sequence[str]) -> dict[str, Int[np.ndarray, " n"]]:
@@ -213,80 +240,21 @@ def check_disjoint(path: Path, splits: Sequence[str], groups: Sequence[str]) -> 
     return {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "val", "test")}
 
 
-def size(path: Path) -> tuple[int, int]:
-    """Width and height of an image from its header; the pixels are not decoded."""
-    from PIL import Image
-
-    with reading(path, NO_PICTURE, *BROKEN, Image.DecompressionBombError), Image.open(path) as found:
-        return found.size
-
-
-def known_size(path: Path) -> tuple[float, float]:
-    """The same; NaN where the photo is missing or cannot be read. Its image is left out where photos are read."""
-    try:
-        width, height = size(path)
-        return float(width), float(height)
-    except UserError:
-        return np.nan, np.nan
-
-
 def document(path: Path) -> dict[str, object]:
-    """The object of a JSON file. NaN and infinity, which JSON does not know, are refused."""
+    """The object of a JSON file.
+
+    NaN and infinity, which JSON does not know, are refused, and so are whole numbers that no computation takes.
+    """
     import json
 
-    def refuse(word: str) -> float:
-        raise ValueError(f"{word} is no number of JSON")
+    def refuse(word: str) -> int:
+        raise ValueError(f"{word[:20]} is no number of JSON")
 
-    with reading(path, "not a JSON file that can be read", ValueError, RecursionError):
-        found = json.loads(path.read_bytes(), parse_constant=refuse)
+    def whole(word: str) -> int:
+        return int(word) if len(word) < 19 else refuse(word)
+
+    with reading(path, "not a JSON file that can be read"):
+        found = json.loads(path.read_bytes(), parse_constant=refuse, parse_int=whole)
     if not isinstance(found, dict):
         raise UserError(f"{path}: {type(found).__name__}; expected a JSON object")
-    return found
-
-
-def cells(path: Path, key: str) -> list[str]:
-    """The strings of a cell array of a MATLAB file."""
-    found = struct(path, key)
-    texts = [found] if isinstance(found, str) else found.tolist() if isinstance(found, np.ndarray) else []
-    if not texts or not all(isinstance(text, str) for text in texts):
-        raise UserError(f"{path}: no cell array of strings {key!r}")
-    return texts
-
-
-def query(path: Path, sql: str) -> list[tuple]:
-    """The rows that an SQLite file gives. It is opened for reading only, and nothing is written beside it."""
-    import sqlite3
-    from contextlib import closing
-
-    with reading(path, "not an SQLite file with the tables of this data set", sqlite3.Error):
-        with open(path, "rb"):  # SQLite itself does not say that a file is missing
-            place = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(place, uri=True)) as base:
-            return base.execute(sql).fetchall()
-
-
-def struct(path: Path, key: str) -> object:
-    """A struct of a MATLAB file as a dict. Text in it is a str, one number a number.
-
-    An array of structs is a list of dicts; one struct is a dict, none an empty array.
-    """
-    return _matlab(path, key, simplify_cells=True)
-
-
-def entries(path: Path, value: object, fields: Sequence[str], place: str) -> list[dict[str, object]]:
-    """An array of structs of any length as a list of dicts, if all have these fields.
-
-    path: the file, for the message.
-    value: what `struct` gave for the array.
-    fields: that each entry must have.
-    place: of the array in the file, for the message.
-    """
-    found = [value] if isinstance(value, dict) else value
-    if isinstance(found, np.ndarray) and found.ndim == 1:
-        found = found.tolist()
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise UserError(f"{path}: {place} is no array of structs; expected the fields {', '.join(fields)}")
-    for i, entry in enumerate(found):
-        if missing := [name for name in fields if name not in entry]:
-            raise UserError(f"{path}: {place}({i + 1}) has no field {missing[0]}; expected {', '.join(fields)}")
     return found

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -19,10 +18,11 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
+from landmarklib import datasets
 from landmarklib.core import files
 from landmarklib.core.errors import DataMissing, UserError
-from landmarklib.core.types import Annotations, Crop
-from landmarklib.formats import archive
+from landmarklib.core.types import Annotations, Crop, whole
+from landmarklib.formats import archive, npz
 
 if TYPE_CHECKING:
     from landmarklib.core.dataset import Dataset
@@ -31,10 +31,8 @@ SCHEMA = 2
 FOLDER = "bundles"  # below a data root
 AGAIN = "make it again with `landmarklib bundle TABLE`"
 NOT_ONE = "not a bundle that can be read"
-BROKEN = (
-    *(ValueError, TypeError, KeyError, EOFError, AttributeError, RuntimeError, MemoryError, OverflowError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+MOST_ABOUT = 1 << 20  # bytes of what a bundle says of itself
+MOST_BESIDE = 1 << 14  # bytes of an image's points, id and attributes
 PLAIN = "points", "visible", "normalizer", "pixel"
 NAMED = "attributes", "normalizers"
 
@@ -95,8 +93,8 @@ def about(path: Path) -> dict[str, Any]:
 
     Raises UserError that names the file and what is wrong.
     """
-    with _open(path) as file:
-        found = json.loads(str(file["about"][()]))
+    with npz.opened(path, NOT_ONE, MOST_ABOUT) as file:
+        found = json.loads(str(file.load("about", ())))
         if found["schema"] == SCHEMA:
             if found["name"] != path.stem:
                 raise ValueError(f"it holds {found['name']}")
@@ -126,30 +124,24 @@ def load(path: Path, dataset: Dataset, part: Part, versions: str) -> Annotations
     Raises what `check` does, and UserError for a file that is damaged or does not fit the data set.
     """
     check(path, [part], versions)
-    with _open(path) as file:
-        plain = {field: file[f"{part}/{field}"] for field in PLAIN if f"{part}/{field}" in file}
+    n_points, size, channels = len(dataset.landmarks), part.crop.size, 1 if dataset.recipe.grey else 3
+    # A part's own counts stand in the file: the whole data set's bound it.
+    most = datasets.get(whole(dataset.name)).counts.get(part.split, 0)
+    with npz.opened(path, NOT_ONE, most * (channels * size**2 + MOST_BESIDE)) as file:
+        n = prod(file.header(f"{part}/ids").shape)
+        if n > most:
+            raise ValueError(f"{n:,} images of {part}; expected at most {most:,}")
+        shapes = {"images": (n, channels, size, size), "points": (n, n_points, 2), "visible": (n, n_points)}
+        found = {name.removeprefix(f"{part}/"): name for name in file if name.startswith(f"{part}/")}
+        found = {field: file.load(name, shapes.get(field, (n,))) for field, name in found.items()}
         named = {
-            field: {n.removeprefix(f"{part}/{field}/"): file[n] for n in file if n.startswith(f"{part}/{field}/")}
-            for field in NAMED
+            group: {field.removeprefix(f"{group}/"): v for field, v in found.items() if field.startswith(f"{group}/")}
+            for group in NAMED
         }
-        images, ids = file[f"{part}/images"], tuple(file[f"{part}/ids"].tolist())
-        n, shapes = len(ids), {"points": (len(dataset.landmarks), 2), "visible": (len(dataset.landmarks),)}
-        size, channels = part.crop.size, 1 if dataset.recipe.grey else 3
-        expected = {"images": (n, channels, size, size)}
-        expected |= {field: (n, *shapes.get(field, ())) for field in plain}
-        expected |= {name: (n,) for group in named.values() for name in group}
-        for name, array in {"images": images, **plain, **named["attributes"], **named["normalizers"]}.items():
-            if array.shape != expected[name]:
-                raise ValueError(f"{name} of {part} are {array.shape}, expected {expected[name]}")
-        if images.dtype != np.uint8 or not dataset.attributes.keys() <= named["attributes"].keys():
+        plain = {field: found[field] for field in PLAIN if field in found}
+        if found["images"].dtype != np.uint8 or not dataset.attributes.keys() <= named["attributes"].keys():
             raise ValueError(f"{part} are not those of {dataset.name}")
-        return Annotations(images=sums(images), ids=ids, **plain, **named)
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[Any]:
-    with archive.reading(path, NOT_ONE, *BROKEN), open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
-        yield found
+        return Annotations(images=sums(found["images"]), ids=tuple(found["ids"].tolist()), **plain, **named)
 
 
 def differences(images: UInt8[np.ndarray, "N C H W"]) -> UInt8[np.ndarray, "N C H W"]:

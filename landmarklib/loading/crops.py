@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from landmarklib.core.dataset import Dataset
 
 FOLDER = "prepared"  # below the first data root
+MOST_PIXELS = 4 * archive.MOST_PIXELS  # of a photo and the black around it that is cut
 
 
 def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = None) -> Annotations:
@@ -102,12 +103,21 @@ def to_crop(
 
 
 def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size: int) -> UInt8[np.ndarray, "C S S"]:
-    """The square, resized with antialiasing; black where it reaches out of the photo."""
+    """The square, resized with antialiasing; black where it reaches out of the photo.
+
+    Raises UserError for one so far out that there is no photo with so much black around it.
+    """
     from PIL import Image
 
     left, top, side = square
     box = np.array([left, top, left + side, top + side])
     height, width = image.shape[1:]
+    wide, high = (np.maximum(box[2:], [width, height]) - np.minimum(box[:2], 0)).tolist()
+    if not wide * high <= MOST_PIXELS:
+        raise UserError(
+            f"what is cut, {side:g} pixels wide at {left:g}, {top:g}, lies far out of its {width} x {height} pixels; "
+            "its points or its box are wrong"
+        )
     before = np.ceil(np.maximum(0, -box[:2])).astype(int)
     after = np.ceil(np.maximum(0, box[2:] - [width, height])).astype(int)
     if before.any() or after.any():
@@ -170,7 +180,10 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
             except UserError as error:
                 unreadable[listing.files[i]] = photos.fault(file, error)
                 return None
-            return cut(image, square, size)
+            try:
+                return cut(image, square, size)
+            except UserError as error:
+                raise UserError(f"{file}: {error}") from None
         image = packed[i]
         if recipe.grey and len(image) == 3:
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
@@ -205,7 +218,7 @@ def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
     for file in whole if dataset.images else listing.files:
         try:
             state = os.stat(archive.safe_join(folder, file))
-        except OSError:
+        except (OSError, ValueError):
             raise UserError(f"{folder / file}: missing; the archive is not there or half unpacked") from None
         digest.update(f"{file} {state.st_size} {state.st_mtime_ns}".encode())
     return digest.hexdigest()[:16]

@@ -7,8 +7,6 @@ of another experiment or kind of device, or a damaged one counts as none.
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from landmarklib.core import files
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
+from landmarklib.formats import npz
 from landmarklib.records import staleness
 
 IDENTITY = "identity"  # key, versions and kind of device
@@ -61,14 +61,15 @@ def delete(folder: Path, experiment: Experiment) -> None:
 
 
 def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> dict[str, Any]:
-    identity = _identity(experiment, device)
+    identity, path = _identity(experiment, device), path_of(folder, experiment)
     try:
-        with path_of(folder, experiment).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            state = json.loads(str(file["json"]))
+        # A state is not compressed: nothing in it is larger than the file.
+        with npz.opened(path, "no state of a run", path.stat().st_size) as file:
+            state = json.loads(str(file.load("json", ())))
             if state.pop(IDENTITY) != identity:
                 return {}
-            return state | {name: file[name] for name in file.files if with_arrays and name != "json"}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
+            return state | {name: file.load(name) for name in file if with_arrays and name != "json"}
+    except (OSError, UserError):
         return {}
 
 

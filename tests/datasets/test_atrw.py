@@ -120,7 +120,8 @@ def test_a_bad_list_is_named(folder, value, message):
         (b"\xff\xfe\x00", "not a JSON file that can be read"),
         (b"[" * 100_000, "not a JSON file that can be read"),
         (json.dumps(changed()).replace("[0, 0, 2,", "[1e999, 0, 2,").encode(), "image 7 has other keypoints"),
-        (json.dumps(changed()).replace("[0, 0, 2,", f"[{10**400}, 0, 2,").encode(), "image 7 has other keypoints"),
+        (json.dumps(changed()).replace("[0, 0, 2,", f"[{10**9}, 0, 2,").encode(), "image 7 has other keypoints"),
+        (json.dumps(changed()).replace("[0, 0, 2,", f"[{10**400}, 0, 2,").encode(), "not a JSON file"),
     ],
 )
 def test_a_bad_file_is_named(folder, content, message):

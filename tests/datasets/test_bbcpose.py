@@ -10,7 +10,7 @@ from scipy.io import savemat
 from landmarklib import loading
 from landmarklib.core.errors import UserError
 from landmarklib.datasets import bbcpose
-from landmarklib.formats import archive
+from landmarklib.formats import matlab
 
 
 def row(video: int, **changed: object) -> dict[str, object]:
@@ -123,7 +123,7 @@ def test_a_file_that_is_missing_or_damaged_is_named(tmp_path):
     for n in (0, 60, 127, 128, 140, 300, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:n])
         with pytest.raises(UserError, match=r"bbcpose.mat: "):
-            archive.entries(path, archive.struct(path, "bbcpose"), bbcpose.FIELDS, "bbcpose")
+            matlab.entries(path, matlab.struct(path, "bbcpose"), bbcpose.FIELDS, "bbcpose")
     for place in rng.integers(128, 1000, 20):  # a struct may survive a changed byte; nothing but a clear line is raised
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:

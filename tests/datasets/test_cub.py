@@ -86,7 +86,12 @@ def test_a_split_may_be_empty(archive):
         ("image_class_labels.txt", 0, "1 1.5", r"labels.txt: image 1; expected a species of 1 to 200"),
         ("image_class_labels.txt", 1, "1 1", r"labels.txt, line 2: 1 is listed twice"),
         ("bounding_boxes.txt", 2, "3 1 2 nan 4", r"boxes.txt, line 3: '3 1 2 nan 4'; expected an image, x, y"),
-        ("bounding_boxes.txt", 2, "3 1 2 0 4", r"boxes.txt: image 3; expected a box with a width and a height"),
+        (
+            "bounding_boxes.txt",
+            2,
+            "3 1 2 0 4",
+            r"boxes.txt: the box of image 3 is 1, 2, 1, 6; expected .* with an area",
+        ),
         ("parts/parts.txt", 6, "7 right eye", r"parts.txt, line 7: 7 right eye; expected 7 left eye"),
         ("parts/parts.txt", 14, "", r"parts.txt, line 15: missing; expected 15 throat"),
         ("parts/parts.txt", 14, "15 throat\n16 foot", r"parts.txt, line 16: 16 foot; expected no more"),

@@ -11,7 +11,7 @@ from landmarklib import loading
 from landmarklib.core import subsets
 from landmarklib.core.errors import UserError
 from landmarklib.datasets import mpii
-from landmarklib.formats import archive
+from landmarklib.formats import matlab
 
 
 def structs(rows: list[dict]) -> np.ndarray:
@@ -152,7 +152,7 @@ def test_a_bad_file_is_named(tmp_path, content):
 def test_an_empty_list_of_structs_has_no_entries(tmp_path):
     path = tmp_path / "a.mat"
     savemat(path, {"none": np.zeros((0, 0)), "one": {"a": 1.0}, "two": structs([{"a": 1.0}, {"a": "x"}])})
-    found = {name: archive.entries(path, archive.struct(path, name), ("a",), name) for name in ("none", "one", "two")}
+    found = {name: matlab.entries(path, matlab.struct(path, name), ("a",), name) for name in ("none", "one", "two")}
     assert found == {"none": [], "one": [{"a": 1}], "two": [{"a": 1}, {"a": "x"}]}
 
 

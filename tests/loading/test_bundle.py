@@ -14,7 +14,7 @@ from landmarklib import __main__, loading, tables
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.experiment import flat
 from landmarklib.core.types import Annotations, Crop
-from landmarklib.datasets import mtfl
+from landmarklib.datasets import hgr1, mtfl
 from landmarklib.engine import checks
 from landmarklib.formats import archive
 from landmarklib.loading import bundle, bundling, inspection, tiers
@@ -174,6 +174,24 @@ def test_a_file_that_is_not_what_it_says_is_refused_in_one_line(path, changes, w
     with pytest.raises(UserError, match=words) as caught:
         bundle.load(path, HANDS, PART, CODE)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_more_images_than_the_data_set_has_are_not_unpacked(root, monkeypatch):
+    few = replace(HANDS, counts=dict.fromkeys(HANDS.counts, 2))
+    monkeypatch.setattr(hgr1, "DATASET", few)
+    path = bundle.write(few, {PART: annotations()}, root / bundle.FOLDER, CODE)
+    with pytest.raises(UserError, match=r"not a bundle [^\n]*\(3 images of train 6 1; expected at most 2\)$"):
+        bundle.load(path, few, PART, CODE)
+
+
+def test_what_unpacks_to_more_than_the_data_set_takes_is_refused(path):
+    """Ids of many MB, and an account of itself that is one."""
+    rewritten(path, **{f"{PART}/ids": np.array(["a" * (1 << 20), "b", "c"])})
+    with pytest.raises(UserError, match=r"not a bundle [^\n]*\(train 6 1/ids takes 12,582,912 bytes; expected at most"):
+        bundle.load(path, HANDS, PART, CODE)
+    rewritten(path, about=np.array(" " * (1 << 20)))
+    with pytest.raises(UserError, match=r"not a bundle [^\n]*\(about takes 4,194,304 bytes; expected at most"):
+        bundle.about(path)
 
 
 @pytest.mark.parametrize("kept", [0, 2, 200, 0.5, 0.99])

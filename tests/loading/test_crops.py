@@ -259,6 +259,17 @@ def test_a_margin_widens_the_square_around_its_middle(faces):
     assert len({crops.load(faces, "train", Crop(SIZE, m)).images.tobytes() for m in (1.0, 1.6)}) == 2
 
 
+@pytest.mark.parametrize("far", [1e5, -1e7, 1e8, 1e300])
+def test_a_square_far_out_of_its_photo_is_refused_before_black_is_put_around_it(faces, tmp_path, far):
+    def read(folder):
+        listing = faces.read(folder)["train"]
+        return {"train": replace(listing, boxes=listing.boxes + far * (np.arange(4) == 2 + (far < 0)) * [[1], [0]])}
+
+    with pytest.raises(UserError, match=r"/1\.png: what is cut, [^\n]*, lies far out of its 80 x 60 pixels"):
+        crops.load(replace(faces, read=read), "train", Crop(SIZE))
+    assert files(tmp_path) == [".lock"]
+
+
 def test_an_unknown_split_and_a_folder_that_cannot_be_written(faces, tmp_path):
     with pytest.raises(UserError, match="faces: no split 'dev' here; there are train, test"):
         crops.load(faces, "dev", Crop(SIZE))

@@ -16,7 +16,7 @@ from landmarklib.__main__ import main
 from landmarklib.core import subsets
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Listing
-from landmarklib.formats import archive
+from landmarklib.formats import archive, matlab, npz
 from landmarklib.loading import inspection
 from landmarklib.report import contact_sheet
 
@@ -347,7 +347,7 @@ def test_arrays_are_never_unpickled(tmp_path):
 
     np.savez(tmp_path / "trap.npz", images=np.array([Trap()], object))
     with pytest.raises(UserError, match=r"trap\.npz: not an \.npz file of plain arrays"):
-        archive.array(tmp_path / "trap.npz", "images", [1])
+        npz.array(tmp_path / "trap.npz", "images", [1])
     assert not (tmp_path / "sprung").exists()
 
 
@@ -368,7 +368,7 @@ def test_arrays_of_npz_and_mat(tmp_path, key, shape, message):
     values = {"points": np.arange(6.0).reshape(2, 3), "words": np.array(["a"])}
     np.savez(tmp_path / "a.npz", **values)
     savemat(tmp_path / "a.mat", values)
-    for read, name in ((archive.array, "a.npz"), (archive.matrix, "a.mat")):
+    for read, name in ((npz.array, "a.npz"), (matlab.matrix, "a.mat")):
         if message is None:
             assert np.array_equal(read(tmp_path / name, key, shape), values["points"])
         else:
@@ -376,7 +376,7 @@ def test_arrays_of_npz_and_mat(tmp_path, key, shape, message):
                 read(tmp_path / name, key, shape)
 
 
-@pytest.mark.parametrize("read, name", [(archive.array, "a.npz"), (archive.matrix, "a.mat")])
+@pytest.mark.parametrize("read, name", [(npz.array, "a.npz"), (matlab.matrix, "a.mat")])
 @pytest.mark.parametrize("content", [None, b"", b"MATLAB 5.0 MAT-file", b"PK\x03\x04 broken", b"\x00" * 200])
 def test_an_array_file_that_cannot_be_read(tmp_path, read, name, content):
     if content is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,24 @@ def pickled(path: Path, e: Experiment) -> None:
     np.savez(path, json=np.array({"identity": identity(e), "step": 3}, dtype=object), allow_pickle=True)
 
 
+def claiming(path: Path, e: Experiment) -> None:
+    """A state of this run in which an array of 8 TB is said to be."""
+    np.savez(path, json=np.array(json.dumps({"identity": identity(e), "step": 3})))
+    with zipfile.ZipFile(path, "a") as file, file.open("array.npy", "w") as member:
+        shape = {"descr": "|u1", "fortran_order": False, "shape": (1 << 43,)}
+        np.lib.format.write_array_header_1_0(member, shape)
+
+
+def unpacking(path: Path, e: Experiment) -> None:
+    """A state of this run in which a small array unpacks to a large one."""
+    state = np.array(json.dumps({"identity": identity(e), "step": 3}))
+    np.savez_compressed(path, json=state, array=np.zeros(1 << 20, np.uint8))
+
+
+def nested(path: Path, e: Experiment) -> None:
+    np.savez(path, json=np.array("[" * 100_000))
+
+
 def identity(e: Experiment, **changes) -> list:
     return list(({"key": e.key, "versions": staleness.of(e), "device": "cpu"} | changes).values())
 
@@ -97,11 +116,15 @@ def of(**changes):
         lambda path, e: np.savez(path, json=np.array("{")),
         lambda path, e: np.savez(path, json=np.array("[3]")),
         pickled,
+        nested,
         of(key="another"),
         of(versions={"engine": 99}),
         of(device="cuda"),
     ],
-    ids="half,empty,text,without JSON,broken JSON,a list,pickle,another run,other versions,another device".split(","),
+    ids=(
+        *("half", "empty", "text", "without JSON", "broken JSON", "a list", "pickle", "nested lists"),
+        *("another run", "other versions", "another device"),
+    ),
 )
 def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none(tmp_path, spoil):
     (e,) = experiments()
@@ -110,6 +133,14 @@ def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none(tmp_path
     assert checkpoint.step(tmp_path, e, "cpu") == 3
     spoil(path, e)
     assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+
+
+@pytest.mark.parametrize("spoil", [claiming, unpacking])
+def test_a_state_with_more_in_it_than_the_file_is_large_counts_as_none(tmp_path, spoil):
+    (e,) = experiments()
+    checkpoint.save(tmp_path, "cpu", [e], [STATE])
+    spoil(checkpoint.path_of(tmp_path, e), e)
+    assert checkpoint.load(tmp_path, e, "cpu") == {}
 
 
 def test_a_state_that_names_this_run_and_these_versions_is_one(tmp_path):
