@@ -1,12 +1,13 @@
 """The state of runs in the middle of training: one file each without pickle, of arrays and one JSON text for the rest.
 
-A run goes on from it on the same kind of device, alone or in another pack than before. A checkpoint of other versions,
-of another experiment or kind of device, or a damaged one counts as none.
+A run goes on from it on the same kind of device and the same data, alone or in another pack than before. A state of
+other versions, data, kind of device or another experiment counts as none, and so does a damaged one.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -15,12 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
+from landmarklib import loading
 from landmarklib.core import files
 from landmarklib.core.experiment import Experiment
 from landmarklib.records import staleness
 
-IDENTITY = "identity"  # key, versions and kind of device
+IDENTITY = "identity"  # of what a state is
+OTHERS = {
+    "key": "another run",
+    "versions": "other versions of the library",
+    "device": "another kind of device",
+    "data": "other data than lie here now",
+}
+BROKEN = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def path_of(folder: Path, experiment: Experiment) -> Path:
@@ -31,42 +44,59 @@ def path_of(folder: Path, experiment: Experiment) -> Path:
 def save(folder: Path, device: str, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
     """Write the state of each run in one step.
 
-    NumPy arrays go as arrays, everything else as JSON. Raises UserError where it cannot be written.
+    NumPy arrays go as arrays, everything else as JSON. The caller holds the locks of the runs. Raises UserError where a
+    state cannot be written.
     """
     for experiment, state in zip(experiments, states, strict=True):
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         rest = {name: value for name, value in state.items() if name not in arrays}
         text = json.dumps(rest | {IDENTITY: _identity(experiment, device)})
-        files.write_in_one_step(path_of(folder, experiment), partial(np.savez, json=np.array(text), **arrays))
+        path = path_of(folder, experiment)
+        files.sweep(path)
+        files.write_in_one_step(path, partial(np.savez, json=np.array(text), **arrays))
 
 
 def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:
-    """A run's state; empty where there is none that this code can go on from."""
-    return _read(folder, experiment, device, with_arrays=True)
+    """A run's state; empty where there is none that the run can go on from, and a line says why if there is one."""
+    state, why_not = _read(folder, experiment, device, with_arrays=True)
+    if why_not:
+        tqdm.write(f"{experiment.key}: its kept state {why_not}; the run starts anew", file=sys.stderr)
+    return state
 
 
 def step(folder: Path, experiment: Experiment, device: str) -> int:
     """Steps that are done already, 0 without a checkpoint; its arrays are not looked at."""
-    return _read(folder, experiment, device, with_arrays=False).get("step", 0)
+    return _read(folder, experiment, device, with_arrays=False)[0].get("step", 0)
 
 
 def delete(folder: Path, experiment: Experiment) -> None:
-    """Forget a run's state."""
-    path_of(folder, experiment).unlink(missing_ok=True)
+    """Forget a run's state, and what killed writers left of it. The caller holds the run's lock."""
+    path = path_of(folder, experiment)
+    path.unlink(missing_ok=True)
+    files.sweep(path)
 
 
-def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> dict[str, Any]:
-    identity = _identity(experiment, device)
+def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> tuple[dict[str, Any], str]:
+    """A state; or an empty one, and what is wrong with the one that is there."""
     try:
         with path_of(folder, experiment).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             state = json.loads(str(file["json"]))
-            if state.pop(IDENTITY) != identity:
-                return {}
-            return state | {name: file[name] for name in file.files if with_arrays and name != "json"}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
-        return {}
+            kept = dict(state.pop(IDENTITY))
+            arrays = {name: file[name] for name in file.files if with_arrays and name != "json"}
+    except FileNotFoundError:
+        return {}, ""
+    except BROKEN as error:
+        return {}, f"cannot be read ({type(error).__name__})"
+    own = _identity(experiment, device)
+    if others := [what for name, what in OTHERS.items() if kept.get(name) != own[name]]:
+        return {}, f"is of {others[0]}"
+    return state | arrays, ""
 
 
-def _identity(experiment: Experiment, device: str) -> list:
-    """Random numbers of one kind of device are not those of another."""
-    return [experiment.key, staleness.of(experiment), device.partition(":")[0]]
+def _identity(experiment: Experiment, device: str) -> dict[str, Any]:
+    """What the next steps depend on beside the state: all that a record says of what it was computed on.
+
+    Random numbers of one kind of device are not those of another.
+    """
+    kind, data = device.partition(":")[0], loading.described(experiment)
+    return {"key": experiment.key, "versions": staleness.of(experiment), "device": kind, "data": data}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from filling import hold, runs
 
+from landmarklib import loading, tables
+from landmarklib.core.experiment import flat
+from landmarklib.datasets import mtfl
 from landmarklib.engine import attempt
 from landmarklib.engine.attempt import How
+from landmarklib.formats import archive
 from landmarklib.records import checkpoint
 from landmarklib.training import compute
 
@@ -79,3 +84,28 @@ def test_a_damaged_array_is_no_state_for_the_run_that_needs_it(tmp_path, parts):
     assert [checkpoint.step(tmp_path, e, "cpu") for e in pack] == [3, 3]  # the arrays are not looked at
     attempt.attempt(pack, How(tmp_path))
     assert parts == [([0], [3]), ([1], [0])]
+
+
+def test_a_run_whose_photos_have_changed_since_it_was_stopped_starts_anew_and_says_so(
+    tmp_path, monkeypatch, parts, capsys
+):
+    counts = {"train": 8, "val": 2, "test": 2}
+    monkeypatch.setattr(mtfl, "DATASET", replace(mtfl.DATASET, counts=counts, ids={}))
+    monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
+    (tmp_path / "mtfl").mkdir()
+    (e,) = tables.get("mtfl").experiments([0.5], [0], ["RCN+ (L)"], "smoke")
+    e = replace(flat(e), size=16, tests=[]).experiment
+    mtfl.write_standin(tmp_path / "mtfl", counts, 0)
+    loading.forget()
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    photo, other = sorted((tmp_path / "mtfl").rglob("*.jpg"))[:2]
+    content = photo.read_bytes()
+    for now, steps in ((content, 3), (other.read_bytes(), 0), (content, 3)):  # as it was, changed, back again
+        photo.write_bytes(now)
+        loading.forget()
+        attempt.attempt([e], How(tmp_path))
+        assert parts[-1] == ([0], [steps])
+        said = "other data than lie here now; the run starts anew"
+        assert capsys.readouterr().err.count(said) == (steps == 0)
+    loading.forget()

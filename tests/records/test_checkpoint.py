@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landmarklib import tables
-from landmarklib.core import versions
+from landmarklib import loading, tables
+from landmarklib.core import files, versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.records import checkpoint, record, staleness
@@ -20,7 +20,16 @@ ARRAYS = {
     "mean a": np.ones((2, 3), np.float32),
     "visible": np.array([True, False]),
 }
+DATA = {"fingerprint": "0123456789ab", "crops": {"train": [64, 1.6], "test": [32, 1.0]}}
 STATE = {"step": 5, "seconds": 1.5, "failure": "", "curve": [{"step": 4, "loss": {"landmarks": 0.5}}], **ARRAYS}
+
+
+@pytest.fixture(autouse=True)
+def data(monkeypatch) -> dict:
+    """What lies here, of every run; nothing is drawn."""
+    here = dict(DATA)
+    monkeypatch.setattr(loading, "described", lambda experiment: here)
+    return here
 
 
 def experiments(n: int = 1) -> list[Experiment]:
@@ -54,6 +63,31 @@ def test_a_state_from_before_a_version_was_raised_counts_as_none(tmp_path, monke
     assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
 
 
+def test_a_state_of_data_that_have_changed_since_counts_as_none_until_they_are_back(tmp_path, data, capsys):
+    (e,) = experiments()
+    checkpoint.save(tmp_path, "cpu", [e], [STATE])
+    data["fingerprint"] = "another"
+    assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+    said = "its kept state is of other data than lie here now; the run starts anew"
+    assert capsys.readouterr().err == f"{e.key}: {said}\n"
+    data["fingerprint"] = DATA["fingerprint"]
+    assert checkpoint.load(tmp_path, e, "cpu")["step"] == 5 and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("then", [checkpoint.save, checkpoint.delete])
+def test_what_killed_writers_left_of_a_state_is_removed_and_nothing_else(tmp_path, monkeypatch, then):
+    e, other = experiments(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "replace", lambda *_: None)  # what a kill before it leaves
+        checkpoint.save(tmp_path, "cpu", [e, other], [STATE, STATE])
+    folder = checkpoint.path_of(tmp_path, e).parent
+    left, of_other = sorted(folder.iterdir(), key=lambda path: e.key not in path.name)
+    more = ("cpu", [e], [STATE]) if then is checkpoint.save else (e,)
+    then(tmp_path, *more)
+    assert not left.exists() and of_other.exists()
+    assert checkpoint.step(tmp_path, e, "cpu") == (5 if then is checkpoint.save else 0)
+
+
 def test_a_state_of_other_stages_counts_as_none(tmp_path):
     (e,) = experiments()
     checkpoint.save(tmp_path, "cpu", [e], [STATE])
@@ -66,12 +100,12 @@ def pickled(path: Path, e: Experiment) -> None:
     np.savez(path, json=np.array({"identity": identity(e), "step": 3}, dtype=object), allow_pickle=True)
 
 
-def identity(e: Experiment, **changes) -> list:
-    return list(({"key": e.key, "versions": staleness.of(e), "device": "cpu"} | changes).values())
+def identity(e: Experiment, **changes) -> dict:
+    return {"key": e.key, "versions": staleness.of(e), "device": "cpu", "data": DATA} | changes
 
 
 def of(**changes):
-    """Writes a state that names another key, versions or device."""
+    """Writes a state that names another key, versions, device or data."""
 
     def write(path: Path, e: Experiment) -> None:
         np.savez(path, json=np.array(json.dumps({"identity": identity(e, **changes), "step": 3})))
@@ -92,16 +126,25 @@ def of(**changes):
         of(key="another"),
         of(versions={"engine": 99}),
         of(device="cuda"),
+        of(data={"fingerprint": "f00"}),
+        of(data=None),
+        lambda path, e: np.savez(path, json=np.array(json.dumps({"identity": [e.key, {}, "cpu"], "step": 3}))),
     ],
-    ids="half,empty,text,without JSON,broken JSON,a list,pickle,another run,other versions,another device".split(","),
+    ids=(
+        "half,empty,text,without JSON,broken JSON,a list,pickle,another run,other versions,another device,other data,"
+        "no data,identity without names"
+    ).split(","),
 )
-def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none(tmp_path, spoil):
+def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none_and_a_line_says_so(tmp_path, capsys, spoil):
     (e,) = experiments()
     path = checkpoint.path_of(tmp_path, e)
     checkpoint.save(tmp_path, "cpu", [e], [{"step": 3, "array": np.arange(3)}])
     assert checkpoint.step(tmp_path, e, "cpu") == 3
     spoil(path, e)
-    assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+    assert checkpoint.step(tmp_path, e, "cpu") == 0 and capsys.readouterr().err == ""  # who takes it up says so, once
+    assert checkpoint.load(tmp_path, e, "cpu") == {}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{e.key}: its kept state ") and line.endswith("; the run starts anew")
 
 
 def test_a_state_that_names_this_run_and_these_versions_is_one(tmp_path):
