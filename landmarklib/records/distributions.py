@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -16,11 +17,18 @@ from jaxtyping import Float
 from landmarklib.core import metrics
 from landmarklib.core.errors import UserError
 
-if TYPE_CHECKING:
-    from landmarklib.records.record import Record
-
 STEP = 0.01  # of a kept error, in its own unit; it is rounded up, so the share within a multiple of it is exact
 UNKNOWN = 2**16 - 1  # stands for an image without an error; a larger error than 655.34 is kept as that
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """What of a record tells how its errors are spread; see there."""
+
+    key: str
+    errors: str
+    quantiles: tuple[float, ...]
+    metrics: Mapping[str, Mapping[str, Any]]
 
 
 def packed(errors: Float[np.ndarray, " N"]) -> str:
@@ -38,7 +46,7 @@ def unpacked(text: str) -> Float[np.ndarray, " N"]:
     return np.where(steps == UNKNOWN, np.nan, STEP * steps)
 
 
-def share_within(record: Record, limits: Float[np.ndarray, " L"]) -> Float[np.ndarray, " L"]:
+def share_within(record: Measured, limits: Float[np.ndarray, " L"]) -> Float[np.ndarray, " L"]:
     """Share in percent of a record's test images whose error is at most each of these limits.
 
     It is exact for a record that keeps every error. Of an older one it goes through the 21 quantiles and through the
@@ -59,7 +67,7 @@ def share_within(record: Record, limits: Float[np.ndarray, " L"]) -> Float[np.nd
     return np.interp(limits, errors, shares, left=0)
 
 
-def _errors(record: Record) -> Float[np.ndarray, " n"]:
+def _errors(record: Measured) -> Float[np.ndarray, " n"]:
     try:
         errors = unpacked(record.errors)
     except UserError as error:
@@ -67,7 +75,7 @@ def _errors(record: Record) -> Float[np.ndarray, " n"]:
     return np.sort(errors[~np.isnan(errors)])
 
 
-def auc(record: Record) -> tuple[float, bool]:
+def auc(record: Measured) -> tuple[float, bool]:
     """Area under the error distribution of a record, in percent, and whether it is exact; NaN where it has none.
 
     A record that was measured since keeps it. Of an older one it follows from the mean where at most one image fails,

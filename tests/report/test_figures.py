@@ -111,7 +111,9 @@ def test_the_error_distribution_of_runs_that_keep_every_error_and_of_older_ones(
         line, limit = axis.get_lines()
         assert line.get_label() == label and limit.get_xdata() == [10, 10]
         at = dict(zip(line.get_xdata().round(2).tolist(), line.get_ydata().tolist(), strict=True))
-        assert (at[4.95], at[5.0], at[10.0]) == pytest.approx((0, 60, 60) if shown == records[:1] else (12.375, 42.5, 55))
+        assert (at[4.95], at[5.0], at[10.0]) == pytest.approx(
+            (0, 60, 60) if shown == records[:1] else (12.375, 42.5, 55)
+        )
 
 
 def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():
