@@ -12,7 +12,6 @@ from typing import BinaryIO
 from landmarklib.core.errors import UserError
 
 PACKAGE = Path(__file__).parents[1]  # of this library
-PART = ".tmp"  # ends the name of a file that is being written
 
 
 def write_in_one_step(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -22,9 +21,7 @@ def write_in_one_step(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "wb", dir=path.parent, prefix=f"{path.name}.", suffix=PART, delete=False
-        ) as file:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, suffix=".tmp", delete=False) as file:
             try:
                 write(file)
                 file.flush()
@@ -34,12 +31,6 @@ def write_in_one_step(path: Path, write: Callable[[BinaryIO], object]) -> None:
                 raise
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another results folder") from None
-
-
-def sweep(path: Path) -> None:
-    """Remove what killed writers left of a file. Only for a caller that is alone in writing it."""
-    for part in path.parent.glob(f"{path.name}.*{PART}"):
-        part.unlink(missing_ok=True)
 
 
 def compact(text: str) -> str:

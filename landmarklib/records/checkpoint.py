@@ -31,7 +31,7 @@ OTHERS = {
     "data": "other data than lie here now",
 }
 BROKEN = (
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError),
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, RecursionError),
     *(zipfile.BadZipFile, zlib.error),
 )
 
@@ -44,16 +44,13 @@ def path_of(folder: Path, experiment: Experiment) -> Path:
 def save(folder: Path, device: str, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
     """Write the state of each run in one step.
 
-    NumPy arrays go as arrays, everything else as JSON. The caller holds the locks of the runs. Raises UserError where a
-    state cannot be written.
+    NumPy arrays go as arrays, everything else as JSON. Raises UserError where it cannot be written.
     """
     for experiment, state in zip(experiments, states, strict=True):
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         rest = {name: value for name, value in state.items() if name not in arrays}
         text = json.dumps(rest | {IDENTITY: _identity(experiment, device)})
-        path = path_of(folder, experiment)
-        files.sweep(path)
-        files.write_in_one_step(path, partial(np.savez, json=np.array(text), **arrays))
+        files.write_in_one_step(path_of(folder, experiment), partial(np.savez, json=np.array(text), **arrays))
 
 
 def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:
@@ -70,10 +67,8 @@ def step(folder: Path, experiment: Experiment, device: str) -> int:
 
 
 def delete(folder: Path, experiment: Experiment) -> None:
-    """Forget a run's state, and what killed writers left of it. The caller holds the run's lock."""
-    path = path_of(folder, experiment)
-    path.unlink(missing_ok=True)
-    files.sweep(path)
+    """Forget a run's state."""
+    path_of(folder, experiment).unlink(missing_ok=True)
 
 
 def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> tuple[dict[str, Any], str]:

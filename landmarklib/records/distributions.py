@@ -38,11 +38,11 @@ def packed(errors: Float[np.ndarray, " N"]) -> str:
 
 
 def unpacked(text: str) -> Float[np.ndarray, " N"]:
-    """The errors that `packed` made a text of. Raises UserError for a text that is none."""
+    """The errors that `packed` made a text of. Raises ValueError where the text is none."""
     try:
         steps = np.frombuffer(base64.b64decode(text, validate=True), "<u2")
     except (binascii.Error, ValueError, TypeError):
-        raise UserError("errors: not the base64 of two bytes an image") from None
+        raise ValueError("not the base64 of two bytes an image") from None
     return np.where(steps == UNKNOWN, np.nan, STEP * steps)
 
 
@@ -57,21 +57,28 @@ def share_within(record: Measured, limits: Float[np.ndarray, " L"]) -> Float[np.
     if record.errors:
         errors = _errors(record)
         return 100 * np.searchsorted(errors, limits + STEP / 2, side="right") / len(errors)
+    return np.interp(limits, *_knots(record), left=0)
+
+
+def _knots(record: Measured) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """Errors of an older record and the share within each: its quantiles, and the share of failures, which they skip.
+
+    A quantile lies between two images, so one beside the limit may say otherwise; it is left out.
+    """
     errors, shares = np.array(record.quantiles), np.linspace(0, 100, len(record.quantiles))
-    if "failures_percent" in record.metrics:
-        good = 100 - record.metrics["failures_percent"]["mean"]
-        agree = np.where(errors <= metrics.FAILURE, shares <= good, shares >= good)
-        errors, shares = np.append(errors[agree], metrics.FAILURE), np.append(shares[agree], good)
-        order = np.lexsort((errors, shares))
-        errors, shares = errors[order], shares[order]
-    return np.interp(limits, errors, shares, left=0)
+    if "failures_percent" not in record.metrics:
+        return errors, shares
+    limit, good = metrics.FAILURE, 100 - record.metrics["failures_percent"]["mean"]
+    within, beyond = (errors <= limit) & (shares <= good), (errors > limit) & (shares >= good)
+    knots = (errors, limit), (shares, good)
+    return tuple(np.concatenate([values[within], [middle], values[beyond]]) for values, middle in knots)
 
 
 def _errors(record: Measured) -> Float[np.ndarray, " n"]:
     try:
         errors = unpacked(record.errors)
-    except UserError as error:
-        raise UserError(f"{record.key}: {error}; delete or restore its record") from None
+    except ValueError as error:
+        raise UserError(f"{record.key}: errors: {error}; delete or restore its record") from None
     return np.sort(errors[~np.isnan(errors)])
 
 
@@ -83,16 +90,17 @@ def auc(record: Measured) -> tuple[float, bool]:
     """
     if "auc_percent" in record.metrics:
         return record.metrics["auc_percent"]["mean"], True
-    if "nme_percent" not in record.metrics or not record.quantiles:
+    if not {"nme_percent", "failures_percent"} <= record.metrics.keys() or not record.quantiles:
         return float("nan"), True
     mean, n = (record.metrics["nme_percent"][name] for name in ("mean", "n"))
     least, largest, limit = record.quantiles[0], record.quantiles[-1], metrics.FAILURE
-    failed = round(n * record.metrics["failures_percent"]["mean"] / 100) if "failures_percent" in record.metrics else n
+    failed = round(n * record.metrics["failures_percent"]["mean"] / 100)
     if largest <= limit:
         return 100 * (1 - mean / limit), True
     if least > limit:
         return 0.0, True
     if failed == 1:
         return 100 * ((n - 1) / n - (mean - largest / n) / limit), True
-    limits = np.linspace(0, limit, 1001)
-    return float(np.trapezoid(share_within(record, limits), limits) / limit), False
+    errors, shares = _knots(record)
+    within = errors <= limit
+    return float(np.trapezoid(shares[within], errors[within]) / limit), False

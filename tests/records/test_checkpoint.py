@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from landmarklib import loading, tables
-from landmarklib.core import files, versions
+from landmarklib.core import versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.records import checkpoint, record, staleness
@@ -72,20 +72,6 @@ def test_a_state_of_data_that_have_changed_since_counts_as_none_until_they_are_b
     assert capsys.readouterr().err == f"{e.key}: {said}\n"
     data["fingerprint"] = DATA["fingerprint"]
     assert checkpoint.load(tmp_path, e, "cpu")["step"] == 5 and capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("then", [checkpoint.save, checkpoint.delete])
-def test_what_killed_writers_left_of_a_state_is_removed_and_nothing_else(tmp_path, monkeypatch, then):
-    e, other = experiments(2)
-    with monkeypatch.context() as patch:
-        patch.setattr(files.os, "replace", lambda *_: None)  # what a kill before it leaves
-        checkpoint.save(tmp_path, "cpu", [e, other], [STATE, STATE])
-    folder = checkpoint.path_of(tmp_path, e).parent
-    left, of_other = sorted(folder.iterdir(), key=lambda path: e.key not in path.name)
-    more = ("cpu", [e], [STATE]) if then is checkpoint.save else (e,)
-    then(tmp_path, *more)
-    assert not left.exists() and of_other.exists()
-    assert checkpoint.step(tmp_path, e, "cpu") == (5 if then is checkpoint.save else 0)
 
 
 def test_a_state_of_other_stages_counts_as_none(tmp_path):
