@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -48,13 +46,23 @@ def failures(nme_percent: Float[np.ndarray, " N"], threshold: float = FAILURE) -
     return np.where(np.isnan(nme_percent), np.nan, 100.0 * (nme_percent > threshold))
 
 
+def area(nme_percent: Float[np.ndarray, " N"], threshold: float = FAILURE) -> Float[np.ndarray, " N"]:
+    """What each image adds to the area under the cumulative error distribution up to the threshold (AUC).
+
+    It is in percent of that of an image without error; the mean over images is the area. NaN where there is no NME.
+    """
+    return 100 * np.maximum(0, 1 - nme_percent / threshold)
+
+
 def point_error(
     predicted: Float[np.ndarray, "N K 2"],
     target: Float[np.ndarray, "N K 2"],
     visible: Bool[np.ndarray, "N K"],
     normalizer: Float[np.ndarray, " N"] | float = 1.0,
 ) -> Float[np.ndarray, " N"]:
-    """Mean Euclidean distance over the visible points of each image, divided by its normalizer; NaN without any.
+    """Mean Euclidean distance over the visible points of each image, divided by its normalizer.
+
+    It is NaN for an image without such a point, or whose normalizer is not a length above 0.
 
     With normalizer 1 this is the pixel error of honari2018, Table 1; with the distance between the eyes it is the
     usual NME.
@@ -65,7 +73,7 @@ def point_error(
     distance = np.linalg.norm(predicted - target, axis=-1)
     count = visible.sum(-1)
     total = np.where(visible, distance, 0).sum(-1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan) / normalizer
+    return np.where((count > 0) & (normalizer > 0), total / np.maximum(count, 1), np.nan) / normalizer
 
 
 def correct(
@@ -75,15 +83,22 @@ def correct(
     normalizer: Float[np.ndarray, " N"],
     share: float = PCK_SHARE,
 ) -> Float[np.ndarray, " N"]:
-    """Share of the visible points of each image that are correct (PCK); NaN where no point is visible.
+    """Share of the visible points of each image that are correct (PCK).
+
+    It is NaN for an image without such a point, or whose normalizer is not a length above 0.
 
     predicted, target: in pixels.
     normalizer: of each image, in pixels.
     share: of the normalizer, within which a point counts as correct.
     """
-    near = (np.linalg.norm(predicted - target, axis=-1) <= share * normalizer[:, None]) & visible
+    near = np.linalg.norm(predicted - target, axis=-1) <= share * normalizer[:, None]
+    return np.where(normalizer > 0, _share(near, visible), np.nan)
+
+
+def _share(true: Bool[np.ndarray, "N K"], visible: Bool[np.ndarray, "N K"]) -> Float[np.ndarray, " N"]:
+    """Share of the visible points of each image of which something is true; NaN without a visible point."""
     count = visible.sum(-1)
-    return np.where(count > 0, near.sum(-1) / np.maximum(count, 1), np.nan)
+    return np.where(count > 0, (true & visible).sum(-1) / np.maximum(count, 1), np.nan)
 
 
 def best_assignment(
@@ -111,23 +126,16 @@ def is_of_points(name: str) -> bool:
     return base(name) not in ("accuracy_percent", "angle_error_degrees")
 
 
-def nearer_to_own(predicted: Float[np.ndarray, "N K 2"], target: Float[np.ndarray, "N K 2"]) -> Bool[np.ndarray, "N K"]:
-    """Which points lie nearer to their own landmark than to any other one."""
-    distance = np.linalg.norm(predicted[:, :, None] - target[:, None], axis=-1)
-    own = np.arange(predicted.shape[1])
-    return distance.argmin(-1) == own
+def nearer_to_own(
+    predicted: Float[np.ndarray, "N K 2"], target: Float[np.ndarray, "N K 2"], visible: Bool[np.ndarray, "N K"]
+) -> Float[np.ndarray, " N"]:
+    """Share of the visible points of each image that lie nearer to their own landmark than to any other visible one.
 
-
-def area(quantiles: Sequence[float], threshold: float = FAILURE) -> float:
-    """Area under the cumulative error distribution up to the threshold (AUC), as a share of its value without errors.
-
-    It is the mean of max(0, 1 - error / threshold) over images.
-
-    quantiles: of the errors, evenly spaced from 0 to 1.
-    threshold: in the errors' unit.
+    It is NaN for an image without a visible point.
     """
-    errors = np.interp(np.linspace(0, 1, 2001), np.linspace(0, 1, len(quantiles)), quantiles)
-    return float(np.maximum(0, 1 - errors / threshold).mean())
+    distance = np.linalg.norm(predicted[:, :, None] - target[:, None], axis=-1)
+    nearest = np.where(visible[:, None], distance, np.inf).argmin(-1)
+    return _share(nearest == np.arange(predicted.shape[1]), visible)
 
 
 def interval(values: Float[np.ndarray, " N"]) -> tuple[float, float, float]:

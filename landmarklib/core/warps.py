@@ -118,13 +118,17 @@ def invert(matrix: Float[Tensor, "B R 3"]) -> Float[Tensor, "B R 3"]:
 def move(points: Float[Tensor, "B K 2"], warp: Warp) -> Float[Tensor, "B K 2"]:
     """Where points go.
 
-    A thin plate is solved by Newton's method; a point that comes from nowhere near the image is NaN.
-    Gradient flows through the points, for a thin plate by the implicit function theorem; a plate itself gets none.
+    A thin plate is solved by Newton's method; a point that comes from nowhere near the image is NaN, and so is one that
+    a perspective map sends to infinity. Gradient flows through the points, for a thin plate by the implicit function
+    theorem; a plate itself gets none, nor does a point that is NaN.
     """
     if isinstance(warp, ThinPlate):
         return _solve(points, warp)
     moved = coords.apply_affine(points, warp)
-    return moved[..., :2] / moved[..., 2:] if warp.shape[1] == 3 else moved
+    if warp.shape[1] == 2:
+        return moved
+    finite = moved[..., 2:].abs() > 0  # not so of NaN, either
+    return (moved[..., :2] / moved[..., 2:].where(finite, 1)).where(finite, torch.nan)
 
 
 def origins(points: Float[Tensor, "B K 2"], warp: Warp) -> Float[Tensor, "B K 2"]:
@@ -217,7 +221,7 @@ def _solve(points: Float[Tensor, "B K 2"], plate: ThinPlate) -> Float[Tensor, "B
     solved = missed.norm(dim=-1, keepdim=True) < SOLVED
     found = found.where(solved, 0)
     # No change in value; its slope by the points is the implicit function's.
-    found = found - _newton_step(found, plate, target - points)
+    found = found - _newton_step(found, plate, (target - points).where(solved, 0))
     return found.where(solved, torch.nan)
 
 

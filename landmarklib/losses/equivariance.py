@@ -10,6 +10,7 @@ from torch import Tensor
 from landmarklib.core import augmentation, coords, warps
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
+from landmarklib.losses import masked
 
 
 def elt(
@@ -38,11 +39,10 @@ def equivariance(
 ) -> Float[Tensor, " B"]:
     """Mean over K of |T L(I) - L(T I)|^2, the second term of Eq. 2, honari2018.
 
-    Gradient flows through both sides, as the equation is written. Points that T moves out of the frame do not count:
-    no network can find what it cannot see.
+    Gradient flows through both sides, as the equation is written. Points that T moves out of the frame, or that are NaN
+    under it, do not count: no network can find what it cannot see.
     """
     # DEVIATION: points that the random map moves out of the image do not count in ELT; Eq. 2 of honari2018 has all
     # points.
     seen = coords.inside(warped_prediction.detach())
-    squared = (warped_prediction - prediction_of_warped).square().sum(-1).where(seen, 0)
-    return squared.sum(-1) / seen.sum(-1).clamp(min=1)
+    return masked.squared_distance(warped_prediction, prediction_of_warped, seen)

@@ -18,7 +18,7 @@ import pandas as pd
 from landmarklib import methods, tables
 from landmarklib.core import metrics
 from landmarklib.records import query
-from landmarklib.report import markup, style
+from landmarklib.report import aggregate, markup, style
 from landmarklib.tables import Row, Table
 
 PICTURE = "conventions.png"
@@ -69,8 +69,9 @@ def measured(table: Table, runs: pd.DataFrame) -> pd.DataFrame:
             for c in (c for c in CONVENTIONS if c.kind != READING or reads_both(row)):
                 found = _values(group, c.metric).dropna()
                 number = {"runs": len(group), "n": len(found), "mean": found.mean(), "sd": found.std(ddof=1)}
+                number["exact"] = (row.name, fraction, budget) not in aggregate.approximate(runs, c.metric)
                 lines.append({"kind": c.kind, "convention": c.name, **cell, **number})
-    columns = ("kind", "convention", "method", "fraction", "budget", "tier", "runs", "n", "mean", "sd")
+    columns = ("kind", "convention", "method", "fraction", "budget", "tier", "runs", "n", "mean", "sd", "exact")
     return pd.DataFrame(lines, columns=columns)
 
 
@@ -92,7 +93,8 @@ def _number(line) -> str:
     if not line.n:
         return "not recorded"
     spread = f" ± {line.sd:.2f}" if line.n > 1 else ""
-    return f"{line.mean:.2f}{spread}" + (f" ({line.n} of {line.runs} seeds)" if line.n < line.runs else "")
+    mean = markup.marked(f"{line.mean:.2f}", line.exact)
+    return f"{mean}{spread}" + (f" ({line.n} of {line.runs} seeds)" if line.n < line.runs else "")
 
 
 def readings(results: str | Path | None = None) -> pd.DataFrame:
@@ -228,6 +230,8 @@ def page(results: str | Path | None = None) -> str:
     shown["The error by the eye centres is so many times that by another normalizer"] = ratios(runs)
     for title, part in shown.items():
         lines += ["", f"**{title}**", "", markup.to_html(part, kind="conventions")]
+    if not frame.exact.all():
+        lines += ["", markup.APPROXIMATE]
     return "\n".join([*lines, ""])
 
 

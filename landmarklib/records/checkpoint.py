@@ -1,26 +1,35 @@
 """The state of runs in the middle of training: one file each without pickle, of arrays and one JSON text for the rest.
 
-A run goes on from it on the same kind of device, alone or in another pack than before. A checkpoint of other versions,
-of another experiment or kind of device, or a damaged one counts as none.
+A run goes on from it on the same kind of device and the same data, alone or in another pack than before. A state of
+other versions, data, kind of device or another experiment counts as none, and so does a damaged one.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
+from landmarklib import loading
 from landmarklib.core import files
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.formats import npz
 from landmarklib.records import staleness
 
-IDENTITY = "identity"  # key, versions and kind of device
+IDENTITY = "identity"  # of what a state is
+OTHERS = {
+    "key": "another run",
+    "versions": "other versions of the library",
+    "device": "another kind of device",
+    "data": "other data than lie here now",
+}
 
 
 def path_of(folder: Path, experiment: Experiment) -> Path:
@@ -41,13 +50,16 @@ def save(folder: Path, device: str, experiments: Sequence[Experiment], states: S
 
 
 def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:
-    """A run's state; empty where there is none that this code can go on from."""
-    return _read(folder, experiment, device, with_arrays=True)
+    """A run's state; empty where there is none that the run can go on from, and a line says why if there is one."""
+    state, why_not = _read(folder, experiment, device, with_arrays=True)
+    if why_not:
+        tqdm.write(f"{experiment.key}: its kept state {why_not}; the run starts anew", file=sys.stderr)
+    return state
 
 
 def step(folder: Path, experiment: Experiment, device: str) -> int:
     """Steps that are done already, 0 without a checkpoint; its arrays are not looked at."""
-    return _read(folder, experiment, device, with_arrays=False).get("step", 0)
+    return _read(folder, experiment, device, with_arrays=False)[0].get("step", 0)
 
 
 def delete(folder: Path, experiment: Experiment) -> None:
@@ -60,19 +72,29 @@ def delete(folder: Path, experiment: Experiment) -> None:
         raise files.refusal("remove", path, error, files.RESULTS) from None
 
 
-def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> dict[str, Any]:
-    identity, path = _identity(experiment, device), path_of(folder, experiment)
+def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> tuple[dict[str, Any], str]:
+    """A state; or an empty one, and what is wrong with the one that is there."""
+    path = path_of(folder, experiment)
     try:
-        # A state is not compressed: nothing in it is larger than the file.
-        with npz.opened(path, "no state of a run", path.stat().st_size) as file:
+        most = path.stat().st_size  # a state is not compressed: nothing in it is larger than the file
+        with npz.opened(path, "no state of a run", most) as file:
             state = json.loads(str(file.load("json", ())))
-            if state.pop(IDENTITY) != identity:
-                return {}
-            return state | {name: file.load(name) for name in file if with_arrays and name != "json"}
+            kept = dict(state.pop(IDENTITY))
+            arrays = {name: file.load(name) for name in file if with_arrays and name != "json"}
+    except FileNotFoundError:
+        return {}, ""
     except (OSError, UserError):
-        return {}
+        return {}, "cannot be read"
+    own = _identity(experiment, device)
+    if others := [what for name, what in OTHERS.items() if kept.get(name) != own[name]]:
+        return {}, f"is of {others[0]}"
+    return state | arrays, ""
 
 
-def _identity(experiment: Experiment, device: str) -> list:
-    """Random numbers of one kind of device are not those of another."""
-    return [experiment.key, staleness.of(experiment), device.partition(":")[0]]
+def _identity(experiment: Experiment, device: str) -> dict[str, Any]:
+    """What the next steps depend on beside the state: all that a record says of what it was computed on.
+
+    Random numbers of one kind of device are not those of another.
+    """
+    kind, data = device.partition(":")[0], loading.described(experiment)
+    return {"key": experiment.key, "versions": staleness.of(experiment), "device": kind, "data": data}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,10 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from landmarklib.core import files, metrics
+from landmarklib.core import files
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, from_json, to_json
 from landmarklib.core.mistakes import checked
+from landmarklib.records import distributions
 
 SCHEMA = 1
 STATUSES = ("done", "failed")
@@ -35,6 +37,7 @@ class Record:
         default_factory=dict
     )  # name -> mean, low, high (95% over images), n
     quantiles: tuple[float, ...] = ()  # of the error over test images, at 0%, 5% .. 100%
+    errors: str = ""  # of every test image (`distributions.packed`); older records keep none
     curve: tuple[Mapping[str, Any], ...] = ()
     best_step: int = 0
     warnings: tuple[str, ...] = ()
@@ -108,7 +111,10 @@ def load(path: Path) -> Record:
 
 
 def frame(records: list[Record]) -> pd.DataFrame:
-    """One line per run: row, fraction, seed, budget, tier, status, every metric's mean, and what qualifies them."""
+    """One line per run: row, fraction, seed, budget, tier, status, every metric's mean, and what qualifies them.
+
+    approximate: the metric of which that is so in this run; empty where all are exact.
+    """
     lines = [_line(record) for record in records]
     return pd.DataFrame(
         lines, columns=None if lines else ["row", "fraction", "seed", "budget", "status", "tier", "key"]
@@ -116,13 +122,14 @@ def frame(records: list[Record]) -> pd.DataFrame:
 
 
 def _line(r: Record) -> dict[str, Any]:
-    e = r.experiment
+    e, (area, exact) = r.experiment, distributions.auc(r)
     return (
         {"row": e.row, "fraction": e.fraction, "seed": e.seed, "budget": e.budget, "status": r.status}
         | {"tier": r.data.get("tier", ""), "device": r.provenance.get("device", ""), "key": r.key}
         | {"seconds": r.seconds, "warnings": len(r.warnings), "reason": r.reason}
         | {name: value["mean"] for name, value in r.metrics.items()}
-        | ({"auc_percent": 100 * metrics.area(r.quantiles)} if "nme_percent" in r.metrics and r.quantiles else {})
+        | ({} if math.isnan(area) else {"auc_percent": area})
+        | {"approximate": "" if exact else "auc_percent"}
     )
 
 

@@ -69,6 +69,12 @@ def _found(group: pd.DataFrame, metric: str, paper: float, in_full: bool) -> dic
     }
 
 
+def approximate(runs: pd.DataFrame, metric: str) -> set[Group]:
+    """The cells in which the metric of some run is approximate."""
+    rough = runs[runs.approximate == metric] if "approximate" in runs else runs[:0]
+    return set(zip(rough.row, rough.fraction, rough.budget, strict=True))
+
+
 def better(table: Table, metric: str | None = None) -> int:
     """+1 if a smaller value is better, -1 if a larger one is."""
     return 1 if metrics.lower_is_better(metric or table.metrics[0]) else -1

@@ -5,13 +5,13 @@ Every function takes a `Table` and its runs as `record.frame` has them, and retu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from landmarklib.report import aggregate
-from landmarklib.report.markup import Html, label, percent, render, to_html, unit
+from landmarklib.report.markup import APPROXIMATE, Html, label, marked, percent, render, to_html, unit
 from landmarklib.tables import Reference, Table
 
 
@@ -117,27 +117,32 @@ def long_table(table: Table, runs: pd.DataFrame) -> Html:
 def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
     """Mean ± sd of the table's other metrics, one below the other: methods that have it, fractions with a run.
 
-    Accuracy needs a trained class head.
+    Accuracy needs a trained class head. A mean over seeds of which one is approximate is marked, and a line says so.
     """
     frames = {metric: aggregate.cells(table, runs, metric) for metric in table.metrics[1:] if metric in runs}
     frames = {metric: f[f.method.isin(f.method[f.n_seeds > 0])] for metric, f in frames.items()}
     fractions = sorted({fraction for f in frames.values() for fraction in f.fraction[f.n_seeds > 0]})
     if not fractions:
         return render("paragraph", text="No run has another metric yet.")
-    groups = []
+    groups, any_rough = [], False
     for metric, frame in frames.items():
+        rough = aggregate.approximate(runs, metric)
+        any_rough = any_rough or bool(rough)
         lines = [
-            (method, "", [_value(table, part, method, f) for f in fractions])
+            (method, "", [_value(table, part, method, f, rough) for f in fractions])
             for method, part in frame.groupby("method", sort=False)
         ]
         groups += [(label(metric), lines)] if lines else []
-    return render("comparison", head=_head(table, fractions), groups=groups, strong=False)
+    shown = render("comparison", head=_head(table, fractions), groups=groups, strong=False)
+    return shown + render("paragraph", text=APPROXIMATE) if any_rough else shown
 
 
-def _value(table: Table, cells_of_method: pd.DataFrame, method: str, fraction: float) -> Cell:
-    """A mean and its spread, or why there is none."""
+def _value(
+    table: Table, cells_of_method: pd.DataFrame, method: str, fraction: float, rough: Collection[aggregate.Group]
+) -> Cell:
+    """A mean and its spread, or why there is none. rough: the cells whose mean is approximate."""
     found = cells_of_method[(cells_of_method.fraction == fraction) & (cells_of_method.n_seeds > 0)]
     if not len(found):
         return _absent(table, method, fraction)
     mean, spread = _mean(found.iloc[0], 1)
-    return Cell(mean=mean, spread=spread)
+    return Cell(mean=marked(mean, (method, fraction, found.budget.iloc[0]) not in rough), spread=spread)

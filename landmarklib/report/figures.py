@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from landmarklib.core import metrics
+from landmarklib.records import distributions
 from landmarklib.records.record import Record
 from landmarklib.report import aggregate, claims, markup, style
 from landmarklib.tables import Table
@@ -82,36 +83,42 @@ def effects(table: Table, verdicts: Sequence[claims.Verdict]):
 def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
     """Cumulative error distribution: the share of test images with at most which error. Returns a Figure.
 
-    It has a panel per labelled fraction and a line per method, mean over seeds, from the quantiles that records keep.
-    Records that keep none, as older ones do, are left out.
+    It has a panel per labelled fraction and a line per method, mean over seeds (`distributions.share_within`), and says
+    how large the area under it is. Records that keep neither errors nor quantiles, as the oldest do, are left out.
 
     most: the largest error shown.
     """
-    done = [r for r in records if r.status == "done" and r.quantiles]
+    done = [r for r in records if r.status == "done" and (r.errors or r.quantiles)]
     if not done:
-        return style.message("No run has kept the quantiles of its errors.")
+        return style.message("No run has kept the distribution of its errors.")
     plt = style.pyplot()
     fractions = sorted({r.experiment.fraction for r in done})
     size = (style.WIDTH, 2.8 * len(fractions))
     figure, axes = plt.subplots(len(fractions), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
-    share = np.linspace(0, 100, len(done[0].quantiles))
+    errors = np.linspace(0, most, 401)
     dashes = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
     for axis, fraction in zip(axes[:, 0], fractions, strict=True):
         for i, row in enumerate(table.rows):
             of_cell = [r for r in done if (r.experiment.row, r.experiment.fraction) == (row.name, fraction)]
-            curves = [r.quantiles for r in of_cell]
-            if curves:
-                below = 100 * np.mean([metrics.area(quantiles) for quantiles in curves])
-                label = f"{row.name}: {below:.0f}%"
+            if of_cell:
+                share = np.mean([distributions.share_within(r, errors) for r in of_cell], 0)
                 colour, dash = style.COLOURS[i % len(style.COLOURS)], dashes[i % len(dashes)]
-                axis.plot(np.mean(curves, 0), share, color=colour, ls=dash, label=label)
-        axis.axvline(metrics.FAILURE, color="0.4", lw=1)
+                axis.plot(errors, share, color=colour, ls=dash, label=f"{row.name}{_area(of_cell)}")
         axis.set(title=f"{markup.percent(fraction)} labelled", ylabel="test images [%]", xlim=(0, most), ylim=(0, 100))
-        legend = axis.legend(fontsize=8, frameon=False, loc="lower right", title=f"area below {metrics.FAILURE:g}%")
-        legend.get_title().set_fontsize(8)
+        legend = axis.legend(fontsize=8, frameon=False, loc="lower right")
+        if metrics.base(table.metrics[0]) == "nme_percent":
+            axis.axvline(metrics.FAILURE, color="0.4", lw=1)
+            legend.set_title(f"area below {metrics.FAILURE:g}%", {"size": 8})
         axis.grid(alpha=0.3)
     axes[-1, 0].set_xlabel(markup.label(table.metrics[0]).replace(" [", " at most ["))
     return figure
+
+
+def _area(records: Sequence[Record]) -> str:
+    """What the legend says of the area under the mean curve of these records; nothing where errors are in pixels."""
+    areas = [distributions.auc(r) for r in records]
+    mean, exact = np.mean([area for area, _ in areas]), all(exact for _, exact in areas)
+    return f": {markup.marked(f'{mean:.0f}', exact)}%" if np.isfinite(mean) else ""
 
 
 def per_seed(table: Table, runs: pd.DataFrame):

@@ -15,7 +15,7 @@ from landmarklib.core.types import Annotations, Crop, whole
 from landmarklib.methods import Method, attributes
 from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
-from landmarklib.records import environment, staleness
+from landmarklib.records import distributions, environment, staleness
 from landmarklib.records.record import Record
 from landmarklib.training import prediction, readout
 from landmarklib.training.state import TrainState
@@ -67,6 +67,7 @@ def evaluate_test(t: Trained) -> Record:
             status="done",
             metrics={name: summary(v) for name, v in values.items()},
             quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
+            errors=distributions.packed(values[main]),
             gallery=tuple(gallery(points, classes, values["error_px"], maps)),
             assignment=fitted.assignment,
             **common,
@@ -140,9 +141,14 @@ def summary(values: np.ndarray) -> dict[str, float]:
 
 
 def gallery(points: np.ndarray, classes: np.ndarray | None, error: np.ndarray, maps: list[list[str]]) -> list[dict]:
-    """The first four test images, the same for every run, then this run's best, median and three worst."""
-    order = np.argsort(error)
-    chosen = [("fixed", i) for i in range(max(4, len(maps)))] + [("best", order[0]), ("median", order[len(order) // 2])]
+    """The first four test images, the same for every run, then this run's best, median and three worst.
+
+    Images without an error (NaN) are left out.
+    """
+    known = np.isfinite(error)
+    order = np.argsort(error)[: known.sum()]  # NaN comes last
+    chosen = [("fixed", i) for i in range(max(4, len(maps))) if known[i]]
+    chosen += [("best", i) for i in order[:1]] + [("median", i) for i in order[len(order) // 2 :][:1]]
     chosen += [("worst", i) for i in order[:-4:-1]]
     entries = []
     for kind, i in chosen:

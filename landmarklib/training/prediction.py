@@ -130,6 +130,7 @@ def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED)
     if a.normalizer is not None:
         values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.normalizer)
         values["failures_percent"] = metrics.failures(values["nme_percent"])
+        values["auc_percent"] = metrics.area(values["nme_percent"])
         for name, normalizer in a.normalizers.items():
             pck = f"pck_percent at {metrics.PCK_SHARE:g} of {name}"
             values[f"nme_percent by {name}"] = 100 * metrics.point_error(points, a.points, a.visible, normalizer)
@@ -138,7 +139,7 @@ def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED)
             read = fitted.landmarks(read, a.images.shape[-1])
             values[f"nme_percent {name}"] = 100 * metrics.point_error(read, a.points, a.visible, a.normalizer)
     if fitted.assignment is not None:
-        values["matched_percent"] = 100.0 * metrics.nearer_to_own(points, a.points).mean(-1)
+        values["matched_percent"] = 100.0 * metrics.nearer_to_own(points, a.points, a.visible)
     return values
 
 

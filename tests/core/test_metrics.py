@@ -79,7 +79,7 @@ def test_landmarks_that_are_not_visible_do_not_decide_a_match():
 def test_nearer_to_own_by_hand():
     target = np.array([[[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]]])
     predicted = np.array([[[4.0, 0.0], [4.0, 0.0], [9.0, 10.0]]])
-    assert metrics.nearer_to_own(predicted, target).tolist() == [[True, False, True]]
+    assert metrics.nearer_to_own(predicted, target, seen(1, 3)).tolist() == [2 / 3]
 
 
 def test_interval_by_hand():
@@ -100,10 +100,30 @@ def test_interval_of_one_value_is_unknown():
     assert mean == 4 and np.isnan(low) and np.isnan(high)
 
 
+@pytest.mark.parametrize("hidden", [0.0, -1e9, np.inf, np.nan])
+def test_a_landmark_that_is_not_visible_is_nearest_to_nothing(hidden):
+    target = np.array([[[0.0, 0.0], [hidden, hidden], [9.0, 0.0]], [[hidden, hidden]] * 3])
+    predicted = np.array([[[1.0, 0.0], [5.0, 0.0], [2.0, 0.0]], [[0.0, 0.0]] * 3])
+    found = metrics.nearer_to_own(predicted, target, np.array([[True, False, True], [False] * 3]))
+    assert found[0] == 0.5 and np.isnan(found[1])
+
+
+@pytest.mark.parametrize("length", [0.0, -1.0, np.nan])
+def test_an_image_whose_normalizer_is_no_length_has_no_error_by_it(length):
+    predicted, target = np.ones((3, 2, 2)), np.zeros((3, 2, 2))
+    predicted[1] = 0.0  # no error, by no length
+    lengths, known = np.array([length, length, 2.0]), [False, False, True]
+    errors = metrics.point_error(predicted, target, seen(3, 2), lengths)
+    assert np.isfinite(errors).tolist() == np.isfinite(metrics.correct(predicted, target, seen(3, 2), lengths)).tolist()
+    assert np.isfinite(errors).tolist() == known
+    for told in (metrics.failures(errors), metrics.area(errors)):
+        assert np.isfinite(told).tolist() == known
+
+
 def test_area_under_the_error_distribution_is_the_mean_of_what_is_left_of_the_threshold():
-    assert metrics.area([0.0] * 21, 10.0) == pytest.approx(1)
-    assert metrics.area([10.0] * 21, 10.0) == 0
-    assert metrics.area(np.linspace(0, 20, 21).tolist(), 10.0) == pytest.approx(0.25, abs=1e-3)
-    errors = np.random.default_rng(0).gamma(4.0, 2.0, 5000)
-    expected = np.maximum(0, 1 - errors / 10).mean()
-    assert metrics.area(np.quantile(errors, np.linspace(0, 1, 21)).tolist(), 10.0) == pytest.approx(expected, abs=0.01)
+    assert metrics.area(np.array([0.0, 2.5, 10.0, 1e9, np.nan])).tolist()[:4] == [100, 75, 0, 0]
+    assert np.isnan(metrics.area(np.array([np.nan]))).all()
+    errors = np.random.default_rng(0).gamma(4.0, 2.0, 500)
+    limits = np.linspace(0, 10, 5001)
+    share = (errors[:, None] <= limits).mean(0)
+    assert metrics.area(errors).mean() == pytest.approx(100 * np.trapezoid(share, limits) / 10, abs=0.01)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from filling import hold, runs
 
+from landmarklib import loading, tables
 from landmarklib.core.errors import UserError
+from landmarklib.core.experiment import flat
+from landmarklib.datasets import mtfl
 from landmarklib.engine import attempt
 from landmarklib.engine.attempt import How
+from landmarklib.formats import archive
 from landmarklib.records import checkpoint, record
 from landmarklib.training import compute
 
@@ -117,3 +122,28 @@ def test_locks_of_another_user_are_one_line_before_anything_is_computed(tmp_path
     with pytest.raises(UserError, match=r"cannot lock .*\.lock: [^;]*; choose another results folder"):
         attempt.attempt(runs(), How(tmp_path))
     assert computed == []
+
+
+def test_a_run_whose_photos_have_changed_since_it_was_stopped_starts_anew_and_says_so(
+    tmp_path, monkeypatch, parts, capsys
+):
+    counts = {"train": 8, "val": 2, "test": 2}
+    monkeypatch.setattr(mtfl, "DATASET", replace(mtfl.DATASET, counts=counts, ids={}))
+    monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
+    (tmp_path / "mtfl").mkdir()
+    (e,) = tables.get("mtfl").experiments([0.5], [0], ["RCN+ (L)"], "smoke")
+    e = replace(flat(e), size=16, tests=[]).experiment
+    mtfl.write_standin(tmp_path / "mtfl", counts, 0)
+    loading.forget()
+    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    photo, other = sorted((tmp_path / "mtfl").rglob("*.jpg"))[:2]
+    content = photo.read_bytes()
+    for now, steps in ((content, 3), (other.read_bytes(), 0), (content, 3)):  # as it was, changed, back again
+        photo.write_bytes(now)
+        loading.forget()
+        attempt.attempt([e], How(tmp_path))
+        assert parts[-1] == ([0], [steps])
+        said = "other data than lie here now; the run starts anew"
+        assert capsys.readouterr().err.count(said) == (steps == 0)
+    loading.forget()

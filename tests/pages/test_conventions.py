@@ -85,6 +85,15 @@ def test_what_no_run_or_not_every_run_recorded_is_said():
     assert [line[name] for name in NORMALIZERS] == ["not recorded"] * 3 + ["85.00 ± 7.07"]
 
 
+def test_an_area_that_is_approximate_in_one_of_the_runs_is_marked():
+    kept = {"nme_percent": 12.0, "auc_percent": 30.0}
+    runs = record.frame([made("RCN+ (L)", 0, **kept), made("RCN+ (L)", 1, **kept), made("RCN+ (L)", 0, 1.0, **kept)])
+    runs.loc[1, "approximate"] = "auc_percent"
+    lines = conventions.beside_each_other(conventions.measured(PART, runs), COUNT).to_dict("records")
+    (area,) = (name for name in lines[0] if name.startswith("area"))
+    assert [line[area] for line in lines] == ["≈ 30.00 ± 0.00", "30.00"]
+
+
 def test_ratios_are_taken_within_a_run():
     frame = conventions.ratios(record.frame(two_seeds())).set_index("eye centres against")
     assert frame.loc[NORMALIZERS[1]].tolist() == ["1.500", "1.800", 2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landmarklib import tables
+from landmarklib import loading, tables
 from landmarklib.core import files, versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
@@ -21,7 +21,16 @@ ARRAYS = {
     "mean a": np.ones((2, 3), np.float32),
     "visible": np.array([True, False]),
 }
+DATA = {"fingerprint": "0123456789ab", "crops": {"train": [64, 1.6], "test": [32, 1.0]}}
 STATE = {"step": 5, "seconds": 1.5, "failure": "", "curve": [{"step": 4, "loss": {"landmarks": 0.5}}], **ARRAYS}
+
+
+@pytest.fixture(autouse=True)
+def data(monkeypatch) -> dict:
+    """What lies here, of every run; nothing is drawn."""
+    here = dict(DATA)
+    monkeypatch.setattr(loading, "described", lambda experiment: here)
+    return here
 
 
 def experiments(n: int = 1) -> list[Experiment]:
@@ -53,6 +62,17 @@ def test_a_state_from_before_a_version_was_raised_counts_as_none(tmp_path, monke
     assert checkpoint.step(tmp_path, e, "cpu") == 5
     monkeypatch.setattr(versions, "raised", lambda: {**raised, part: (raised[part][0] + 1, "it computes otherwise")})
     assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+
+
+def test_a_state_of_data_that_have_changed_since_counts_as_none_until_they_are_back(tmp_path, data, capsys):
+    (e,) = experiments()
+    checkpoint.save(tmp_path, "cpu", [e], [STATE])
+    data["fingerprint"] = "another"
+    assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+    said = "its kept state is of other data than lie here now; the run starts anew"
+    assert capsys.readouterr().err == f"{e.key}: {said}\n"
+    data["fingerprint"] = DATA["fingerprint"]
+    assert checkpoint.load(tmp_path, e, "cpu")["step"] == 5 and capsys.readouterr().err == ""
 
 
 def test_a_state_of_other_stages_counts_as_none(tmp_path):
@@ -93,12 +113,12 @@ def nested(path: Path, e: Experiment) -> None:
     np.savez(path, json=np.array("[" * 100_000))
 
 
-def identity(e: Experiment, **changes) -> list:
-    return list(({"key": e.key, "versions": staleness.of(e), "device": "cpu"} | changes).values())
+def identity(e: Experiment, **changes) -> dict:
+    return {"key": e.key, "versions": staleness.of(e), "device": "cpu", "data": DATA} | changes
 
 
 def of(**changes):
-    """Writes a state that names another key, versions or device."""
+    """Writes a state that names another key, versions, device or data."""
 
     def write(path: Path, e: Experiment) -> None:
         np.savez(path, json=np.array(json.dumps({"identity": identity(e, **changes), "step": 3})))
@@ -120,19 +140,25 @@ def of(**changes):
         of(key="another"),
         of(versions={"engine": 99}),
         of(device="cuda"),
+        of(data={"fingerprint": "f00"}),
+        of(data=None),
+        lambda path, e: np.savez(path, json=np.array(json.dumps({"identity": [e.key, {}, "cpu"], "step": 3}))),
     ],
     ids=(
-        *("half", "empty", "text", "without JSON", "broken JSON", "a list", "pickle", "nested lists"),
-        *("another run", "other versions", "another device"),
-    ),
+        "half,empty,text,without JSON,broken JSON,a list,pickle,nested lists,another run,other versions,another device,"
+        "other data,no data,identity without names"
+    ).split(","),
 )
-def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none(tmp_path, spoil):
+def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none_and_a_line_says_so(tmp_path, capsys, spoil):
     (e,) = experiments()
     path = checkpoint.path_of(tmp_path, e)
     checkpoint.save(tmp_path, "cpu", [e], [{"step": 3, "array": np.arange(3)}])
     assert checkpoint.step(tmp_path, e, "cpu") == 3
     spoil(path, e)
-    assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+    assert checkpoint.step(tmp_path, e, "cpu") == 0 and capsys.readouterr().err == ""  # who takes it up says so, once
+    assert checkpoint.load(tmp_path, e, "cpu") == {}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{e.key}: its kept state ") and line.endswith("; the run starts anew")
 
 
 @pytest.mark.parametrize("spoil", [claiming, unpacking])

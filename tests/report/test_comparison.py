@@ -84,6 +84,19 @@ def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
     assert rows_of(part)["RCN+ (L+A)"] == ["not run", "20.0", "20.0"]
 
 
+def test_a_mean_of_which_a_seed_is_approximate_is_marked_and_a_line_says_so():
+    table = tables.get("mtfl")
+    line = {"budget": "cpu", "status": "done", "tier": "paper", "warnings": 0, "nme_percent": 8.0, "auc_percent": 40.0}
+    cells = (("RCN+ (L)", 0.05, 0, ""), ("RCN+ (L)", 1.0, 0, ""), ("RCN+ (L)", 1.0, 1, "auc_percent"))
+    runs = pd.DataFrame(
+        [{"row": row, "fraction": f, "seed": s, "approximate": rough, **line} for row, f, s, rough in cells]
+    )
+    shown = comparison.other_metrics(table, runs)
+    assert rows_of(shown)["RCN+ (L)"] == ["40.0", "≈ 40.0 ± 0.0"] and shown.count("≈") == 2
+    assert "≈: a run from before every error was kept" in shown
+    assert "≈" not in comparison.other_metrics(table, runs[:2])
+
+
 def test_a_line_of_others_stands_under_the_table_with_the_papers_value_alone():
     shown = rows_of(comparison.beside_paper(HANDS, record.frame(hands("Seq-MT (L)", 0.05, nme_percent=50.0))))
     assert shown["method"] == ["5%", "10%", "20%", "50%", "100%"]

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made import HANDS, made
 
 from landmarklib import tables
-from landmarklib.records import query, record
+from landmarklib.records import distributions, query, record
 from landmarklib.report import claims, figures, galleries
 
 TABLE = tables.get("quickstart")
@@ -80,20 +81,39 @@ def test_the_error_distribution_of_each_method_and_fraction():
     figure = figures.distribution(TABLE, RECORDS)
     fractions = sorted({r.experiment.fraction for r in RECORDS})
     assert [axis.get_title() for axis in figure.axes] == [f"{100 * f:g}% labelled" for f in fractions]
-    lines = figure.axes[0].get_lines()[: len(ROWS)]
+    lines = figure.axes[0].get_lines()
+    assert [line.get_label() for line in lines] == ROWS  # errors in pixels have no area
     (first,) = galleries.runs_of(RECORDS, ROWS[:1], fractions[0])
-    assert lines[0].get_xdata().tolist() == list(first.quantiles)
-    assert lines[0].get_ydata()[[0, 10, 20]].tolist() == [0, 50, 100]
-    assert [line.get_label().split(":")[0] for line in lines] == ROWS
-    assert figures.distribution(TABLE, []).texts[0].get_text() == "No run has kept the quantiles of its errors."
+    drawn = np.interp(first.quantiles[1:], lines[0].get_xdata(), lines[0].get_ydata())
+    assert drawn == pytest.approx(np.linspace(5, 100, 20), abs=2)
 
 
-def test_records_without_quantiles_are_left_out_of_the_error_distribution():
+def test_records_without_errors_and_quantiles_are_left_out_of_the_error_distribution():
     first, second, *_ = galleries.runs_of(RECORDS, ROWS, 0.05)
     (axis,) = figures.distribution(TABLE, [replace(first, quantiles=()), second]).axes
-    assert [line.get_label().split(":")[0] for line in axis.get_lines()[:-1]] == [ROWS[1]]
-    older = [replace(r, quantiles=()) for r in RECORDS]
-    assert figures.distribution(TABLE, older).texts[0].get_text() == "No run has kept the quantiles of its errors."
+    assert [line.get_label() for line in axis.get_lines()] == [ROWS[1]]
+    for older in ([replace(r, quantiles=()) for r in RECORDS], []):
+        (said,) = figures.distribution(TABLE, older).texts
+        assert said.get_text() == "No run has kept the distribution of its errors."
+
+
+def test_the_error_distribution_of_runs_that_keep_every_error_and_of_older_ones():
+    """Four of ten images fail with the first seed, and half of an older run's with the second."""
+    older = {"nme_percent": {"mean": 10.0, "n": 10}, "failures_percent": {"mean": 50.0, "n": 10}}
+    (first, second), errors = HANDS.experiments([0.05], [0, 1], ["Seq-MT (L)"]), np.array([5.0] * 6 + [15.0] * 4)
+    newer = {**older, "auc_percent": {"mean": 30.0, "n": 10}}
+    records = [
+        made(first, metrics=newer, errors=distributions.packed(errors), quantiles=(5.0, 15.0)),
+        made(second, metrics=older, quantiles=tuple(np.linspace(0, 20, 21))),
+    ]
+    for shown, label in ((records[:1], "Seq-MT (L): 30%"), (records, "Seq-MT (L): ≈ 28%")):
+        (axis,) = figures.distribution(HANDS, shown).axes
+        line, limit = axis.get_lines()
+        assert line.get_label() == label and limit.get_xdata() == [10, 10]
+        at = dict(zip(line.get_xdata().round(2).tolist(), line.get_ydata().tolist(), strict=True))
+        assert (at[4.95], at[5.0], at[10.0]) == pytest.approx(
+            (0, 60, 60) if shown == records[:1] else (12.375, 42.5, 55)
+        )
 
 
 def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():

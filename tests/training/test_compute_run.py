@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from experiments import changed
 
 from landmarklib import tables
 from landmarklib.nets import forms
-from landmarklib.records import staleness
+from landmarklib.records import distributions, staleness
 from landmarklib.training import autotune, compute, prediction
 
 pytestmark = pytest.mark.usefixtures("literal")
@@ -54,6 +55,10 @@ def test_the_record_of_a_run_says_how_it_was_made():
     (r,) = compute.run(tables.get("blocks").experiments([0.1], [0], [ROW], "smoke"), form=forms.LITERAL)
     assert (r.images_processed, r.data["tier"], r.data["n_labelled"]) == (64, "stand-in", 32)
     assert len(r.quantiles) == 21 and list(r.quantiles) == sorted(r.quantiles)
+    errors = distributions.unpacked(r.errors)
+    assert errors[0] == pytest.approx(r.gallery[0]["error_px"], abs=0.011)
+    assert np.quantile(errors, np.linspace(0, 1, 21)) == pytest.approx(r.quantiles, abs=0.011)
+    assert errors.mean() == pytest.approx(r.metrics["error_px"]["mean"], abs=0.011) and "auc_percent" not in r.metrics
     assert r.metrics["error_px"]["n"] == 64 and len(r.curve) == 2
     assert [g["kind"] for g in r.gallery] == ["fixed"] * 4 + ["best", "median"] + ["worst"] * 3
     assert staleness.staleness(r) == "current"

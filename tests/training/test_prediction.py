@@ -60,6 +60,14 @@ def test_each_kind_of_readout_is_judged_on_its_own_points():
     assert (prediction.of_points(halved, a, NAMED)["error_px"] > 0).all()
 
 
+def test_failures_and_area_are_of_each_image_and_an_image_without_a_length_has_none():
+    a = replace(annotations(4, 0), normalizer=np.array([100.0, 25.0, 0.0, np.nan]))
+    found = prediction.of_points(Predictions(a.points + np.array([3, 4], a.points.dtype), None), a)
+    assert found["nme_percent"] == pytest.approx([5, 20, np.nan, np.nan], nan_ok=True)
+    assert found["failures_percent"] == pytest.approx([0, 100, np.nan, np.nan], nan_ok=True)
+    assert found["auc_percent"] == pytest.approx([50, 0, np.nan, np.nan], nan_ok=True, abs=1e-5)
+
+
 def test_other_readings_of_the_same_maps_are_read_out_the_same_way():
     a, order = replace(annotations(4, 0), normalizer=np.full(4, 5.0)), [2, 0, 1, 4, 3]
     moved = a.points + np.array([3, 4], a.points.dtype)
