@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 RANGES = ("rotation_degrees", "scale", "shift")  # of a jitter
 OURS = "ours"  # kind of an error whose message is a sentence of ours
+LARGEST = 2**53  # whole number that is exact as a float, too
 CHECKED = ConfigDict(extra="forbid")
 
 
@@ -28,6 +29,8 @@ def _finite(value: Any) -> Any:
         _finite(part)
     if isinstance(value, float) and not math.isfinite(value):
         raise _mistake(f"{value} is not a finite number")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise _mistake(f"a number of {value.bit_length()} bits is too large; it must be at most {LARGEST}")
     return value
 
 
@@ -51,8 +54,8 @@ def _apart(raw: Any, validated: Any) -> Any:
 T = TypeVar("T")
 Text = Annotated[str, Field(min_length=1)]
 Flag = Annotated[bool, Strict()]
-Count = Annotated[int, Strict(), Field(ge=0)]
-Some = Annotated[int, Strict(), Field(gt=0)]
+Count = Annotated[int, Strict(), Field(ge=0, le=LARGEST)]
+Some = Annotated[int, Strict(), Field(gt=0, le=LARGEST)]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 AtLeast0 = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]

@@ -29,6 +29,8 @@ WORDS = {
     "dataclass_type": "is not a table of names and values",
     "too_short": "is empty; at least one value is needed",
     "string_too_short": "is empty; a name is needed",
+    "string_too_long": "is too long; it must have at most {max_length} characters",
+    "literal_error": "is unknown; valid: {expected}",
     "greater_than": "is too small; it must be more than {gt:g}",
     "greater_than_equal": "is too small; it must be at least {ge:g}",
     "less_than": "is too large; it must be less than {lt:g}",
@@ -76,7 +78,7 @@ def _in_words(error: Mapping[str, Any], kind: Any, more: Sequence[str]) -> str:
     if error["type"] == "missing":
         return f"{last!r} is missing"
     found = _shown(error["input"])
-    if error["type"] not in WORDS:  # a sentence of our own, or one of pydantic's that is about what was found
+    if error["type"] not in WORDS or error.get("ctx", {}).get("min_length", 1) > 1:  # a sentence of our own, or one of pydantic's that is about what was found
         return error["msg"] if error["type"] == OURS else f"{found}: {error['msg']}"
     text = WORDS[error["type"]].format(**error.get("ctx", {}))
     meant = f"; write [{found}]" if error["type"] == "tuple_type" else ""
