@@ -221,9 +221,8 @@ def page(results: str | Path | None = None) -> str:
         return f"No run of {markup.plain(table.title)} is recorded yet.\n"
     frame, (_, budget) = measured(table, runs), pictured(table, runs)
     lines = [summary(table, runs), "", markup.picture(f"_generated/{PICTURE}", alt(table, runs)), ""]
-    lines += [
-        f"A dot is a cell at the budget {markup.plain(budget)}, mean ± standard deviation over seeds; a larger dot has more labels."
-    ]
+    cell = f"A dot is a cell at the budget {markup.plain(budget)}, mean ± standard deviation over seeds"
+    lines += [f"{cell}; a larger dot has more labels."]
     shown = {kind: beside_each_other(frame, kind) for kind in (ERROR, COUNT)} | {READING: readings(results)}
     shown["The error by the eye centres is so many times that by another normalizer"] = ratios(runs)
     for title, part in shown.items():

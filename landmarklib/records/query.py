@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,7 +127,20 @@ def test_images(r: Record) -> Annotations:
 
 def load_all(folder: Path, table: str) -> list[Record]:
     """All records of a table, sorted by file name."""
-    return [record.load(path) for path in sorted((folder / table).glob("*.json"))]
+    with _no_collection():
+        return [record.load(path) for path in sorted((folder / table).glob("*.json"))]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No look for garbage: there is none in what is read, and looking through it again and again takes as long."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def recorded_experiments(folder: Path, table: str) -> Iterator[Experiment]:

@@ -99,19 +99,24 @@ def load(path: Path) -> Record:
     record = checked(Record, {**raw, "experiment": experiment}, f"{path}: record")
     own = record.key
     if not key == own == path.stem:
-        raise UserError(f"{path}: its content has the key {own}, but it is named {path.stem} and says {str(key)[:99]}")
+        told = f"its content has the key {_short(own)}, but it is named {path.stem} and says {_short(key)}"
+        raise UserError(f"{path}: {told}")
     if experiment.table != path.parent.name:
-        raise UserError(f"{path}: belongs to table {experiment.table}, not {path.parent.name}")
+        raise UserError(f"{path}: belongs to table {_short(experiment.table)}, not {path.parent.name}")
     if wrong := _contradiction(record):
         raise UserError(f"{path}: record, {wrong}")
     return record
+
+
+def _short(text: object) -> str:
+    return " ".join(str(text).split())[:120]
 
 
 def _contradiction(r: Record) -> str:
     """The first field that does not fit the others: which, what is wrong, what is valid; "" where all do."""
     select = r.experiment.evaluation.select
     if r.status == "done" and select not in r.metrics:
-        there = ", ".join(r.metrics) or "none"
+        there = _short(", ".join(r.metrics)) or "none"
         return f"metrics: there is {there}; a run that is done has {select}, by which its weights were chosen"
     for i, point in enumerate(r.curve):
         if select not in point["validation"]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, Field, Strict, with_config
 from pydantic_core import PydanticCustomError, from_json
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from landmarklib.core import metrics
 from landmarklib.core.errors import UserError
-from landmarklib.core.kinds import CHECKED, OURS, AtLeast0, Count, Flag, Number, Positive, Some, Text
+from landmarklib.core.kinds import CHECKED, OURS, AtLeast0, Count, Flag, Number, Some, Text
 
 LARGEST = 2**24  # bytes of a file; the largest record so far has 2**15
 LONGEST = 10_000  # characters of a text
@@ -86,14 +86,17 @@ def _in_range(found: Mapping[str, Any]) -> Mapping[str, Any]:
     for name, value in found.items():
         mean = value["mean"] if isinstance(value, Mapping) else value
         base = metrics.base(name)
-        most = DEGREES if base == "angle_error_degrees" else math.inf if base in ("error_px", "nme_percent") else PERCENT
+        most = (
+            DEGREES if base == "angle_error_degrees" else math.inf if base in ("error_px", "nme_percent") else PERCENT
+        )
         if not (math.isnan(mean) or 0 <= mean <= most * (1 + 1e-6)):
-            raise _mistake(f"{name}: {mean:g} is out of range; it must be from 0 to {most:g}")
+            valid = f"from 0 to {most:g}" if most < math.inf else "at least 0"
+            raise _mistake(f"{name}: {mean:g} is out of range; it must be {valid}")
     return found
 
 
 def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
-    if any(a > b for a, b in zip(values, values[1:], strict=False)):
+    if list(values) != sorted(values):
         raise _mistake("the quantiles do not rise")
     return values
 
@@ -113,7 +116,8 @@ Metric = Annotated[str, Field(max_length=200), AfterValidator(_metric)]
 Plain = Annotated[Any, AfterValidator(_plain)]
 Tier = Literal["paper", "open", "stand-in"]
 Pair = Annotated[list[Real], Field(min_length=2, max_length=2)]
-Three = Annotated[tuple[Positive, Positive, Positive], AfterValidator(_rising)]
+Rate = Annotated[Number, Field(ge=1e-12, le=1e12)]
+Three = Annotated[tuple[Rate, Rate, Rate], AfterValidator(_rising)]
 Quantiles = Annotated[tuple[AtLeast0, ...], AfterValidator(_all_or_none), AfterValidator(_rising)]
 Assignment = Annotated[tuple[Count, ...], Field(max_length=MOST)]
 Warnings = Annotated[tuple[Words, ...], Field(max_length=MOST)]

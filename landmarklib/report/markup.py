@@ -117,7 +117,8 @@ def picture(path: str, alt: str, caption: str = "") -> str:
 
 
 def _entity(found: re.Match | str) -> str:
-    return f"&#{ord(found if isinstance(found, str) else found[0])};"
+    character = found if isinstance(found, str) else found[0]
+    return {"&": "&amp;", "<": "&lt;", ">": "&gt;"}.get(character, f"&#{ord(character)};")
 
 
 def unit(metric: str) -> str:
