@@ -1,24 +1,63 @@
-"""No text of a table, a record or a file reaches a page as HTML, and markup is never escaped twice."""
+"""No text of a table, a record or a file reaches a page as HTML or Markdown, and markup is never escaped twice."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
 import pandas as pd
 import pytest
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
+from myst_parser.parsers.options import options_to_items
 
 from landmarklib import datasets, loading, tables
 from landmarklib.core import files
-from landmarklib.pages import catalogue, conventions, overlap, overview, speed_page, table_page
-from landmarklib.records import benchmarks, record
+from landmarklib.pages import catalogue, conventions, overlap, overview, speed_page, status, table_page
+from landmarklib.records import benchmarks, query, record
 from landmarklib.records.record import Record
 from landmarklib.report import claim_tables, claims, comparison, markup, provenance
 
-RAW, ESCAPED = '<script>&"', "&lt;script&gt;&amp;"
+ESCAPED = "&lt;script&gt;&amp;"
+RAW = (  # HTML, directives, a role, links, maths, and what ends a line for Markdown or for a page that includes another
+    '<script>&"\n\n```{include} /etc/passwd\n```\n\n:::{include} /etc/passwd\n:::\r\r'
+    "# a\x0b\x0c```{image} b\n```\x85\u2028\u2029"
+    "{download}`/etc/passwd` ![a](b) [c](javascript:d) $e$ $$f$$ {{ g }} *h* (i)=\n%j\n+++"
+)
+STARTS = (
+    "```{include} x",
+    ":::{include} x",
+    "{download}`x`",
+    "# x",
+    "- x",
+    "1. x",
+    "1) x",
+    "> x",
+    "    x",
+    "% x",
+    "(x)=",
+    "+++",
+)
+STARTS += ("$$x$$", "[x](y)", "<b>", "***", "---", "===", ": x", "| x |", "~~~{include} x", "`x`", "\\begin{align}x")
+MAY_BE = {
+    "heading",
+    "paragraph",
+    "inline",
+    "text",
+    "html_block",
+    "fence",
+    "strong",
+    "bullet_list",
+    "list_item",
+    "softbreak",
+}
 BLOCKS = tables.get("blocks")
 TEMPLATES = sorted((Path(markup.__file__).parent / "templates").glob("*.html"))
 
@@ -53,6 +92,29 @@ def records() -> list[Record]:
     return [first, replace(second, warnings=(RAW,)), replace(third, status="failed", reason=RAW, metrics={})]
 
 
+@cache
+def parser() -> MarkdownIt:
+    """The book's parser of Markdown."""
+    extensions = yaml.safe_load((Path(__file__).parents[2] / "book" / "_config.yml").read_text())["parse"]
+    found = MdParserConfig(enable_extensions=extensions["myst_enable_extensions"])
+    return create_md_parser(found, RendererHTML)
+
+
+def check_inert(page: str, *, directives: tuple[str, ...] = (), code: bool = False) -> None:
+    """In a page in Markdown, once it is included, no text is markup.
+
+    directives: heads of those that it has.
+    code: what stands in backticks may be code.
+    """
+    tokens = parser().parse("\n".join(page.splitlines()))
+    tokens = [token for block in tokens for token in (block, *(block.children or ()))]
+    allowed = MAY_BE | ({"code_inline"} if code else set())
+    assert {re.sub("_(open|close)$", "", token.type) for token in tokens} - {"myst_role"} <= allowed
+    assert {t.meta["name"] for t in tokens if t.type == "myst_role"} <= {"cite:t"}
+    assert {t.info for t in tokens if t.type == "fence"} <= {*directives, "sh"}
+    assert "<script" not in "".join(t.content for t in tokens if t.type == "html_block")
+
+
 PARTS = {
     "beside_paper": lambda p: comparison.beside_paper(p.table, p.runs),
     "long_table": lambda p: comparison.long_table(p.table, p.runs),
@@ -85,12 +147,26 @@ def parts(table, records) -> SimpleNamespace:
 def test_a_part_of_a_tables_page_escapes_what_it_shows(parts, name):
     shown = PARTS[name](parts)
     assert "<script" not in shown and ESCAPED in shown
+    check_inert(f"# a page\n\n<div>{shown}</div>\n")
 
 
 def test_the_summary_of_conventions_escapes_the_tables_names(parts):
     runs = parts.runs.assign(**{metric: 8.0 for metric in ("nme_percent", conventions.CONVENTIONS[1].metric)})
     shown = conventions.summary(parts.table, runs)
     assert "<script" not in shown and ESCAPED in shown
+    check_inert(shown)
+
+
+def test_pages_in_markdown_show_texts_of_tables_as_text(parts, monkeypatch):
+    told = {"protocol": (RAW, *STARTS), "paper": RAW, "where": RAW, "name": RAW}
+    table, nothing = replace(parts.table, **told), (parts.table, parts.runs[:0], [])
+    monkeypatch.setattr(tables, "names", lambda: [RAW])
+    monkeypatch.setattr(tables, "get", lambda name: table)
+    monkeypatch.setattr(query, "read_recorded", lambda *_, **__: nothing)
+    check_inert(status.deviations_page(), code=True)
+    check_inert(status.status_page())
+    check_inert(conventions.page())
+    check_inert(overview.claims_page([overview.Measured(parts.table, parts.runs, parts.runs, parts.verdicts)]))
 
 
 def without_alt(text: str) -> str:
@@ -108,6 +184,8 @@ def test_the_page_of_speeds_escapes_what_a_file_says():
     shown = without_alt(speed_page.page([b]))
     assert "<script" not in shown and shown.count(ESCAPED) > 10
     assert RAW in speed_page.alt(b)  # so there was something to leave out
+    pictures = tuple(f"{{image}} _generated/{speed_page.INFERENCE}-{device}.png" for device in ("cpu", "cuda"))
+    check_inert(speed_page.page([b, replace(b, device="cuda")]), directives=pictures)
 
 
 def test_the_page_of_overlaps_escapes_what_a_file_says(tmp_path, monkeypatch):
@@ -116,6 +194,7 @@ def test_the_page_of_overlaps_escapes_what_a_file_says(tmp_path, monkeypatch):
     monkeypatch.setattr(overlap, "published", lambda: published)
     shown = overlap.page(tmp_path)
     assert "<script" not in shown and shown.count(ESCAPED) >= 4
+    check_inert(shown, code=True)
 
 
 def test_the_page_of_a_data_set_escapes_what_its_file_says(monkeypatch):
@@ -123,6 +202,7 @@ def test_the_page_of_a_data_set_escapes_what_its_file_says(monkeypatch):
     d = replace(loading.get("mtfl"), **texts, assumptions=(RAW,), known_issues=(RAW,), landmarks=(RAW,), mirror=(0,))
     shown = without_alt(catalogue.page(d, pictured=True))
     assert "<script" not in shown and shown.count(ESCAPED) > 8
+    check_inert(catalogue.page(d, pictured=True), directives=("{figure} ../_generated/mtfl.png",), code=True)
     monkeypatch.setattr(datasets, "names", lambda: ["mtfl"])
     monkeypatch.setattr(loading, "get", lambda name: d)
     shown = catalogue.overview()
@@ -142,6 +222,24 @@ def test_what_stands_in_backticks_is_code():
     assert (
         markup.markdown("```<b>` and `<i>") == "&#96;&#96;&#96;&lt;b&gt;` and `&lt;i&gt;"
     )  # which is no code to Markdown
+
+
+@pytest.mark.parametrize("text", [*STARTS, RAW])
+def test_a_text_on_a_page_in_markdown_is_shown_as_it_is(text):
+    (opening, line, closing) = parser().parse(markup.plain(text))
+    assert (opening.type, closing.type) == ("paragraph_open", "paragraph_close")
+    assert {token.type for token in line.children} <= {"text", "text_special"}
+    shown = "".join(token.content for token in line.children)
+    assert shown == re.sub(r"[\n\r\v\f\x85\u2028\u2029]+", " ", text).strip()
+
+
+@pytest.mark.parametrize("text", ["a", '"', "a # b", "|", "> a", "'", "\\", "a: b", *STARTS, RAW])
+def test_the_words_of_a_picture_reach_its_directive_as_they_are(text):
+    (fence,) = parser().parse(markup.picture("a.png", text, "A caption."))
+    assert (fence.type, fence.info) == ("fence", "{figure} a.png")
+    lines = fence.content.splitlines()
+    (option,), _ = options_to_items(lines[0].removeprefix(":"))
+    assert option == ("alt", re.sub(r"[\n\r\v\f\x85\u2028\u2029]+", " ", text)) and lines[1:] == ["", "A caption."]
 
 
 def test_a_template_that_lacks_a_value_is_an_error():
