@@ -37,7 +37,10 @@ def parsed(path: Path, what: str, newest: int) -> dict[str, Any]:
         if (size := path.stat().st_size) > LARGEST:
             raise UserError(f"{path}: {size:,} bytes; a {what} has at most {LARGEST:,}")
         raw = from_json(path.read_bytes(), cache_strings="keys")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        hint = "ask for the right to read it" if isinstance(error, PermissionError) else "restore the file"
+        raise UserError(f"{path}: not a readable {what} ({error.strerror}); {hint}") from None
+    except ValueError as error:
         raise UserError(f"{path}: not a readable {what} ({error}); delete or restore the file") from None
     if not isinstance(raw, dict) or type(raw.get("schema")) is not int:
         raise UserError(f"{path}: not a {what} of this library: it has no schema number")
@@ -89,10 +92,22 @@ def _in_range(found: Mapping[str, Any]) -> Mapping[str, Any]:
         most = (
             DEGREES if base == "angle_error_degrees" else math.inf if base in ("error_px", "nme_percent") else PERCENT
         )
-        if not (math.isnan(mean) or 0 <= mean <= most * (1 + 1e-6)):
-            valid = f"from 0 to {most:g}" if most < math.inf else "at least 0"
+        if not (math.isnan(mean) or 0 <= mean <= min(most * (1 + 1e-6), FLOAT32)):
+            valid = f"from 0 to {most:g}" if most < math.inf else "a finite number from 0"
             raise _mistake(f"{name}: {mean:g} is out of range; it must be {valid}")
     return found
+
+
+def _measured(value: float) -> float:
+    if math.isinf(value) or abs(value) > FLOAT32:
+        raise _mistake(f"{value:g} is out of range; it must be a finite number, or NaN where nothing was measured")
+    return value
+
+
+def _error(value: float) -> float:
+    if value < 0:
+        raise _mistake(f"{value:g} is out of range; it must be a finite number from 0")
+    return _measured(value)
 
 
 def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -110,7 +125,7 @@ def _all_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
 Words = Annotated[str, Field(max_length=LONGEST)]
 Name = Annotated[Text, Field(max_length=200)]
 Real = Annotated[Number, Field(ge=-FLOAT32, le=FLOAT32)]
-Measured = Annotated[float, Strict()]  # NaN where there was nothing to measure
+Measured = Annotated[float, Strict(), AfterValidator(_measured)]  # NaN where there was nothing to measure
 Seconds = Annotated[AtLeast0, Field(le=1e10)]
 Metric = Annotated[str, Field(max_length=200), AfterValidator(_metric)]
 Plain = Annotated[Any, AfterValidator(_plain)]
@@ -151,7 +166,7 @@ Shown = TypedDict(  # a test image: which, its points in pixels, perhaps the cla
     {
         "kind": Literal["fixed", "best", "median", "worst"],
         "index": Count,
-        "error_px": Measured,
+        "error_px": Annotated[float, Strict(), AfterValidator(_error)],
         "points": Annotated[list[Pair], Field(max_length=MOST)],
         "class": NotRequired[Count],
         "maps": NotRequired[Annotated[list[str], Field(max_length=MOST)]],
