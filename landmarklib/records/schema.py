@@ -45,7 +45,7 @@ def parsed(path: Path, what: str, newest: int) -> dict[str, Any]:
     if not isinstance(raw, dict) or type(raw.get("schema")) is not int:
         raise UserError(f"{path}: not a {what} of this library: it has no schema number")
     if not 1 <= raw["schema"] <= newest:
-        raise UserError(f"{path}: schema {raw['schema']:.0f}; this library reads {what}s up to schema {newest}")
+        raise UserError(f"{path}: schema {str(raw['schema'])[:20]}; this library reads {what}s up to schema {newest}")
     return raw
 
 

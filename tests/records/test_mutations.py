@@ -105,6 +105,10 @@ def test_a_damaged_benchmark_is_refused_or_harmless(tmp_path):
             "metrics: error_px: -5 is out of range; it",
         ),
         (
+            {"metrics": {"error_px": {"mean": 5, "low": -math.inf, "high": 2.0, "n": 3}}},
+            "metrics, error_px, low: -inf is",
+        ),
+        (
             {"metrics": {"speed": {"mean": 5, "low": 1.0, "high": 2.0, "n": 3}}},
             "metrics: unknown metric 'speed'; valid: error",
         ),

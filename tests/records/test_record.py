@@ -116,6 +116,7 @@ def test_a_file_where_the_folder_belongs_is_named_and_kept(tmp_path, blocked):
         (b'{"schema": 2}', "schema 2; this library reads records up to schema 1"),
         (b'{"schema": 1}', "experiment: None is not a table of names and values"),
         (b'{"schema": true}', "no schema number"),
+        (b'{"schema": 1' + b"0" * 400 + b"}", "schema 10000000000000000000; this library reads records up to schema 1"),
         (b'{"schema": 0}', "schema 0; this library reads records up to schema 1"),
         (b'{"schema": 1, "seconds": ' + b"[" * 100_000, "not a readable record"),
         (b'{"schema": 1, "reason": "\\ud800"}', "not a readable record"),
