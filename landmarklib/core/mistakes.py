@@ -1,4 +1,4 @@
-"""A mistake in a file of a table or of results as one line: where it is, in which field, what was found, what is valid."""
+"""A mistake in a file of a table or of results as one line: where, in which field, what was found, what is valid."""
 
 from __future__ import annotations
 
