@@ -69,8 +69,7 @@ def list_tables(arguments: argparse.Namespace) -> None:
 
     lines = []
     for name in tables.names():
-        table = tables.get(name)
-        runs, _ = query.read(query.recorded(table) or table)
+        table, runs, _ = query.read_recorded(tables.get(name))
         cells, of, done, failed = aggregate.state(table, runs)
         lines.append(
             {"table": name, "title": table.title, "paper": table.paper, "where": table.where, "cells": cells, "of": of}
@@ -129,8 +128,7 @@ def _runs(arguments: argparse.Namespace):
     budget = arguments.budget or table.default_budget
     if budget not in table.budgets:
         raise UserError(f"table {table.name}: unknown budget {shown(budget)}; known: {', '.join(table.budgets)}")
-    table = query.recorded(table) or table
-    return table, query.read(table, budget)[0]
+    return query.read_recorded(table, budget)[:2]
 
 
 def _print(frame, csv: bool) -> None:

@@ -154,6 +154,10 @@ class Experiment:
         return next((stage.jitter for stage in self.stages if stage.jitter), {})
 
     @cached_property
+    def _flat(self) -> Flat | None:
+        return flat(self)
+
+    @cached_property
     def key(self) -> str:
         """Readable slug and 8 hex digits over the canonical JSON: the name of the record."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.row.lower()).strip("-")
@@ -210,8 +214,11 @@ class Flat:
         )
         readout = "named" if self.fraction else "matched"
         evaluation = Evaluation(self.select, self.evaluation_images, self.test_images, self.tests, readout)
-        shared = {f.name: getattr(self, f.name) for f in fields(Experiment) if hasattr(self, f.name)}
+        shared = {name: getattr(self, name) for name in SHARED}
         return Experiment(**shared, stages=(stage,), evaluation=evaluation)
+
+
+SHARED = tuple(f.name for f in fields(Flat) if f.name in {f.name for f in fields(Experiment)})
 
 
 def flat(experiment: Experiment) -> Flat | None:
@@ -221,7 +228,7 @@ def flat(experiment: Experiment) -> Flat | None:
         return None
     o, s, j = stage.optimizer, stage.schedule, e.evaluation
     found = Flat(
-        **{f.name: getattr(e, f.name) for f in fields(Flat) if f.name in {f.name for f in fields(Experiment)}},
+        **{name: getattr(e, name) for name in SHARED},
         **{name: getattr(stage, name) for name in ("images", "batch", "batch_unlabelled", "weights", "n_evaluations")},
         starts=stage.onset,
         jitter=stage.jitter,
@@ -251,7 +258,10 @@ def from_json(raw: Any, where: str) -> Experiment:
     """
     if isinstance(raw, dict) and "stages" in raw:
         return checked(Experiment, raw, where)
-    return checked(Flat, raw, where).experiment
+    side_by_side = checked(Flat, raw, where)
+    experiment = side_by_side.experiment
+    vars(experiment)["_flat"] = side_by_side  # so that its key need not find it out
+    return experiment
 
 
 def canonical(experiment: Experiment) -> str:
@@ -260,7 +270,7 @@ def canonical(experiment: Experiment) -> str:
     A field that has a default and holds it is left out, so a field added later, with the value that was meant all along
     as its default, renames no record.
     """
-    return json.dumps(_plain(flat(experiment) or experiment), sort_keys=True, separators=(",", ":"))
+    return json.dumps(_plain(experiment._flat or experiment), sort_keys=True, separators=(",", ":"))
 
 
 @cache
@@ -270,6 +280,8 @@ def _defaults(kind: type) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, (float, str, bool)):
+        return value
     if is_dataclass(value):
         given = {name: (getattr(value, name), default) for name, default in _defaults(type(value)).items()}
         return {name: _plain(v) for name, (v, default) in given.items() if v != default}
@@ -277,6 +289,4 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return value
+    return float(value) if isinstance(value, int) else value

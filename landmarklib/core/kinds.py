@@ -16,6 +16,7 @@ from landmarklib.core.errors import shown
 
 RANGES = ("rotation_degrees", "scale", "shift")  # of a jitter
 OURS = "ours"  # kind of an error whose message is a sentence of ours
+LARGEST = 2**53  # whole number that is exact as a float, too
 CHECKED = ConfigDict(extra="forbid")
 
 
@@ -30,6 +31,8 @@ def _finite(value: Any) -> Any:
         _finite(part)
     if isinstance(value, float) and not math.isfinite(value):
         raise _mistake(f"{value} is not a finite number")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise _mistake(f"a number of {value.bit_length()} bits is too large; it must be at most {LARGEST}")
     return value
 
 
@@ -62,8 +65,8 @@ Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]  # of a row, a claim, a reference
 Word = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # goes into file names
 Flag = Annotated[bool, Strict()]
-Count = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
-Some = Annotated[int, Strict(), Field(gt=0, lt=2**63)]
+Count = Annotated[int, Strict(), Field(ge=0, le=LARGEST)]
+Some = Annotated[int, Strict(), Field(gt=0, le=LARGEST)]
 Widths = Annotated[tuple[Some, ...], Field(min_length=1)]  # of layers, one after the other
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 AtLeast0 = Annotated[Number, Field(ge=0)]

@@ -1,4 +1,4 @@
-"""A mistake in a table's file as one line: where it is, in which field, what was found, what is valid."""
+"""A mistake in a file of a table or of results as one line: where, in which field, what was found, what is valid."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = {
     "dataclass_type": "is not a table of names and values",
     "too_short": "is empty; at least one value is needed",
     "string_too_short": "is empty; a name is needed",
-    "string_too_long": "is too long; it may have {max_length} characters",
+    "string_too_long": "is too long; it must have at most {max_length} characters",
     "string_pattern_mismatch": "is not a word of letters, digits, '-', '_' and '.'",
     "literal_error": "is unknown; valid: {expected}",
     "greater_than": "is too small; it must be more than {gt:g}",
@@ -79,7 +79,9 @@ def _in_words(error: Mapping[str, Any], kind: Any, more: Sequence[str]) -> str:
     if error["type"] == "missing":
         return f"{last!r} is missing"
     found = _shown(error["input"])
-    if error["type"] not in WORDS:  # a sentence of our own, or one of pydantic's that is about what was found
+    if (
+        error["type"] not in WORDS or error.get("ctx", {}).get("min_length", 1) > 1
+    ):  # a sentence of our own, or one of pydantic's that is about what was found
         return error["msg"] if error["type"] == OURS else f"{found}: {error['msg']}"
     text = WORDS[error["type"]].format(**error.get("ctx", {}))
     meant = f"; write [{found}]" if error["type"] == "tuple_type" else ""

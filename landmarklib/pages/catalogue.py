@@ -92,13 +92,13 @@ def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
     frame = pd.DataFrame(
         [(what, markup.code(fact)) for what, fact in facts.items()], columns=["what", d.title], dtype=object
     )
-    parts = [f"# {markup.markdown(d.title)}", ""]
+    parts = [f"# {markup.plain(d.title)}", ""]
     if pictured:
         what = "Test images" if d.load else "Stand-ins, generated in this set's layout; none of its own images"
         alt = f"{SHOWN} {'test images' if d.load else 'stand-ins'} of {d.title}" + " with true landmarks" * bool(
             d.landmarks
         )
-        parts += [f"```{{figure}} ../{pictures}/{d.name}.png", f":alt: {alt}", "", f"{what}{_caption(d)}.", "```", ""]
+        parts += [markup.picture(f"../{pictures}/{d.name}.png", alt, f"{what}{_caption(d)}."), ""]
     parts += [markup.to_html(frame, sortable=False, kind="facts"), ""]
     for title, texts in (("Assumed here", d.assumptions), ("Known issues", d.known_issues)):
         parts += [f"## {title}", "", *(f"- {markup.markdown(text)}" for text in texts), ""] if texts else []

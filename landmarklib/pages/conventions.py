@@ -220,12 +220,11 @@ def page(results: str | Path | None = None) -> str:
     """All of it, as the book includes it; the book has drawn the picture."""
     table, runs = recorded(TABLE, results)
     if not is_recorded(runs):
-        return f"No run of {markup.markdown(table.title)} is recorded yet.\n"
+        return f"No run of {markup.plain(table.title)} is recorded yet.\n"
     frame, (_, budget) = measured(table, runs), pictured(table, runs)
-    lines = [summary(table, runs), "", f"```{{image}} _generated/{PICTURE}", f":alt: {alt(table, runs)}", "```", ""]
-    lines += [
-        f"A dot is a cell at the budget `{budget}`, mean ± standard deviation over seeds; a larger dot has more labels."
-    ]
+    lines = [summary(table, runs), "", markup.picture(f"_generated/{PICTURE}", alt(table, runs)), ""]
+    cell = f"A dot is a cell at the budget {markup.plain(budget)}, mean ± standard deviation over seeds"
+    lines += [f"{cell}; a larger dot has more labels."]
     shown = {kind: beside_each_other(frame, kind) for kind in (ERROR, COUNT)} | {READING: readings(results)}
     shown["The error by the eye centres is so many times that by another normalizer"] = ratios(runs)
     for title, part in shown.items():
@@ -242,6 +241,4 @@ def is_recorded(runs: pd.DataFrame) -> bool:
 
 def recorded(name: str = TABLE, results: str | Path | None = None) -> tuple[Table, pd.DataFrame]:
     """A table on the best data that it has records of, and its runs at every budget."""
-    table = tables.get(name)
-    table = query.recorded(table, results) or table
-    return table, query.read(table, results=results)[0]
+    return query.read_recorded(tables.get(name), results=results)[:2]

@@ -22,9 +22,12 @@ from jaxtyping import Float, Int
 from landmarklib import loading
 from landmarklib.core import files
 from landmarklib.core.errors import UserError
+from landmarklib.core.kinds import CHECKED, Some
+from landmarklib.core.mistakes import checked
 from landmarklib.core.types import whole
 from landmarklib.loading import crops, tiers
 from landmarklib.records import environment, record
+from landmarklib.records.schema import Name, Provenance, Real, Words, parsed
 from landmarklib.report import markup
 
 SCHEMA = 1
@@ -36,13 +39,15 @@ RANDOM = "random"  # an attribute of as many classes as LEVELS, drawn: what chan
 class Overlap:
     """One data set's training split: attribute -> (mean, largest) over landmarks."""
 
-    dataset: str
-    title: str
-    tier: str
-    n: int  # images
-    values: dict[str, tuple[float, float]]
-    points: str = ""  # hash of the points
-    provenance: dict[str, Any] = field(default_factory=dict)
+    __pydantic_config__ = CHECKED
+
+    dataset: Name
+    title: Name
+    tier: Name
+    n: Some  # images
+    values: dict[Name, tuple[Real, Real]]
+    points: Words = ""  # hash of the points
+    provenance: Provenance = field(default_factory=dict)
     schema: int = SCHEMA
 
 
@@ -113,19 +118,8 @@ def save(overlap: Overlap, folder: Path) -> Path:
 
 def load_all(folder: Path) -> list[Overlap]:
     """What has been measured. Raises UserError that names a file that is none of these."""
-    found = []
-    for path in sorted((folder / record.OVERLAP).glob("*.json")):
-        try:
-            raw = json.loads(files.read_text(path))
-            values = {name: (float(mean), float(largest)) for name, (mean, largest) in raw.pop("values").items()}
-            found.append(Overlap(**raw, values=values))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(
-                f"{path}: not a measurement of this library ({error}); delete or restore the file"
-            ) from None
-        if found[-1].schema > SCHEMA:
-            raise UserError(f"{path}: schema {found[-1].schema}; this library reads up to schema {SCHEMA}")
-    return found
+    paths = sorted((folder / record.OVERLAP).glob("*.json"))
+    return [checked(Overlap, parsed(path, "measurement", SCHEMA), f"{path}: measurement") for path in paths]
 
 
 def published() -> list[dict[str, Any]]:

@@ -29,9 +29,7 @@ def read() -> list[Measured]:
     """Every table of the papers that is here, in the order of the list of papers."""
     found = []
     for name in (entry["run"] for paper in _papers() for entry in paper["tables"] if "run" in entry):
-        table = tables.get(name)
-        table = query.recorded(table) or table
-        runs, _ = query.read(table)
+        table, runs, _ = query.read_recorded(tables.get(name))
         deciding = runs[runs.budget == table.default_budget] if len(runs) else runs
         found.append(Measured(table, runs, deciding, claims.evaluate(table, deciding)))
     return found

@@ -47,11 +47,10 @@ def page(benchmarks: Sequence[Benchmark]) -> str:
     parts = []
     for name in dict.fromkeys(b.name for b in benchmarks):
         same = [b for b in benchmarks if b.name == name]
-        parts += [f"## {markup.markdown(same[0].title)}", "", markup.markdown(same[0].text), ""]
+        parts += [f"## {markup.plain(same[0].title)}", "", markup.plain(same[0].text), ""]
         for b in same:
-            parts += [f"**{markup.markdown(b.provenance.get('device', b.device))}**", ""]
-            parts += [f"```{{image}} _generated/{b.name}-{b.device}.png", f":alt: {alt(b)}", "```", ""]
-            parts += [to_html(b), ""]
+            parts += [f"**{markup.plain(b.provenance.get('device', b.device))}**", ""]
+            parts += [markup.picture(f"_generated/{b.name}-{b.device}.png", alt(b)), "", to_html(b), ""]
         if name == INFERENCE:
             parts += [beside_paper(same), ""]
     return "\n".join(parts)

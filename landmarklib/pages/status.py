@@ -35,7 +35,7 @@ def deviations_page() -> str:
         table = tables.get(name)
         if not table.protocol:
             continue
-        lines += ["", f"**{markup.markdown(table.title)}** ({table.paper}, {table.where})", ""]
+        lines += ["", f"**{markup.plain(table.title)}** ({markup.plain(f'{table.paper}, {table.where}')})", ""]
         lines += [f"- {markup.markdown(text)}" for text in table.protocol]
     return "\n".join(lines) + "\n"
 
@@ -44,8 +44,7 @@ def status() -> pd.DataFrame:
     """A line per table and budget: runs, seeds, failures, flags, staleness of the records, dates, hours."""
     lines = []
     for name in tables.names():
-        table = tables.get(name)
-        _, records = query.read(query.recorded(table) or table)
+        table, _, records = query.read_recorded(tables.get(name))
         for budget in table.budgets:
             part = [r for r in records if r.experiment.budget == budget]
             dates = sorted({r.provenance.get("date", "") for r in part})
@@ -65,6 +64,6 @@ def status_page() -> str:
     """The status table without the lines that have no run, and a sentence that names those."""
     frame = status()
     empty = [f"{line.table} at {line.budget}" for line in frame[frame.runs == 0].itertuples()]
-    missing = f"\nNo run is recorded yet of {markup.markdown(', '.join(empty))}.\n" if empty else ""
+    missing = f"\nNo run is recorded yet of {markup.plain(', '.join(empty))}.\n" if empty else ""
     shown = frame[frame.runs > 0].assign(hours=frame.hours.map("{:.2f}".format))
     return f"{markup.to_html(shown, kind='status')}\n{missing}"

@@ -14,13 +14,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 from tqdm import tqdm
 
 from landmarklib.core import files
 from landmarklib.core.errors import UserError
+from landmarklib.core.kinds import CHECKED
+from landmarklib.core.mistakes import checked
+from landmarklib.records.schema import MOST, Name, Plain, Provenance, Three, Words, parsed
 
 SCHEMA = 1
 FOLDER = "benchmarks"  # in the results folder
@@ -37,10 +41,12 @@ class Timing:
     ours: the speed-up of ours over this contender.
     """
 
-    group: str
-    contender: str
-    rate: tuple[float, float, float]
-    ours: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    __pydantic_config__ = CHECKED
+
+    group: Name
+    contender: Name
+    rate: Three
+    ours: Three = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -52,15 +58,17 @@ class Benchmark:
     facts: other numbers that it found, in words and with their unit.
     """
 
-    name: str
-    title: str
-    text: str
-    unit: str
-    device: str
-    timings: tuple[Timing, ...]
-    facts: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    __pydantic_config__ = CHECKED
+
+    name: Annotated[Name, Field(pattern=r"^[\w-]+$")]  # of a file and of a picture, too
+    title: Name
+    text: Words
+    unit: Name
+    device: Annotated[Name, Field(pattern=r"^(cpu|cuda)(:\d+)?$")]
+    timings: Annotated[tuple[Timing, ...], Field(min_length=1, max_length=MOST)]
+    facts: Annotated[dict[Words, Words], Field(max_length=MOST)] = field(default_factory=dict)
+    settings: Annotated[dict[Name, Plain], Field(max_length=MOST)] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=dict)
     schema: int = SCHEMA
 
 
@@ -147,41 +155,11 @@ def save(benchmark: Benchmark, folder: Path) -> Path:
 
 
 def load(path: Path) -> Benchmark:
-    """Read one file. Raises UserError that names the file and what is wrong with it."""
-    try:
-        raw = json.loads(files.read_text(path))
-        if raw["schema"] > SCHEMA:
-            raise UserError(f"{path}: schema {raw['schema']}; this library reads benchmarks up to schema {SCHEMA}")
-        _check(raw)
-        lines = [Timing(**{**t, "rate": _quantiles(t["rate"]), "ours": _quantiles(t["ours"])}) for t in raw["timings"]]
-        benchmark = Benchmark(**{**raw, "timings": tuple(lines)})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path}: not a benchmark of schema {SCHEMA} ({error}); delete it or measure again") from None
+    """Read one file. Raises UserError that names the file, the field, what is wrong with it and what is valid."""
+    benchmark = checked(Benchmark, parsed(path, "benchmark", SCHEMA), f"{path}: benchmark")
     if path.stem != f"{benchmark.name}-{benchmark.device}":
         raise UserError(f"{path}: is the benchmark {benchmark.name} on {benchmark.device}, and not named so")
     return benchmark
-
-
-def _check(raw: dict[str, Any]) -> None:
-    """Raise TypeError or KeyError for the first value that is missing or of another kind than readers need."""
-    told = {name: raw.get(name, {}) for name in ("facts", "settings", "provenance")}
-    versions = {"versions": told["provenance"].get("versions", {})} if isinstance(told["provenance"], dict) else {}
-    for name, found in (told | versions).items():
-        if not isinstance(found, dict):
-            raise TypeError(f"{name}: {found!r} has no names with values")
-    texts = [(name, raw[name]) for name in ("name", "title", "text", "unit", "device")] + [*told["facts"].items()]
-    texts += [(name, told["provenance"].get(name, "")) for name in ("device", "commit", "date")]
-    texts += [(name, t[name]) for t in raw["timings"] for name in ("group", "contender")]
-    for name, found in texts:
-        if not isinstance(found, str):
-            raise TypeError(f"{name}: {found!r} is no text")
-
-
-def _quantiles(values: object) -> tuple[float, float, float]:
-    low, middle, high = (float(v) for v in values)
-    if not 0 < low <= middle <= high < math.inf:
-        raise ValueError(f"{values} are not three quantiles")
-    return low, middle, high
 
 
 def load_all(folder: Path) -> list[Benchmark]:

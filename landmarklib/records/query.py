@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import gc
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,11 @@ from landmarklib import loading, tables
 from landmarklib.core import metrics
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, from_json
-from landmarklib.core.types import Crop
+from landmarklib.core.types import Annotations, Crop
 from landmarklib.loading import tiers
 from landmarklib.records import record
 from landmarklib.records.record import Record
+from landmarklib.records.schema import parsed
 from landmarklib.tables import Table
 
 OPEN = {"part": "open"}  # a part of the paper's set counts as open data
@@ -29,8 +32,7 @@ def read(
 
     Runs with other settings than today's are left out.
     """
-    records = load_all(record.results_folder(results), table.name)
-    records = [r for r in records if budget in (None, r.experiment.budget) and table.makes(r.experiment)]
+    records = _made_by(table, load_all(record.results_folder(results), table.name), budget)
     return record.frame(records), records
 
 
@@ -47,18 +49,51 @@ def join(
     return parts[0][0], record.frame(records), records
 
 
+def read_recorded(
+    table: Table, budget: str | None = None, results: str | Path | None = None
+) -> tuple[Table, pd.DataFrame, list[record.Record]]:
+    """The table on the best kind of data that there are records of, and of those what `read` gives.
+
+    Without a record it is the table as it is.
+    """
+    records = load_all(record.results_folder(results), table.name)
+    best = _best(table, [r.experiment for r in records], table.default_budget) or table
+    of_today = _made_by(best, records, budget)
+    return best, record.frame(of_today), of_today
+
+
 def recorded(table: Table, results: str | Path | None = None, budget: str | None = None) -> Table | None:
     """The table on the best kind of data that there are records of; None without a record.
 
     budget: of those records, by default the table's own; where it has none, any.
     """
     computed = list(recorded_experiments(record.results_folder(results), table.name))
-    at_budget = [e for e in computed if e.budget == (budget or table.default_budget)]
-    for records in (at_budget, computed):
+    return _best(table, computed, budget or table.default_budget)
+
+
+def _best(table: Table, computed: Sequence[Experiment], budget: str) -> Table | None:
+    for experiments in ([e for e in computed if e.budget == budget], computed):
         for variant in table.variants().values():
-            if any(map(variant.makes, records)):
+            if any(e.dataset == variant.dataset and variant.makes(e) for e in experiments):
                 return variant
     return None
+
+
+def _made_by(table: Table, records: Sequence[record.Record], budget: str | None) -> list[record.Record]:
+    """Those of runs that the table makes today, which it is asked once a cell: its seeds have the same settings."""
+    found: list[record.Record] = []
+    made: dict[tuple, Experiment] = {}
+    for r in records:
+        e = r.experiment
+        cell = e.row, e.fraction, e.budget
+        if budget not in (None, e.budget):
+            continue
+        if cell in made and replace(made[cell], seed=e.seed) == e:
+            found.append(r)
+        elif table.makes(e):
+            made[cell] = e
+            found.append(r)
+    return found
 
 
 def recheck(records: Sequence[record.Record], tolerance_px: float = 0.02) -> str:
@@ -68,7 +103,7 @@ def recheck(records: Sequence[record.Record], tolerance_px: float = 0.02) -> str
     """
     worst, number = 0.0, 0
     for r in records:
-        test = loading.split(r.experiment.dataset, "test", Crop(r.experiment.size))
+        test = test_images(r)
         for g in r.gallery:
             i = g["index"]
             error = metrics.point_error(
@@ -78,17 +113,42 @@ def recheck(records: Sequence[record.Record], tolerance_px: float = 0.02) -> str
     return f"errors recomputed from stored predictions agree: {bool(number) and worst < tolerance_px}"
 
 
+def test_images(r: Record) -> Annotations:
+    """The test images of a run, at its size. Raises UserError where its gallery is of other ones."""
+    test = loading.split(r.experiment.dataset, "test", Crop(r.experiment.size))
+    for i, shown in enumerate(r.gallery):
+        if shown["index"] >= len(test):
+            raise UserError(f"{r.key}: gallery {i + 1}, index: {shown['index']}; there are {len(test)} test images")
+        if len(shown["points"]) != test.points.shape[1]:
+            what = f"{len(shown['points'])} of them; {r.experiment.dataset} has {test.points.shape[1]} landmarks"
+            raise UserError(f"{r.key}: gallery {i + 1}, points: {what}")
+    return test
+
+
 def load_all(folder: Path, table: str) -> list[Record]:
     """All records of a table, sorted by file name."""
-    return [record.load(path) for path in sorted((folder / table).glob("*.json"))]
+    with _no_collection():
+        return [record.load(path) for path in sorted((folder / table).glob("*.json"))]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No look for garbage: there is none in what is read, and looking through it again and again takes as long."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def recorded_experiments(folder: Path, table: str) -> Iterator[Experiment]:
     """What the records of a table are of; files that are no records are passed over."""
     for path in sorted((folder / table).glob("*.json")):
         try:
-            found = from_json(json.loads(path.read_text(encoding="utf-8"))["experiment"], path.name)
-        except (OSError, ValueError, TypeError, KeyError, UserError):
+            found = from_json(parsed(path, "record", record.SCHEMA).get("experiment"), path.name)
+        except UserError:
             continue
         yield found
 

@@ -5,24 +5,42 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import math
 import os
-from collections.abc import Mapping
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+from jaxtyping import UInt8
 
 from landmarklib.core import files
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, from_json, to_json
+from landmarklib.core.kinds import CHECKED, Count
 from landmarklib.core.mistakes import checked
 from landmarklib.records import distributions
+from landmarklib.records.schema import (
+    Assignment,
+    Curve,
+    Data,
+    Errors,
+    Gallery,
+    Metrics,
+    Provenance,
+    Quantiles,
+    Seconds,
+    Warnings,
+    Words,
+    parsed,
+)
 
 SCHEMA = 1
-STATUSES = ("done", "failed")
 OVERLAP = "overlap"  # folder of the results beside those of the tables: mutual information
 
 
@@ -30,23 +48,23 @@ OVERLAP = "overlap"  # folder of the results beside those of the tables: mutual 
 class Record:
     """One run's outcome; results/README.md documents the fields for those who read the files."""
 
+    __pydantic_config__ = CHECKED  # `load` checks; a record that was made here is as its run made it
+
     experiment: Experiment
-    status: str  # done or failed
-    reason: str = ""
-    metrics: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # name -> mean, low, high (95% over images), n
-    quantiles: tuple[float, ...] = ()  # of the error over test images, at 0%, 5% .. 100%
-    errors: str = ""  # of every test image (`distributions.packed`); older records keep none
-    curve: tuple[Mapping[str, Any], ...] = ()
-    best_step: int = 0
-    warnings: tuple[str, ...] = ()
-    images_processed: int = 0
-    seconds: float = 0.0
-    data: Mapping[str, Any] = field(default_factory=dict)  # tier, fingerprint, n_labelled, labelled (hash of the ids)
-    gallery: tuple[Mapping[str, Any], ...] = ()  # test images: index, points in pixels, error, optionally maps
-    assignment: tuple[int, ...] | None = None  # output of each landmark where the network was not told their names
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    status: Literal["done", "failed"]
+    reason: Words = ""
+    metrics: Metrics = field(default_factory=dict)  # name -> mean, low, high (95% over images), n
+    quantiles: Quantiles = ()  # of the error over test images, at 0%, 5% .. 100%
+    errors: Errors = ""  # of every test image (`distributions.packed`); older records keep none
+    curve: Curve = ()
+    best_step: Count = 0
+    warnings: Warnings = ()
+    images_processed: Count = 0
+    seconds: Seconds = 0.0
+    data: Data = field(default_factory=dict)  # tier, fingerprint, n_labelled, labelled (hash of the ids)
+    gallery: Gallery = ()  # test images: index, points in pixels, error, optionally maps
+    assignment: Assignment | None = None  # output of each landmark where the network was not told their names
+    provenance: Provenance = field(default_factory=dict)
     schema: int = SCHEMA
 
     @property
@@ -81,33 +99,64 @@ def save(record: Record, folder: Path) -> Path:
 
 
 def load(path: Path) -> Record:
-    """Read one record. Raises UserError that names the file and what is wrong with it."""
-    try:
-        raw = json.loads(files.read_text(path))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: not a readable record ({error}); delete or restore the file") from None
-    if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
-        raise UserError(f"{path}: not a record of this library: it has no schema number")
-    if raw["schema"] > SCHEMA:
-        raise UserError(f"{path}: schema {raw['schema']}; this library reads records up to schema {SCHEMA}")
+    """Read one record. Raises UserError that names the file, the field, what is wrong with it and what is valid."""
+    raw = parsed(path, "record", SCHEMA)
     key = raw.pop("key", None)
-    try:
-        for name in ("quantiles", "curve", "warnings", "gallery", "assignment"):  # JSON has no tuples
-            raw[name] = None if raw[name] is None else tuple(raw[name])
-        experiment = from_json(raw["experiment"], f"{path}: experiment")
-        checked(Mapping[str, Mapping[str, Any]], raw["metrics"], f"{path}: metrics")
-        record = Record(**{**raw, "experiment": experiment})
-        own = record.key
-        _line(record)  # what every reader asks for
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise UserError(f"{path}: not a record of schema {SCHEMA}: {str(error).split('__init__() ')[-1]}") from None
+    experiment = from_json(raw.get("experiment"), f"{path}: experiment")
+    record = checked(Record, {**raw, "experiment": experiment}, f"{path}: record")
+    own = record.key
     if not key == own == path.stem:
-        raise UserError(f"{path}: its content has the key {own}, but it is named {path.stem} and says {key}")
-    if record.experiment.table != path.parent.name:
-        raise UserError(f"{path}: belongs to table {record.experiment.table}, not {path.parent.name}")
-    if record.status not in STATUSES:
-        raise UserError(f"{path}: status {record.status!r}; valid: {', '.join(STATUSES)}")
+        told = f"its content has the key {_short(own)}, but it is named {path.stem} and says {_short(key)}"
+        raise UserError(f"{path}: {told}")
+    if experiment.table != path.parent.name:
+        raise UserError(f"{path}: belongs to table {_short(experiment.table)}, not {path.parent.name}")
+    if wrong := _contradiction(record):
+        raise UserError(f"{path}: record, {wrong}")
     return record
+
+
+def _short(text: object) -> str:
+    return " ".join(str(text).split())[:120]
+
+
+def _contradiction(r: Record) -> str:
+    """The first field that does not fit the others: which, what is wrong, what is valid; "" where all do."""
+    select = r.experiment.evaluation.select
+    if r.status == "done" and select not in r.metrics:
+        there = _short(", ".join(r.metrics)) or "none"
+        return f"metrics: there is {there}; a run that is done has {select}, by which its weights were chosen"
+    for i, point in enumerate(r.curve):
+        if select not in point["validation"]:
+            return f"curve {i + 1}, validation: {select} is missing, by which the weights are chosen"
+    for i, shown in enumerate(r.gallery):
+        number = len(r.gallery[0]["points"])
+        if len(shown["points"]) != number:
+            return f"gallery {i + 1}, points: {len(shown['points'])} of them, where the first image has {number}"
+        maps = shown.get("maps", [])
+        if maps and len(maps) != number:
+            return f"gallery {i + 1}, maps: {len(maps)} of them; valid: one for each of the {number} points"
+        for text in maps:
+            try:
+                unpacked(text, r.experiment.size)
+            except ValueError as error:
+                return f"gallery {i + 1}, maps: {error}"
+    return ""
+
+
+def unpacked(text: str, size: int) -> UInt8[np.ndarray, "H W"]:
+    """A probability map of a record's gallery, relative to its peak.
+
+    size: side of the image in pixels. Raises ValueError where the text is no such map.
+    """
+    valid = f"valid: {size} x {size} bytes, zlib, base64"
+    try:
+        inflate = zlib.decompressobj()
+        found = inflate.decompress(base64.b64decode(text, validate=True), size * size + 1)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError(f"one cannot be unpacked ({error}); {valid}") from None
+    if len(found) != size * size or not inflate.eof:
+        raise ValueError(f"one has {'more' if len(found) > size * size else 'fewer'} bytes than its image; {valid}")
+    return np.frombuffer(found, np.uint8).reshape(size, size)
 
 
 def frame(records: list[Record]) -> pd.DataFrame:

@@ -5,15 +5,13 @@ They redraw test images from the data set's generator, so they need no picture f
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from landmarklib import loading
 from landmarklib.core import metrics
-from landmarklib.core.types import Crop
+from landmarklib.records import query, record
 from landmarklib.records.record import Record
 from landmarklib.report import style
 from landmarklib.tables import Table
@@ -26,7 +24,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
 
     kind: `fixed` shows the same images for every run, `worst` each run's own worst ones, `best`, `median` likewise.
     """
-    runs = [r for r in shown if r is not None and r.gallery]
+    runs = [r for r in shown if r is not None and any(g["kind"] == kind for g in r.gallery)]
     if not runs:
         return style.message("The runs of this picture are not computed yet.")
     plt = style.pyplot()
@@ -37,9 +35,11 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
         len(runs), columns, figsize=(style.WIDTH, side * len(runs)), squeeze=False, layout="constrained"
     )
     for line, r, chosen in zip(axes, runs, entries, strict=True):
-        test = loading.split(table.dataset, "test", Crop(r.experiment.size))
-        for axis, g in zip(line, chosen, strict=True):
+        test = query.test_images(r)
+        for axis, g in zip(line, chosen, strict=False):
             _draw(axis, test, g)
+        for axis in line[len(chosen) :]:
+            axis.axis("off")
         line[0].set_ylabel(r.experiment.row.replace(" (", "\n("), fontsize=9)
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9
@@ -83,7 +83,7 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     if not entries:
         return style.message("There is no run here that keeps its probability maps.")
     dataset = loading.get(table.dataset)
-    test, size = loading.split(table.dataset, "test", Crop(r.experiment.size)), r.experiment.size
+    test, size = query.test_images(r), r.experiment.size
     names = [name.split(" (")[0] for name in dataset.landmarks]
     figure, axes = plt.subplots(
         len(names) + 1,
@@ -96,7 +96,7 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
         image = test.images[g["index"], 0]
         column[0].imshow(image, cmap="gray")
         for k, text in enumerate(g["maps"]):
-            probability = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(size, size)
+            probability = record.unpacked(text, size)
             # Probabilities of a peaked softmax span many decades: the square root shows the tails.
             column[k + 1].imshow(np.sqrt(probability / 255), cmap="cividis", vmin=0, vmax=1)
             for axis in (column[0], column[k + 1]):

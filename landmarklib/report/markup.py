@@ -1,11 +1,13 @@
-"""HTML for readers, and metrics in words. No torch.
+"""HTML and Markdown for readers, and metrics in words. No torch.
 
 Every fragment of HTML that is longer than a tag is a file of `templates/`. jinja2 fills it in, and escapes every value
-that is no `Html` yet.
+that is no `Html` yet. In a page in Markdown HTML ends at a blank line, and what follows is Markdown, so no fragment has
+one. Text of a record, a benchmark or a table stands in Markdown as `plain` or `markdown` give it, or in a `picture`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -33,10 +35,20 @@ APPROXIMATE = (
     "≈: a run from before every error was kept is among them. Its area is taken from 21 quantiles of its errors and "
     "the share of its failures."
 )
+# What ends a line for Markdown, or for Python's `splitlines`, by which a page is included in another.
+LINE_ENDS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029\0]+")
+CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+ACTIVE = re.compile(r"[&<>\\`*_{}\[\]$~^|]")  # what may mean something within a line of Markdown
+AT_START = re.compile(r"^(\d+(?=[.)]))?([!-/:-@])")  # what may mean something at its start: a list, a heading, a fence
 
 
 class Html(Markup):
     """HTML that a notebook shows as such and a template takes as it is. Text that is added to it is escaped."""
+
+    @classmethod
+    def escape(cls, text: object) -> Html:
+        """The text as HTML of one line; what is HTML stays as it is."""
+        return super().escape(_one_line(text))
 
     def _repr_html_(self) -> str:
         return str(self)
@@ -48,6 +60,7 @@ def _templates() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_one_line,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -56,6 +69,11 @@ def _templates() -> jinja2.Environment:
 def marked(number: str, exact: bool = True) -> str:
     """A number as readers see it, marked where it is an approximation; `APPROXIMATE` says of what."""
     return number if exact else f"≈ {number}"
+
+
+def _one_line(value: object) -> object:
+    """A text without line ends; what is HTML, or no text, as it is."""
+    return LINE_ENDS.sub(" ", value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def render(template: str, /, **values: object) -> Html:
@@ -79,17 +97,37 @@ def link(href: str, text: str) -> Html:
 
 
 def code(text: str) -> Html:
-    """A text in which what stands in `backticks` is code."""
-    return render("code", parts=re.split(r"`([^`]+)`", text))
+    """A text in which what stands in `backticks` is code, as HTML."""
+    return render("code", parts=CODE.split(text))
+
+
+def plain(text: str) -> str:
+    """A text for a page in Markdown, on one line, in which nothing is markup."""
+    entities = ACTIVE.sub(_entity, str(_one_line(text)).strip())
+    return entities if entities.startswith("&") else AT_START.sub(lambda m: (m[1] or "") + _entity(m[2]), entities)
 
 
 def markdown(text: str) -> str:
-    """A text for a page in Markdown, where it may have emphasis and `code`, but no HTML."""
-    parts = re.split(r"((?<!`)`[^`\n]+`(?!`))", text)  # Markdown itself escapes what is code
-    return "".join(
-        part if i % 2 else part.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        for i, part in enumerate(parts)
-    )
+    """The same, in which what stands in `backticks` is code."""
+    first, *parts = CODE.split(str(_one_line(text)).strip())
+    rest = (f"`{part}`" if i % 2 == 0 else ACTIVE.sub(_entity, part) for i, part in enumerate(parts))
+    return "".join([plain(first) + " " * first.endswith(" "), *rest])
+
+
+def picture(path: str, alt: str, caption: str = "") -> str:
+    """A picture of the book for a page in Markdown, with a caption if there is one.
+
+    path: from the page's folder.
+    alt: the picture in words.
+    """
+    quoted = json.dumps(_one_line(alt), ensure_ascii=False)
+    kind, below = ("figure", ["", caption]) if caption else ("image", [])
+    return "\n".join([f"```{{{kind}}} {path}", f":alt: {quoted}", *below, "```"])
+
+
+def _entity(found: re.Match | str) -> str:
+    character = found if isinstance(found, str) else found[0]
+    return {"&": "&amp;", "<": "&lt;", ">": "&gt;"}.get(character, f"&#{ord(character)};")
 
 
 def unit(metric: str) -> str:

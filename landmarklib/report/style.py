@@ -71,6 +71,7 @@ def pyplot():
             "figure.dpi": 150,
             "savefig.pad_inches": 0.08,
             "figure.facecolor": "white",
+            "text.parse_math": False,  # names may have a $
             "font.size": 10,
             "axes.titlesize": 10,
             "axes.labelsize": 10,

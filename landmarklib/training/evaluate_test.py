@@ -55,7 +55,7 @@ def evaluate_test(t: Trained) -> Record:
         found = replace(found, attributes=None)
     values = prediction.per_image(found, test, seen, fitted)
     if found.points is None:
-        return stamped(Record(status="done", metrics={name: summary(v) for name, v in values.items()}, **common))
+        return stamped(Record(status="done", metrics=summaries(values), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
@@ -65,7 +65,7 @@ def evaluate_test(t: Trained) -> Record:
     return stamped(
         Record(
             status="done",
-            metrics={name: summary(v) for name, v in values.items()},
+            metrics=summaries(values),
             quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
             errors=distributions.packed(values[main]),
             gallery=tuple(gallery(points, classes, values["error_px"], maps)),
@@ -132,6 +132,11 @@ def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) 
     a = annotations
     moved = a.points - pixels * a.pixel[:, None, None]
     return 100 * metrics.point_error(points, moved, a.visible, a.normalizer)
+
+
+def summaries(values: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Each metric's summary, of those that some image has a value of."""
+    return {name: summary(v) for name, v in values.items() if not np.isnan(v).all()}
 
 
 def summary(values: np.ndarray) -> dict[str, float]:

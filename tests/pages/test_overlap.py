@@ -76,9 +76,10 @@ def test_a_measurement_is_kept_and_stands_beside_the_paper(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "not a measurement"),
-        ('{"values": {}}', "not a measurement"),
-        ("[]", "not a measurement"),
+        ("{", "not a readable measurement"),
+        ('{"values": {}}', "not a measurement of this library"),
+        ('{"values": {}, "schema": 1}', "measurement: 'dataset' is missing"),
+        ("[]", "not a measurement of this library"),
         (None, "schema 9"),
     ],
 )

@@ -111,9 +111,9 @@ def test_again_names_commands_of_this_table_only():
 def test_another_budget_is_shown_with_every_measure_of_the_paper_by_name(tmp_path):
     table = tables.get("mtfl")
     (e,) = table.experiments([1.0], [0], ["RCN+ (L)"], "full")
-    made = Record(
-        experiment=e, status="done", metrics={"nme_percent": {"mean": 6.0}, "nme_percent on afw": {"mean": 5.0}}
-    )
+    found = {"nme_percent": 6.0, "nme_percent on afw": 5.0}
+    metrics = {name: {"mean": v, "low": v, "high": v, "n": 9} for name, v in found.items()}
+    made = Record(experiment=e, status="done", metrics=metrics)
     record.save(made, tmp_path)
     first, second, rest = table_page.at_budget(table, "full", tmp_path).split("</table>", 2)
     assert "NME [%] at the budget <code>full</code>: the network in full" in first and "<b>6.00</b>" in first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import partial
 
 import pytest
@@ -53,24 +54,34 @@ def test_a_benchmark_survives_its_file(tmp_path):
     assert path.name == "thing-cpu.json" and benchmarks.load(path) == made()
 
 
+def timed(**changes) -> dict:
+    """A benchmark's one timing, with these changes."""
+    return {"timings": [{"group": "x", "contender": "y", "rate": [1, 1, 1], "ours": [1, 1, 1]} | changes]}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"schema": 2}, "schema 2; this library reads benchmarks up to schema 1"),
-        ({"timings": [{"group": "x"}]}, "not a benchmark of schema 1"),
-        ({"timings": ["x"]}, "not a benchmark of schema 1"),
-        ({"timings": [{"group": "x", "contender": "y", "rate": 3, "ours": [1, 1, 1]}]}, "not a benchmark of schema 1"),
-        ({"timings": [{"group": 1, "contender": "y", "rate": [1, 1, 1], "ours": [1, 1, 1]}]}, "group: 1 is no text"),
-        (
-            {"timings": [{"group": "x", "contender": "y", "rate": [1, 1, 1], "ours": [2, 1, 1]}]},
-            "are not three quantiles",
-        ),
-        ({"facts": ["x"]}, "not a benchmark of schema 1"),
-        ({"facts": {"peak": 7}}, "peak: 7 is no text"),
-        ({"title": None}, "title: None is no text"),
-        ({"provenance": None}, "provenance: None has no names with values"),
-        ({"provenance": {"versions": "torch 2"}}, "versions: 'torch 2' has no names with values"),
-        ({"provenance": {"date": 2026}}, "date: 2026 is no text"),
+        ({"timings": [{"group": "x"}]}, "benchmark, timings 1: 'contender' is missing"),
+        ({"timings": ["x"]}, "benchmark, timings: 'x'"),
+        ({"timings": []}, "timings: .* is empty; at least one value is needed"),
+        (timed(rate=3), "rate: 3 is not a list"),
+        (timed(group=1), "group: 1 is not a string"),
+        (timed(ours=[2, 1, 1]), "ours: the quantiles do not rise"),
+        (timed(rate=[0, 1, 1]), "rate: 0 is too small; it must be at least 1e-12"),
+        (timed(rate=[1, 1, math.nan]), "rate: nan is not a finite number"),
+        ({"facts": ["x"]}, "facts: .* is not a table of names and values"),
+        ({"facts": {"peak": 7}}, "facts, peak: 7 is not a string"),
+        ({"settings": {"images": 10**400}}, "settings, images: not a finite number; valid: less than"),
+        ({"settings": {"images": [[[[[1]]]]]}}, "settings, images: a list or mapping of 1 values; valid: at most"),
+        ({"title": None}, "title: None is not a string"),
+        ({"text": "x" * 20_000}, "text: .* is too long; it must have at most 10000 characters"),
+        ({"provenance": None}, "provenance: None is not a table of names and values"),
+        ({"provenance": {"versions": "torch 2"}}, "versions: 'torch 2' is not a table of names and values"),
+        ({"provenance": {"date": 2026}}, "date: 2026 is not a string"),
+        ({"device": "../x"}, "device: '../x'"),
+        ({"colour": "blue"}, "benchmark: unknown key 'colour'; known: device, "),
         ({"name": "other"}, "is the benchmark other on cpu"),
     ],
 )

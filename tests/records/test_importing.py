@@ -136,6 +136,6 @@ def test_benchmarks_come_home_too_and_replace_older_ones(tmp_path):
     assert importing.import_records(source, home) == (2, 0)
     assert benchmarks.load_all(home) == [measured(2.0)]
     (source / benchmarks.FOLDER / "step-cuda.json").write_text("{")
-    with pytest.raises(UserError, match=r"step-cuda.json: not a benchmark"):
+    with pytest.raises(UserError, match=r"step-cuda.json: not a readable benchmark"):
         importing.import_records(source, tmp_path / "other")
     assert not (tmp_path / "other").exists()
