@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
-from tqdm import tqdm
 
+from landmarklib.core import progress
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Annotations, Crop
 from landmarklib.formats import archive
@@ -83,7 +83,7 @@ def write(dataset: Dataset, parts: Mapping[Part, Annotations], folder: Path, ver
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as file:
-                for name, array in tqdm(arrays.items(), desc=path.name, unit="array"):
+                for name, array in progress.bar(arrays.items(), desc=path.name, unit="array"):
                     with file.open(f"{name}.npy", "w", force_zip64=True) as member:
                         kept = differences(np.asarray(array)) if name.endswith("/images") else array
                         np.lib.format.write_array(member, kept, allow_pickle=False)

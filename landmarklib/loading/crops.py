@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock
 from jaxtyping import Float, UInt8
-from tqdm import tqdm
 
-from landmarklib.core import versions
+from landmarklib.core import progress, versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations, Crop, Listing, Recipe
 from landmarklib.formats import archive
@@ -154,7 +153,8 @@ def _make(dataset: Dataset, folder: Path, split: str, listing: Listing, crop: Cr
     try:
         pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(listing), 1 if recipe.grey else 3, size, size))
         with ThreadPoolExecutor() as pool:
-            for i, image in enumerate(tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1)):
+            cuts = progress.bar(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1)
+            for i, image in enumerate(cuts):
                 pixels[i] = image
         pixels.flush()
         part.replace(path)

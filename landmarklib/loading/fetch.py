@@ -14,9 +14,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tqdm import tqdm
-
 from landmarklib import loading
+from landmarklib.core import progress
 from landmarklib.core.dataset import Source
 from landmarklib.core.errors import UserError
 from landmarklib.formats import archive
@@ -105,7 +104,7 @@ class _Resuming:
 
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length else None
-        bar = tqdm(desc=self.part.stem, total=total, initial=have, unit="B", unit_scale=True, unit_divisor=1024)
+        bar = progress.bar(desc=self.part.stem, total=total, initial=have, unit="B", unit_scale=True, unit_divisor=1024)
         with open(self.part, "ab" if have else "wb") as file, bar:
             for chunk in answer.iter_content(CHUNK):
                 file.write(chunk)
@@ -121,12 +120,12 @@ def _unpack(packed: Path, target: Path) -> None:
     try:
         if zipfile.is_zipfile(packed):
             with zipfile.ZipFile(packed) as found:
-                for member in tqdm(found.infolist(), desc=f"unpacking {packed.name}", unit="file"):
+                for member in progress.bar(found.infolist(), desc=f"unpacking {packed.name}", unit="file"):
                     archive.safe_join(aside, member.filename)
                     found.extract(member, aside)
         else:
             with tarfile.open(packed) as found:
-                for member in tqdm(found, desc=f"unpacking {packed.name}", unit="file"):
+                for member in progress.bar(found, desc=f"unpacking {packed.name}", unit="file"):
                     found.extract(member, aside, filter="data")
         inner = aside / target.name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
-from tqdm import tqdm
 
 from landmarklib import datasets, loading
-from landmarklib.core import subsets
+from landmarklib.core import progress, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import PART, Listing
@@ -154,7 +153,7 @@ def _decode(folder: Path, files: list[str], name: str) -> tuple[dict[str, tuple[
 
     different = list(dict.fromkeys(files))
     with ThreadPoolExecutor() as pool:
-        found = tqdm(
+        found = progress.bar(
             pool.map(size, different), total=len(different), desc=name, unit="image", disable=len(different) < 500
         )
         for file, outcome in zip(different, found, strict=True):

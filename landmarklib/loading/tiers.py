@@ -190,7 +190,7 @@ def _write(dataset: Dataset, place: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     try:
-        with drawing.progress(dataset.name, sum(dataset.counts.values())):
+        with drawing.progress(dataset.name, sum(dataset.counts.values()), place):
             dataset.write_standin(aside, dataset.counts, SEED)
         aside.replace(place)
     finally:

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from landmarklib.core import files
+from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError
 
 SCHEMA = 1
@@ -91,7 +90,7 @@ def seconds(
     order = list(contenders)
     turns = len(contenders) * (1 + rounds)
     # of many processes that wait for one another, none shows a bar
-    with tqdm(desc="timing", total=turns, unit="turn", leave=False, disable=wait is not None) as bar:
+    with progress.bar(desc="timing", total=turns, unit="turn", leave=False, disable=wait is not None) as bar:
         for name, action in contenders.items():
             if wait:
                 wait()
