@@ -61,19 +61,15 @@ def refuse_unknown(name: str, namespace: Mapping[str, object]) -> None:
     namespace: what is defined, `globals()`. Only what could be written as a parameter is looked at, and no name that
         begins with an underscore: such variables are a reader's own.
     """
-    source = notebook_path(name)
-    own = {
-        "In",
-        "Out",
-        *_assigned(source),
-    }  # the first two are IPython's; on a second run all of the notebook's are there
+    known = parameters_of(notebook_path(name))
     given = [key for key, value in namespace.items() if not key.startswith("_") and _is_plain(value)]
-    _refuse(name, [key for key in given if key not in own], parameters_of(source))
+    unknown = set(given) - {*known, "In", "Out"}  # the last two are IPython's
+    _refuse(name, unknown, known, "; a variable of one's own begins with an underscore")
 
 
-def _refuse(name: str, unknown: Iterable[str], known: Iterable[str]) -> None:
-    if first := next(iter(sorted(unknown)), None):
-        raise UserError(f"notebook {name}: unknown parameter {first!r}; known: {', '.join(known)}")
+def _refuse(name: str, unknown: set[str], known: Iterable[str], hint: str = "") -> None:
+    if unknown:
+        raise UserError(f"notebook {name}: unknown parameter {min(unknown)!r}; known: {', '.join(known)}{hint}")
 
 
 def _is_plain(value: object) -> bool:
@@ -83,15 +79,6 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, (list, tuple, set)):
         return all(map(_is_plain, value))
     return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
-
-
-def _assigned(path: Path) -> set[str]:
-    """Every name that a cell of the notebook assigns."""
-    import nbformat
-
-    trees = [ast.parse(cell.source) for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def execute(name: str, parameters: dict[str, object] | None = None, folder: Path | None = None) -> Path:

@@ -36,7 +36,7 @@ def pages(site: Path) -> list[Path]:
 def test_a_missing_builder_is_named_before_the_work(monkeypatch):
     monkeypatch.setattr(notebooks, "find_spec", lambda name: None if name == "jupyter_book" else name)
     monkeypatch.setattr(notebooks, "execute", lambda *_: pytest.fail("a notebook was executed"))
-    with pytest.raises(UserError, match="jupyter_book is not installed .*pip install"):
+    with pytest.raises(UserError, match=r"jupyter_book is not installed .*pip install"):
         book.build()
 
 
