@@ -18,7 +18,8 @@ from jaxtyping import Bool, Float, Int
 from landmarklib.core.progress import Bar, bar, say
 from landmarklib.core.types import Annotations
 
-FEW = 500  # pictures, which are drawn too fast for a bar and for further processes
+FEW = 500  # pictures, which are drawn too fast for a bar
+ALONE = 500  # pictures, which one process draws sooner than more of them would start
 Drawn = TypeVar("Drawn")
 IDLE = 30  # seconds until a process without work ends
 
@@ -73,7 +74,7 @@ def spread(draw: Callable[..., Drawn], jobs: Sequence[tuple], total: int) -> Ite
 
     total: how many pictures all jobs draw.
     """
-    if total < FEW:
+    if total < ALONE:
         yield from (draw(*job) for job in jobs)
         return
     from joblib import Parallel, delayed  # its processes import no script of the user, who need not guard it

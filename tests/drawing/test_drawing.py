@@ -21,9 +21,9 @@ def pictures(first: int, n: int) -> list[int]:
 JOBS = [(0, 3), (3, 1), (4, 5), (9, 2)]
 
 
-@pytest.mark.parametrize("few", [0, drawing.FEW])
-def test_jobs_come_back_in_order_and_their_pictures_are_counted(few, monkeypatch):
-    monkeypatch.setattr(drawing, "FEW", few)
+@pytest.mark.parametrize("alone", [0, drawing.ALONE])
+def test_jobs_come_back_in_order_and_their_pictures_are_counted(alone, monkeypatch):
+    monkeypatch.setattr(drawing, "ALONE", alone)
     with joblib.parallel_config(backend="threading", n_jobs=2), drawing.progress("stand-in", 11) as bar:
         found = list(drawing.spread(pictures, JOBS, 11))
     assert found == [[0, 1, 2], [3], [4, 5, 6, 7, 8], [9, 10]]
@@ -43,9 +43,9 @@ def test_many_pictures_are_told_of_before_and_few_are_not(monkeypatch, capsys, t
 def test_on_all_cores_the_same_files_are_written(monkeypatch, tmp_path):
     monkeypatch.setattr(publish, "FEW", 2)
     names, found = [f"{i}.png" for i in range(5)], []
-    for few in (drawing.FEW, 0):
-        monkeypatch.setattr(drawing, "FEW", few)
-        folder = tmp_path / str(few)
+    for alone in (drawing.ALONE, 0):
+        monkeypatch.setattr(drawing, "ALONE", alone)
+        folder = tmp_path / str(alone)
         with joblib.parallel_config(backend="threading", n_jobs=2):
             drawn = publish.photos(folder, names, digits.draw, 16, 7, first=3)
         found.append(([(folder / name).read_bytes() for name in names], drawn))
