@@ -70,7 +70,7 @@ wheels:  ## download what a rented machine may lack into build/wheels
 .venv-gpu/ok: pyproject.toml
 	@echo "Setting up .venv-gpu: torch $(GPU_TORCH) on Python $(GPU_PYTHON), without the book's tools; this downloads some gigabytes."
 	$(PYTHON312) -m venv .venv-gpu
-	.venv-gpu/bin/pip install --quiet --disable-pip-version-check "torch==$(GPU_TORCH).*" filelock jaxtyping jinja2 matplotlib numpy pandas pillow pydantic pytest pytest-xdist scikit-learn scipy seaborn tqdm
+	.venv-gpu/bin/pip install --quiet --disable-pip-version-check "torch==$(GPU_TORCH).*" filelock jaxtyping jinja2 joblib matplotlib numpy pandas pillow pydantic pytest pytest-xdist scikit-learn scipy seaborn tqdm
 	@touch $@
 
 test-as-on-gpu: .venv-gpu/ok  ## the tests that need no notebook tooling, with the Python and torch of a rented machine

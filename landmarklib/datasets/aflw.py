@@ -107,16 +107,15 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
     Photos have one face or two. Every second photo's name is also in another folder. The order is that of a random
     `ra`.
     """
-    from landmarklib.drawing import generator, publish
+    from landmarklib.drawing import generator, publish, spread
     from landmarklib.standins import faces
 
     n, size, rng = sum(counts.values()), 112, generator(seed, 0)
     photo, right = np.arange(n) - np.arange(n) // 4, (np.arange(n) % 4 == 0) & (np.arange(n) > 0)
     names = [f"{(0, 2, 3)[p % 3]}/image{p // 2:05d}.jpg" for p in photo]
-    parts = []
-    for i in np.flatnonzero(~right).tolist():
-        parts.append(faces.draw(int((photo[i : i + 2] == photo[i]).sum()), size, seed, FACES + i))
-        publish.photo(folder / PHOTOS / names[i], np.concatenate(parts[-1].images, -1))
+    together = [(i, int((photo[i : i + 2] == photo[i]).sum())) for i in np.flatnonzero(~right).tolist()]
+    jobs = [(folder / PHOTOS / names[i], faces.draw, m, size, seed, FACES + i) for i, m in together]
+    parts = list(spread(publish.beside, jobs, n))
     points = faces.nineteen(np.concatenate([part.points for part in parts]))
     points += np.stack([size * right, 0 * right], -1)[:, None]
     low, high = points.min(1), points.max(1)

@@ -97,40 +97,47 @@ def _digits(camera: str) -> str:
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Shots of people in turn, under three flashes each, and a label with fewer points."""
-    from landmarklib.drawing import expect, generator, publish
-    from landmarklib.standins import faces
+    """Shots of people in turn, and a label with fewer points.
 
-    shots = {}
-    expect(FLASHES * sum(counts.values()))
+    Of the three flashes that a shot has, only the one whose image is taken is drawn.
+    """
+    from landmarklib.drawing import publish, spread
+
+    jobs = []
     for split, n in counts.items():
         first, last = PERSONS[split]
-        for i in range(n):
-            turn, person = divmod(i, last - first + 1)
-            person += first
-            kind = int(generator(seed, 3, person).permutation(len(EXPRESSION) * len(CAMERAS))[turn])
-            recording, camera = list(EXPRESSION)[kind // len(CAMERAS)], kind % len(CAMERAS)
-            rng = generator(seed, 3, person, kind)
-            # Small enough for every chin to be in the image.
-            given = {
-                "scale": [rng.uniform(0.17, 0.22)],
-                "person": [person],
-                "camera": [camera],
-                "expression": [EXPRESSION[recording]],
-            }
-            digits = _digits(CAMERAS[camera])
-            shot = f"{person:03d}_{'_'.join(recording)}_{digits}"
-            place = f"{IMAGES}/session{recording[0]}/multiview/{person:03d}/{recording[1]}/{CAMERAS[camera]}"
-            names = []
-            for flash in rng.permutation(19)[:FLASHES]:
-                drawn = faces.draw(1, 112, seed, 100 * person + kind, **given, light=[flash])
-                names.append(f"{shot}_{flash:02d}.png")
-                publish.photo(folder / place / names[-1], drawn.images[0])
-            label = names[0].replace(".png", "_lm.mat")
-            publish.matlab(folder / LABELS / digits / label, {"pts": drawn.points[0]})
-            shots[shot] = f"{place}/{_lit(names, Path(names[0]).stem)}", drawn.points[0]
+        turns = (divmod(i, last - first + 1) for i in range(n))
+        jobs += [(folder, seed, first + person, turn) for turn, person in turns]
+    shots = dict(spread(_shot, jobs, len(jobs)))
     publish.matlab(folder / LABELS / "130" / "346_04_03_130_07_lm.mat", {"pts": np.ones((66, 2))})
     return listings({shot: shots[shot] for shot in sorted(shots)})
+
+
+def _shot(folder: Path, seed: int, person: int, turn: int) -> tuple[str, tuple[str, Float[np.ndarray, "68 2"]]]:
+    """Draw a person's shot of that turn: its name, image and points."""
+    from landmarklib.drawing import generator, publish
+    from landmarklib.standins import faces
+
+    kind = int(generator(seed, 3, person).permutation(len(EXPRESSION) * len(CAMERAS))[turn])
+    recording, camera = list(EXPRESSION)[kind // len(CAMERAS)], kind % len(CAMERAS)
+    rng = generator(seed, 3, person, kind)
+    # Small enough for every chin to be in the image.
+    given = {
+        "scale": [rng.uniform(0.17, 0.22)],
+        "person": [person],
+        "camera": [camera],
+        "expression": [EXPRESSION[recording]],
+    }
+    shot = f"{person:03d}_{'_'.join(recording)}_{_digits(CAMERAS[camera])}"
+    flashes = {f"{shot}_{flash:02d}.png": flash for flash in rng.permutation(19)[:FLASHES].tolist()}
+    labelled, *_ = flashes
+    taken = _lit([*flashes], Path(labelled).stem)
+    drawn = faces.draw(1, 112, seed, 100 * person + kind, **given, light=[flashes[taken]])
+    file = f"{IMAGES}/session{recording[0]}/multiview/{person:03d}/{recording[1]}/{CAMERAS[camera]}/{taken}"
+    publish.photo(folder / file, drawn.images[0])
+    label = f"{LABELS}/{_digits(CAMERAS[camera])}/{labelled.replace('.png', '_lm.mat')}"
+    publish.matlab(folder / label, {"pts": drawn.points[0]})
+    return shot, (file, drawn.points[0])
 
 
 DATASET = Dataset(

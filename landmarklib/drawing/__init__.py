@@ -1,4 +1,4 @@
-"""How stand-ins are drawn and written: random numbers, turns, thick lines, a bar of progress. numpy only.
+"""How stand-ins are drawn and written: random numbers, turns, thick lines, all cores, a bar of progress.
 
 `raster` and `paint` have the brushes, `heads` the model of a head, `publish` the files of publishers.
 """
@@ -9,38 +9,87 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from tqdm import tqdm
 
+from landmarklib.core.progress import Bar, bar, say
 from landmarklib.core.types import Annotations
 
 FEW = 500  # pictures, which are drawn too fast for a bar
-_bar: ContextVar[tqdm | None] = ContextVar("bar", default=None)
+ALONE = 500  # pictures, which one process draws sooner than more of them would start
+Drawn = TypeVar("Drawn")
+IDLE = 30  # seconds until a process without work ends
+
+
+class _Count:
+    """What counts pictures in a process that shows no bar."""
+
+    n = 0
+
+    def update(self, n: int = 1) -> None:
+        self.n += n
+
+
+_bar: ContextVar[Bar | _Count | None] = ContextVar("bar", default=None)
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[tqdm]:
-    """Within it, a bar counts the pictures that are drawn."""
-    with tqdm(desc=title, total=total, unit="picture", disable=total < FEW) as bar:
-        before = _bar.set(bar)
-        try:
-            yield bar
-        finally:
-            _bar.reset(before)
+def progress(title: str, total: int, place: Path | None = None) -> Iterator[Bar]:
+    """Within it, a bar counts the pictures that are drawn; many are told of before.
+
+    place: the folder that they are kept in.
+    """
+    if place is not None and total >= FEW:
+        say(f"{title}: {total:,} pictures are drawn, this once, and kept in {place}")
+    with bar(desc=title, total=total, unit="picture", disable=total < FEW) as shown, _counting(shown):
+        yield shown
+
+
+@contextmanager
+def _counting(what: Bar | _Count) -> Iterator[None]:
+    before = _bar.set(what)
+    try:
+        yield
+    finally:
+        _bar.reset(before)
 
 
 def expect(total: int) -> None:
     """Tell the bar how many pictures there will be, where it is not one per image."""
-    if (bar := _bar.get()) is not None:
-        bar.total = total
+    if (shown := _bar.get()) is not None:
+        shown.total = total
 
 
-def tick() -> None:
-    """Tell the bar that one more picture is drawn."""
-    if (bar := _bar.get()) is not None:
-        bar.update()
+def tick(n: int = 1) -> None:
+    """Tell the bar that n more pictures are drawn."""
+    if (shown := _bar.get()) is not None:
+        shown.update(n)
+
+
+def spread(draw: Callable[..., Drawn], jobs: Sequence[tuple], total: int) -> Iterator[Drawn]:
+    """What `draw` gives for the arguments of each job, in order; on all cores unless the pictures are few.
+
+    total: how many pictures all jobs draw.
+    """
+    if total < ALONE:
+        yield from (draw(*job) for job in jobs)
+        return
+    from joblib import Parallel, delayed  # its processes import no script of the user, who need not guard it
+
+    run = Parallel(n_jobs=-1, return_as="generator", max_nbytes=None, idle_worker_timeout=IDLE)
+    for drawn, n in run(delayed(_counted)(draw, job) for job in jobs):
+        tick(n)
+        yield drawn
+
+
+def _counted(draw: Callable[..., Drawn], job: tuple) -> tuple[Drawn, int]:
+    """What is drawn, and how many pictures that were."""
+    count = _Count()
+    with _counting(count):
+        return draw(*job), count.n
 
 
 def generator(seed: int, *what: int) -> np.random.Generator:

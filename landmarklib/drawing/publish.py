@@ -10,6 +10,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from landmarklib.core.types import Annotations
+from landmarklib.drawing import spread
+
+FEW = 64  # pictures that are in memory at once, in each process
 
 
 def photo(path: Path, pixels: UInt8[np.ndarray, "C H W"], quality: int = 90) -> None:
@@ -56,6 +59,16 @@ def sqlite(path: Path, tables: Mapping[str, Sequence[tuple]]) -> None:
             base.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * (table.count(',') + 1))})", rows)
 
 
+def beside(path: Path, draw: Callable[..., Annotations], *what: int) -> Annotations:
+    """One image with all of a kind's pictures side by side. Returns all that was drawn but the pixels.
+
+    what: number of pictures, size, seed, number of the first.
+    """
+    drawn = draw(*what)
+    photo(path, np.concatenate(list(drawn.images), -1))
+    return _without_pixels(drawn)
+
+
 def photos(
     folder: Path,
     files: Sequence[str],
@@ -65,23 +78,37 @@ def photos(
     first: int = 0,
     **given: Sequence | np.ndarray,
 ) -> Annotations:
-    """A kind's pictures, drawn and written a few at a time, so that any number fits into memory.
+    """A kind's pictures, drawn and written a few at a time, so that any number fits into memory, and on all cores.
 
     Returns all that was drawn but the pixels.
     """
-    parts = []
-    for i in range(0, len(files), 256):
-        names = files[i : i + 256]
-        here = {name: values[i : i + 256] for name, values in given.items()}
-        drawn = draw(len(names), size, seed, first + i, **here)
-        for file, image in zip(names, drawn.images, strict=True):
-            photo(folder / file, image)
-        parts.append(replace(drawn, images=np.zeros((len(names), 3, 0, 0), np.uint8)))
+    jobs = []
+    for i in range(0, len(files), FEW):
+        here = {name: values[i : i + FEW] for name, values in given.items()}
+        jobs.append((folder, files[i : i + FEW], draw, (size, seed, first + i), here))
+    parts = list(spread(_photos, jobs, len(files)))
     return Annotations(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("images", "points", "visible")),
         tuple(name for part in parts for name in part.ids),
         {name: np.concatenate([part.attributes[name] for part in parts]) for name in parts[0].attributes},
     )
+
+
+def _photos(
+    folder: Path,
+    files: Sequence[str],
+    draw: Callable[..., Annotations],
+    where: tuple[int, int, int],
+    given: Mapping[str, Sequence | np.ndarray],
+) -> Annotations:
+    drawn = draw(len(files), *where, **given)
+    for file, image in zip(files, drawn.images, strict=True):
+        photo(folder / file, image)
+    return _without_pixels(drawn)
+
+
+def _without_pixels(drawn: Annotations) -> Annotations:
+    return replace(drawn, images=np.zeros((len(drawn), 3, 0, 0), np.uint8))
 
 
 def document(path: Path, value: object) -> None:

@@ -6,7 +6,6 @@ import itertools
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from landmarklib import loading
-from landmarklib.core import files
+from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import packing
@@ -122,7 +119,7 @@ def _keeper(pack: list[Experiment], how: How) -> Callable[[list[dict[str, Any]]]
             checkpoint.save(how.folder, how.device, pack, states)
         except UserError as error:
             if not told:
-                tqdm.write(f"landmarklib: {error}; runs go on, and their states are not kept", sys.stderr)
+                progress.note(f"landmarklib: {error}; runs go on, and their states are not kept")
             told = True
 
     return keep

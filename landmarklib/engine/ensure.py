@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from tqdm import tqdm
 
 from landmarklib import tables
-from landmarklib.core import files
+from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import attempt, checks, packing, processes
@@ -122,7 +121,7 @@ def fill(missing: list[Experiment], how: How, workers: int) -> None:
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
     done = [checkpoint.step(how.folder, e, how.device) for e in missing]
     total = round(sum(schedule.images_processed(e, n) for e, n in zip(missing, done, strict=True)))
-    with tqdm(total=total, desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
+    with progress.bar(total=total, desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
         if workers == 1:
             outcomes = [attempt.attempt(pack, how, bar.update) for pack in packs]
         else:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from landmarklib import datasets, loading, methods
+from landmarklib.core import progress
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.experiment import Experiment, Flat
 from landmarklib.core.types import Crop, Listing
@@ -119,7 +119,7 @@ def archives(names: Sequence[str], counts: Mapping[str, int]) -> Iterator[None]:
 def compute_all() -> tuple[list[Record], dict[str, dict]]:
     """Every golden run, and the reading of every data set."""
     known = [name for name in datasets.names() if loading.get(name).load or loading.get(name).write_standin]
-    readings = {name: reading(name) for name in tqdm(known, desc="readings", unit="set")}
+    readings = {name: reading(name) for name in progress.bar(known, desc="readings", unit="set")}
     return compute_runs(experiments()), readings
 
 
@@ -132,7 +132,7 @@ def compute_runs(wanted: Sequence[Experiment]) -> list[Record]:
     threads, found = torch.get_num_threads(), {}
     torch.set_num_threads(1)
     try:
-        with tqdm(total=len(wanted), desc="golden runs", unit="run") as bar:
+        with progress.bar(total=len(wanted), desc="golden runs", unit="run") as bar:
             for photos, runs in itertools.groupby(sorted(wanted, key=_photos), _photos):
                 with archives(photos, COUNTS):
                     for e in runs:

@@ -7,17 +7,16 @@ import os
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
-from tqdm import tqdm
-
 from landmarklib.core import spawning
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.progress import Bar
 from landmarklib.engine import attempt
 from landmarklib.engine.attempt import How
 from landmarklib.training import schedule
 
 
-def run_in_processes(packs: list[list[Experiment]], how: How, workers: int, bar: tqdm) -> list[list[str]]:
+def run_in_processes(packs: list[list[Experiment]], how: How, workers: int, bar: Bar) -> list[list[str]]:
     """Spread packs over processes of one thread each, the long ones first so that all end together.
 
     The bar follows a counter in shared memory. Gives what became of each run.

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
-from tqdm import tqdm
 
 from landmarklib import datasets
-from landmarklib.core import files
+from landmarklib.core import files, progress
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Annotations, Crop, whole
 from landmarklib.formats import archive, npz
@@ -79,7 +78,7 @@ def write(dataset: Dataset, parts: Mapping[Part, Annotations], folder: Path, ver
 
     def put(file: BinaryIO) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
-            for name, array in tqdm(arrays.items(), desc=path.name, unit="array"):
+            for name, array in progress.bar(arrays.items(), desc=path.name, unit="array"):
                 with zipped.open(f"{name}.npy", "w", force_zip64=True) as member:
                     kept = differences(np.asarray(array)) if name.endswith("/images") else array
                     np.lib.format.write_array(member, kept, allow_pickle=False)

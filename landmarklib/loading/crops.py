@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from tqdm import tqdm
 
-from landmarklib.core import files, versions
+from landmarklib.core import files, progress, versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations, Crop, Listing, Recipe
 from landmarklib.formats import archive
@@ -196,7 +195,7 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         label = f"{dataset.name}: {split.name} in crops of {size} px"
         with ThreadPoolExecutor() as pool:
-            for image in tqdm(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1):
+            for image in progress.bar(pool.map(one, jobs), total=len(listing), desc=label, unit="image", delay=1):
                 if image is not None:
                     file.write(image.tobytes())
         if unreadable:

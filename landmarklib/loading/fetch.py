@@ -17,10 +17,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tqdm import tqdm
-
 from landmarklib import loading
-from landmarklib.core import files
+from landmarklib.core import files, progress
 from landmarklib.core.dataset import Source
 from landmarklib.core.errors import UserError
 from landmarklib.formats import archive
@@ -135,7 +133,9 @@ def _receive(source: Source, part: Path) -> None:
                 f"{source.url}: the server has {length!r} bytes for us where the publisher's file has {rest:,}, "
                 "as a page that asks to log in would; none of them is taken"
             )
-        bar = tqdm(desc=part.stem, total=source.size, initial=have, unit="B", unit_scale=True, unit_divisor=1024)
+        bar = progress.bar(
+            desc=part.stem, total=source.size, initial=have, unit="B", unit_scale=True, unit_divisor=1024
+        )
         with open(part, "ab" if have else "wb") as file, bar:
             for chunk in answer.iter_content(CHUNK):
                 file.write(chunk[: source.size - have])
@@ -157,12 +157,12 @@ def _unpack(packed: Path, target: Path) -> dict[str, int]:
     try:
         if zipfile.is_zipfile(packed):
             with zipfile.ZipFile(packed) as found:
-                for member in tqdm(found.infolist(), desc=f"unpacking {packed.name}", unit="file"):
+                for member in progress.bar(found.infolist(), desc=f"unpacking {packed.name}", unit="file"):
                     archive.safe_join(aside, member.filename)
                     found.extract(member, aside)
         else:
             with tarfile.open(packed) as found:
-                for member in tqdm(found, desc=f"unpacking {packed.name}", unit="file"):
+                for member in progress.bar(found, desc=f"unpacking {packed.name}", unit="file"):
                     found.extract(member, aside, filter="data")
         inner = aside / target.name if (aside / target.name).is_dir() else aside
         sizes = {p.relative_to(inner).as_posix(): _size(p) for p in sorted(inner.rglob("*")) if p.is_file()}

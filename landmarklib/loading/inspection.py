@@ -14,10 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
-from tqdm import tqdm
 
 from landmarklib import datasets, loading
-from landmarklib.core import subsets
+from landmarklib.core import progress, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import PART, Listing
@@ -198,7 +197,7 @@ def _decode(folder: Path, files: list[str], name: str) -> tuple[dict[str, tuple[
 
     there = [file for file in dict.fromkeys(files) if file not in faults]
     with ThreadPoolExecutor() as pool:
-        found = tqdm(pool.map(size, there), total=len(there), desc=name, unit="image", disable=len(there) < 500)
+        found = progress.bar(pool.map(size, there), total=len(there), desc=name, unit="image", disable=len(there) < 500)
         for file, outcome in zip(there, found, strict=True):
             if isinstance(outcome, str):
                 faults[file] = outcome

@@ -199,7 +199,7 @@ def _write(dataset: Dataset, place: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     try:
-        with drawing.progress(dataset.name, sum(dataset.counts.values())):
+        with drawing.progress(dataset.name, sum(dataset.counts.values()), place):
             dataset.write_standin(aside, dataset.counts, SEED)
         shutil.rmtree(place, ignore_errors=True)  # one that has lost files
         aside.replace(place)

@@ -13,15 +13,15 @@ import sys
 from html import unescape
 from pathlib import Path
 
-from tqdm import tqdm
-
 from landmarklib import tables
+from landmarklib.core import progress
 from landmarklib.core.errors import UserError
 from landmarklib.pages import catalogue, conventions, notebooks, overlap, overview, speed_page, status
 from landmarklib.records import benchmarks, query, record
 from landmarklib.report import style
 
 BOOK = notebooks.ROOT / "book"
+RUN = "from jupyter_book.cli.main import main; main()"  # in this Python; a script of its own may be missing
 LIVE = "quickstart"  # the notebook whose runs fit into a minute
 
 
@@ -30,9 +30,10 @@ def build(live: bool = False) -> Path:
 
     live: the quickstart trains on this machine, into a folder of its own, instead of showing its committed records.
     """
+    notebooks.need("jupyter_book")
     check_results()
     shutil.rmtree(BOOK / "tables", ignore_errors=True)
-    with tqdm(notebooks.names(), desc="notebooks", unit="notebook") as bar:
+    with progress.bar(notebooks.names(), desc="notebooks", unit="notebook") as bar:
         for name in bar:
             bar.set_postfix_str(name)
             trained = (
@@ -44,15 +45,7 @@ def build(live: bool = False) -> Path:
     generate(BOOK / "_generated")
     for path in sorted((BOOK / "tables").glob("*.ipynb")):
         notebooks.refuse_unfinished(path)
-    command = [
-        str(Path(sys.executable).with_name("jupyter-book")),
-        "build",
-        str(BOOK),
-        "--all",
-        "-W",
-        "--keep-going",
-        "-q",
-    ]
+    command = [sys.executable, "-c", RUN, "build", str(BOOK), "--all", "-W", "--keep-going", "-q"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import difflib
 import sys
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
+from landmarklib.core import progress
 from landmarklib.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +32,15 @@ def notebook_path(name: str) -> Path:
     return NOTEBOOKS / f"{name}.ipynb"
 
 
+def need(*packages: str) -> None:
+    """Raise UserError for the first of these packages that this Python lacks, before any work is done."""
+    if missing := next((package for package in packages if find_spec(package) is None), None):
+        raise UserError(f"{missing} is not installed in {sys.prefix}: pip install 'landmarklib[book]', or make setup")
+
+
 def parameters_of(path: Path) -> dict[str, tuple[str, object]]:
     """Name -> (type, default) from the cell tagged `parameters`: plain annotated assignments."""
+    need("nbformat")
     import nbformat
 
     cells = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
@@ -43,18 +53,46 @@ def parameters_of(path: Path) -> dict[str, tuple[str, object]]:
     return found
 
 
+def refuse_unknown(name: str, namespace: Mapping[str, object]) -> None:
+    """Raise UserError for a value whose name the notebook does not know, such as an injected, misspelt parameter.
+
+    A notebook's first cell after its parameters calls this, so it holds whichever way the notebook is run.
+
+    namespace: what is defined, `globals()`. Only what could be written as a parameter is looked at, and no name that
+        begins with an underscore: such variables are a reader's own.
+    """
+    known = parameters_of(notebook_path(name))
+    given = [key for key, value in namespace.items() if not key.startswith("_") and _is_plain(value)]
+    unknown = set(given) - {*known, "In", "Out"}  # the last two are IPython's
+    _refuse(name, unknown, known, "; a variable of one's own begins with an underscore")
+
+
+def _refuse(name: str, unknown: set[str], known: Iterable[str], hint: str = "") -> None:
+    if unknown:
+        raise UserError(f"notebook {name}: unknown parameter {min(unknown)!r}; known: {', '.join(known)}{hint}")
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value could be written as a parameter: numbers, texts, and lists and dictionaries of them."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, [*value, *value.values()]))
+    if isinstance(value, (list, tuple, set)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
+
+
 def execute(name: str, parameters: dict[str, object] | None = None, folder: Path | None = None) -> Path:
     """Run a notebook and put it into a folder, in one step and only if it finished. Returns its path.
 
     parameters: by default the notebook's own.
     folder: by default book/tables.
     """
+    need("papermill", "ipykernel")
     import papermill
 
     source, parameters, folder = notebook_path(name), parameters or {}, folder or PAGES
     known = parameters_of(source)
-    if unknown := set(parameters) - set(known):
-        raise UserError(f"notebook {name}: unknown parameter {sorted(unknown)[0]!r}; known: {', '.join(known)}")
+    _refuse(name, set(parameters) - set(known), known)
     folder.mkdir(parents=True, exist_ok=True)
     part, target = folder / f"{name}.part.ipynb", folder / f"{name}.ipynb"
     try:
@@ -63,6 +101,7 @@ def execute(name: str, parameters: dict[str, object] | None = None, folder: Path
             part,
             parameters,
             kernel_name=KERNEL,
+            kernel_manager_class=_kernel_of_this_python(),
             progress_bar=False,
             stderr_file=sys.stderr,
             cwd=str(ROOT),
@@ -75,6 +114,20 @@ def execute(name: str, parameters: dict[str, object] | None = None, folder: Path
     finally:
         part.unlink(missing_ok=True)  # of a run that failed or was stopped
     return target
+
+
+def _kernel_of_this_python() -> type:
+    """What starts kernels in this Python, whichever one other kernels of the name are of."""
+    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    spec = KernelSpec(resource_dir=RESOURCES, env={progress.WHERE: progress.for_kernel()}, **get_kernel_dict())
+
+    class Manager(AsyncKernelManager):
+        kernel_spec = spec
+
+    return Manager
 
 
 def store(name: str) -> list[str]:

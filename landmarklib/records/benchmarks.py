@@ -18,9 +18,8 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tqdm import tqdm
 
-from landmarklib.core import files
+from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import CHECKED
 from landmarklib.core.mistakes import checked
@@ -99,7 +98,7 @@ def seconds(
     order = list(contenders)
     turns = len(contenders) * (1 + rounds)
     # of many processes that wait for one another, none shows a bar
-    with tqdm(desc="timing", total=turns, unit="turn", leave=False, disable=wait is not None) as bar:
+    with progress.bar(desc="timing", total=turns, unit="turn", leave=False, disable=wait is not None) as bar:
         for name, action in contenders.items():
             if wait:
                 wait()

@@ -7,17 +7,15 @@ other versions, data, kind of device or another experiment counts as none, and s
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from landmarklib import loading
-from landmarklib.core import files
+from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.formats import npz
@@ -53,7 +51,7 @@ def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:
     """A run's state; empty where there is none that the run can go on from, and a line says why if there is one."""
     state, why_not = _read(folder, experiment, device, with_arrays=True)
     if why_not:
-        tqdm.write(f"{experiment.key}: its kept state {why_not}; the run starts anew", file=sys.stderr)
+        progress.note(f"{experiment.key}: its kept state {why_not}; the run starts anew")
     return state
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from filling import SMALL
 
+from landmarklib.core import progress
 from landmarklib.engine import ensure
 from landmarklib.records import record
 from landmarklib.training import compute, train
@@ -46,12 +47,12 @@ def bars(monkeypatch) -> list:
     """The progress bars that were shown."""
     shown = []
 
-    class Bar(ensure.tqdm):
+    class Shown(progress.Bar):
         def __init__(self, *arguments, **named):
             super().__init__(*arguments, **{**named, "disable": False})
             shown.append(self)
 
-    monkeypatch.setattr(ensure, "tqdm", Bar)
+    monkeypatch.setattr(progress, "bar", Shown)
     return shown
 
 

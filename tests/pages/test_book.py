@@ -10,7 +10,8 @@ import pytest
 
 from landmarklib import tables
 from landmarklib.core import files
-from landmarklib.pages import book, status
+from landmarklib.core.errors import UserError
+from landmarklib.pages import book, notebooks, status
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +31,13 @@ def site(tmp_path_factory):
 
 def pages(site: Path) -> list[Path]:
     return [p for p in site.rglob("*.html") if "_static" not in p.parts]
+
+
+def test_a_missing_builder_is_named_before_the_work(monkeypatch):
+    monkeypatch.setattr(notebooks, "find_spec", lambda name: None if name == "jupyter_book" else name)
+    monkeypatch.setattr(notebooks, "execute", lambda *_: pytest.fail("a notebook was executed"))
+    with pytest.raises(UserError, match=r"jupyter_book is not installed .*pip install"):
+        book.build()
 
 
 def test_no_page_loads_anything_from_elsewhere(site):

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from landmarklib.core import imports
+from landmarklib.core import imports, progress
 from landmarklib.core.errors import UserError
 from landmarklib.pages import notebooks
 
@@ -86,12 +86,13 @@ def workspace(tmp_path):
     shutil.copytree(
         ROOT / "landmarklib", tmp_path / "library" / "landmarklib", ignore=shutil.ignore_patterns("__pycache__")
     )
-    shutil.copy(ROOT / "notebooks" / "quickstart.ipynb", tmp_path)
+    (tmp_path / "library" / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "quickstart.ipynb", tmp_path / "library" / "notebooks")
     return tmp_path
 
 
 def check(workspace) -> subprocess.CompletedProcess:
-    return nbval(workspace / "quickstart.ipynb", workspace / "results", workspace / "library")
+    return nbval(workspace / "library" / "notebooks" / "quickstart.ipynb", workspace / "results", workspace / "library")
 
 
 def test_nbval_passes_on_an_untouched_copy(workspace):
@@ -198,4 +199,64 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(tmp_path):
 def test_a_failing_notebook_leaves_no_page(tmp_path):
     with pytest.raises(UserError, match="unknown budget"):
         notebooks.execute("quickstart", {"budget": "huge"}, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_after_its_parameters_every_notebook_refuses_names_that_it_does_not_know(notebook, request):
+    """Whoever runs it: the first cell that follows does so after its imports, before anything else."""
+    first, second, *_ = code_cells(notebook)
+    assert first.metadata["tags"][0] == "parameters"
+    body = [node for node in ast.parse(second.source).body if not isinstance(node, ast.ImportFrom)]
+    assert ast.unparse(body[0]) == f"notebooks.refuse_unknown({request.node.callspec.params['notebook']!r}, globals())"
+
+
+def namespace(name: str) -> dict[str, object]:
+    """What is defined when a notebook has been run, as far as it could be taken for parameters."""
+    cells = code_cells(nbformat.read(notebooks.notebook_path(name), as_version=4))
+    found = {"In": [""], "Out": {}, "_": "", "_i1": "1 + 1", "exit": print, "ast": ast}
+    exec(cells[0].source, found)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_knows_its_parameters(name):
+    notebooks.refuse_unknown(name, namespace(name))
+
+
+def test_a_cell_may_be_run_again(notebook):
+    """What a notebook itself defines is nothing that could be a parameter."""
+    for cell in code_cells(notebook)[1:]:
+        made = [node.value for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assign)]
+        assert all(isinstance(value, (ast.Call, ast.ListComp)) for value in made), cell.source
+
+
+@pytest.mark.parametrize("value", [[0.5], 0.5, "cpu", None, True, {"a": [1, (2, "b")]}])
+def test_an_injected_name_that_a_notebook_does_not_know_is_refused(value):
+    with pytest.raises(UserError, match=r"notebook quickstart: .*'fractoins'.* known: fractions, seeds"):
+        notebooks.refuse_unknown("quickstart", namespace("quickstart") | {"fractoins": value})
+    with pytest.raises(UserError, match="'more'"):  # another notebook's parameter, and a variable of this one
+        notebooks.refuse_unknown("shapes", namespace("shapes") | {"more": value})
+
+
+def test_what_is_no_parameter_and_names_with_an_underscore_may_be_defined():
+    own = {"_mine": [0.5], "Path": Path, "figure": object(), "runs_of_mine": [object()]}
+    notebooks.refuse_unknown("quickstart", namespace("quickstart") | own)
+
+
+def test_notebooks_run_in_this_python_whatever_other_kernel_has_the_name(tmp_path, monkeypatch):
+    other = tmp_path / "jupyter" / "kernels" / notebooks.KERNEL
+    other.mkdir(parents=True)
+    spec = {"argv": ["/not/this/python", "-f", "{connection_file}"], "display_name": "other", "language": "python"}
+    (other / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    manager = notebooks._kernel_of_this_python()(kernel_name=notebooks.KERNEL)
+    assert manager.format_kernel_cmd()[0] == sys.executable
+    assert manager.kernel_spec.env == {progress.WHERE: progress.LINES}
+
+
+@pytest.mark.parametrize("package", ["nbformat", "papermill", "ipykernel"])
+def test_a_package_that_is_not_installed_is_named_before_anything_runs(package, tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "find_spec", lambda name: None if name == package else name)
+    with pytest.raises(UserError, match=rf"{package} is not installed .*pip install"):
+        notebooks.execute("quickstart", {}, tmp_path / "pages")
+    assert not list(tmp_path.iterdir())

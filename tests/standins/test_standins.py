@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tqdm import tqdm
 
 from landmarklib import datasets, drawing, loading
+from landmarklib.core.progress import Bar
 from landmarklib.core.types import Listing
 from landmarklib.loading import inspection
 
@@ -27,7 +27,7 @@ def few(dataset, n: int = 3) -> dict[str, int]:
 @pytest.mark.parametrize("name", IMITATED)
 def test_what_is_written_is_read_back(name, tmp_path, monkeypatch):
     monkeypatch.setattr(drawing, "FEW", 0)
-    monkeypatch.setattr(drawing, "tqdm", partial(tqdm, file=io.StringIO()))
+    monkeypatch.setattr(drawing, "bar", partial(Bar, file=io.StringIO()))
     dataset = loading.get(name)
     folder = tmp_path / dataset.folder
     folder.mkdir(parents=True)

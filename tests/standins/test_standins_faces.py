@@ -45,6 +45,15 @@ def test_given_attributes_are_kept_and_change_nothing_else():
         faces.draw(1, 16, smile=[1], expression=[2])
 
 
+def test_a_flash_changes_the_light_alone():
+    """Under two flashes the edges of a head agree far better than those of two heads."""
+    lit, other = (faces.draw(1, 64, first=5, light=[flash]) for flash in (6, 11))
+    np.testing.assert_array_equal(lit.points, other.points)
+    edges = [np.diff(drawn.images[0].mean(0)).ravel() for drawn in (lit, other, faces.draw(1, 64, first=6, light=[6]))]
+    same, different = (np.corrcoef(edges[0], edge)[0, 1] for edge in edges[1:])
+    assert same > 0.5 > different
+
+
 def test_the_head_looks_where_its_attributes_say():
     turned = faces.draw(5, 32, camera=[0, 1, 2, 3, 4], roll=[0.0] * 5, person=[1] * 5)
     p = turned.points
