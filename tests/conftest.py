@@ -26,6 +26,15 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
+@pytest.fixture(scope="session")
+def tables_read():
+    """Every table was read with the data sets as they are: smaller ones, as tests make them, would not fit it."""
+    from landmarklib import tables
+
+    for name in tables.names():
+        tables.get(name)
+
+
 @pytest.fixture
 def literal(monkeypatch):
     """Runs are computed in the literal form, so that they are the same on every machine and at once."""

@@ -127,13 +127,13 @@ def test_locks_of_another_user_are_one_line_before_anything_is_computed(tmp_path
 def test_a_run_whose_photos_have_changed_since_it_was_stopped_starts_anew_and_says_so(
     tmp_path, monkeypatch, parts, capsys
 ):
+    (e,) = tables.get("mtfl").experiments([0.5], [0], ["RCN+ (L)"], "smoke")
+    e = replace(flat(e), size=16, tests=[]).experiment
     counts = {"train": 8, "val": 2, "test": 2}
     monkeypatch.setattr(mtfl, "DATASET", replace(mtfl.DATASET, counts=counts, ids={}))
     monkeypatch.setattr(archive, "BESIDE", tmp_path / "nowhere")
     monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
     (tmp_path / "mtfl").mkdir()
-    (e,) = tables.get("mtfl").experiments([0.5], [0], ["RCN+ (L)"], "smoke")
-    e = replace(flat(e), size=16, tests=[]).experiment
     mtfl.write_standin(tmp_path / "mtfl", counts, 0)
     loading.forget()
     checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])

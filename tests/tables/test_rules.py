@@ -42,7 +42,7 @@ OPTIONS = "options = { centred = true, out_gain = 0.1 }"
         ('name = "Seq-MT (L)"', 'name = " "', "row 1, name: ' ' is not a line of text"),
         ('name = "Seq-MT (L)"', 'name = "a\\u001b[2J"', "is not a line of text"),
         ('title = "Blocks"', 'title = "a\\nb"', "title: 'a\\nb' is not a line of text that can be read"),
-        ('name = "Seq-MT (L)"', f'name = "{"x" * 101}"', "is too long; it may have 100 characters"),
+        ('name = "Seq-MT (L)"', f'name = "{"x" * 101}"', "is too long; it must have at most 100 characters"),
         ('name = "Seq-MT (L+A)"', 'name = "Seq-MT (L)"', "2 rows or references are 'Seq-MT (L)'; all must differ"),
         ('method = "seq_mt"', 'method = "seqmt"', "unknown method 'seqmt'; known: comm_mt"),
         (OPTIONS, "options = { kernel = 'nine' }", "row Seq-MT (L): seq_mt, kernel: 'nine' is not a whole number"),
