@@ -64,7 +64,7 @@ gpu-rehearsal:  ## the same on the CPU with tiny settings, into build/rehearsal
 # For a rented machine with CPython $(GPU_PYTHON) and a usual set of packages around torch: what training and the speeds need beyond them. They travel in build/wheels.
 wheels:  ## download what a rented machine may lack into build/wheels
 	rm -rf build/wheels && mkdir -p build/wheels
-	$(FETCH) pydantic
+	$(FETCH) pydantic joblib
 	$(FETCH) --no-deps kornia kornia-rs
 
 .venv-gpu/ok: pyproject.toml

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations, Listing, Recipe
 
 
@@ -68,3 +69,8 @@ class Dataset:
     known_issues: tuple[str, ...] = ()  # what a reader of these files gets wrong
     # how far outside of its photo a counted point may lie, as a share of the longer side; farther is a mistake
     beyond: float = 1.0
+
+    def check_jitter(self, ranges: Mapping[str, float]) -> None:
+        """Raise UserError for jitter of generated images. ranges: of the jitter, none without one."""
+        if ranges and self.load:
+            raise UserError(f"jitter: {self.name} is generated and varies enough; jitter is for photos")

@@ -24,9 +24,9 @@ class DataMissing(UserError):
 
 
 def shown(value: object) -> str:
-    """A value as messages show it; of a long one its beginning and its end."""
+    """A value as messages show it: in one line, and of a long one its beginning and its end."""
     try:
-        return _cut(repr(value), MOST_OF_A_VALUE)
+        return _cut(" ".join(repr(value).splitlines()), MOST_OF_A_VALUE)
     except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits, and nests no deeper
         return f"a {type(value).__name__} too large to be shown"
 

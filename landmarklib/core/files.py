@@ -6,7 +6,6 @@ import fcntl
 import math
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -96,6 +95,8 @@ def lock(path: Path, advice: str, patience: float = math.inf, waiting: str = "")
     """
     from filelock import FileLock, Timeout
 
+    from landmarklib.core import progress
+
     held = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +104,7 @@ def lock(path: Path, advice: str, patience: float = math.inf, waiting: str = "")
             held.acquire(timeout=0)
         if not held.is_locked:
             if waiting:
-                print(f"landmarklib: {waiting}", file=sys.stderr)
+                progress.say(f"landmarklib: {waiting}")
             held.acquire(timeout=-1 if patience == math.inf else patience)
     except Timeout:
         raise
@@ -113,16 +114,6 @@ def lock(path: Path, advice: str, patience: float = math.inf, waiting: str = "")
         yield
     finally:
         held.release()
-
-
-def read_text(path: Path) -> str:
-    """A file as UTF-8 text. Raises UserError where the file cannot be read, and UnicodeDecodeError."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except PermissionError:
-        raise UserError(f"{path}: belongs to another user; ask for the right to read it") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def refusal(what: str, path: Path, error: OSError, advice: str) -> UserError:

@@ -79,9 +79,8 @@ def _in_words(error: Mapping[str, Any], kind: Any, more: Sequence[str]) -> str:
     if error["type"] == "missing":
         return f"{last!r} is missing"
     found = _shown(error["input"])
-    if (
-        error["type"] not in WORDS or error.get("ctx", {}).get("min_length", 1) > 1
-    ):  # a sentence of our own, or one of pydantic's that is about what was found
+    least = error.get("ctx", {}).get("min_length", 1)  # our words are of what is empty
+    if error["type"] not in WORDS or least > 1:  # a sentence of our own, or one of pydantic's
         return error["msg"] if error["type"] == OURS else f"{found}: {error['msg']}"
     text = WORDS[error["type"]].format(**error.get("ctx", {}))
     meant = f"; write [{found}]" if error["type"] == "tuple_type" else ""

@@ -30,13 +30,10 @@ def bar(iterable: Iterable | None = None, **options: object) -> Bar:
 
 
 def say(line: str) -> None:
-    """Tell before a long task what it will be, where its bar will be."""
-    print(line, file=_stderr() or _terminal(os.environ.get(WHERE, "")) or sys.stderr, flush=True)
-
-
-def note(line: str) -> None:
-    """A line of the errors' output; a bar that is there stays whole."""
-    Bar.write(line, file=sys.stderr)
+    """Tell the user a line where bars are shown; one that is there stays whole."""
+    if file := _stderr() or _terminal(os.environ.get(WHERE, "")) or sys.stderr:
+        Bar.write(line, file=file)
+        file.flush()
 
 
 def for_kernel() -> str:

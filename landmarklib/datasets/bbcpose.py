@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive, layout, matlab
 
@@ -36,7 +36,7 @@ def _split(path: Path, entries: list[dict], split: str) -> Listing:
     for video in VIDEOS[split]:
         entry, place = entries[video - 1], f"bbcpose({video})"
         if not isinstance(entry["type"], str) or entry["type"] != split:
-            raise UserError(f"{path}: {place} has type {matlab.shown(entry['type'])}; expected {split}")
+            raise UserError(f"{path}: {place} has type {shown(entry['type'])}; expected {split}")
         kind = "train" if split == "train" else "test"
         frames, joints = (entry[f"{kind}_{what}"] for what in ("frames", "joints"))
         numbers, points = _frames(path, f"{place}.{kind}", frames, joints)

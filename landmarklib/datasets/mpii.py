@@ -9,7 +9,7 @@ import numpy as np
 
 from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import UserError, shown
 from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive, layout, matlab
 
@@ -71,7 +71,7 @@ def _people(path: Path, annorect: object, place: str) -> Iterator[tuple[int, lis
 
 def _numbers(path: Path, place: str, *values: object) -> list[float]:
     if not all(isinstance(v, (int, float)) and abs(v) < archive.FARTHEST for v in values):
-        raise UserError(f"{path}: {place} has {matlab.shown(values)}; expected numbers")
+        raise UserError(f"{path}: {place} has {shown(values)}; expected numbers")
     return [float(v) for v in values]
 
 

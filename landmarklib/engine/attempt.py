@@ -119,7 +119,7 @@ def _keeper(pack: list[Experiment], how: How) -> Callable[[list[dict[str, Any]]]
             checkpoint.save(how.folder, how.device, pack, states)
         except UserError as error:
             if not told:
-                progress.note(f"landmarklib: {error}; runs go on, and their states are not kept")
+                progress.say(f"landmarklib: {error}; runs go on, and their states are not kept")
             told = True
 
     return keep

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,19 +85,25 @@ def _ask(path: Path, request: bytes) -> tuple[dict, bytes, bytearray]:
             _end()
             _process = _start(path)
         try:
-            _process.stdin.write(request)
-            _process.stdin.flush()
-            head = json.loads(_process.stdout.readline())
-            text, content = _process.stdout.read(head["text"]), bytearray(_process.stdout.read(head["content"]))
-            if (len(text), len(content)) == (head["text"], head["content"]):
-                return head, text, content
-        except (OSError, ValueError, LookupError, TypeError):
-            pass  # it has died, of which its status tells more
+            if answer := _exchange(_process, request):
+                return answer
         except BaseException:
             _end()  # its answer is still to come, and would be taken for that to the next request
             raise
         if (status := _end()) != -signal.SIGALRM:  # that is how one ends that has waited for long
             raise Refused(_cause(status, json.loads(request)["seconds"]))
+
+
+def _exchange(process: subprocess.Popen, request: bytes) -> tuple[dict, bytes, bytearray] | None:
+    """The same of this process; None where it died, of which its status tells more."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        process.stdin.write(request)
+        process.stdin.flush()
+        head = json.loads(process.stdout.readline())
+        text, content = process.stdout.read(head["text"]), bytearray(process.stdout.read(head["content"]))
+        if (len(text), len(content)) == (head["text"], head["content"]):
+            return head, text, content
+    return None
 
 
 def _start(path: Path) -> subprocess.Popen:
@@ -124,10 +131,8 @@ def _cause(status: int, seconds: float) -> str:
 def _close(process: subprocess.Popen) -> int:
     """Ends a process, if it has not ended by itself, and returns its status."""
     for pipe in (process.stdin, process.stdout):
-        try:
+        with suppress(OSError):  # what was not sent yet has nobody to read it
             pipe.close()
-        except OSError:
-            pass  # what was not sent yet has nobody to read it
     try:
         process.wait(1)  # without its pipes it ends by itself, unless it is at work
     except subprocess.TimeoutExpired:

@@ -59,11 +59,6 @@ def entries(path: Path, value: object, fields: Sequence[str], place: str) -> lis
     return found
 
 
-def shown(value: object) -> str:
-    """What stands in a struct as a few words of one line, for a message."""
-    return " ".join(repr(value).split())[:60]
-
-
 def _variable(path: Path, key: str, simple: bool) -> object:
     with archive.reading(path, "not a MATLAB file that can be read"):
         return confined.parse("matlab", path, key=key, simple=simple)

@@ -23,8 +23,7 @@ def crops_of(experiment: Experiment) -> dict[str, Crop]:
     """
     e = experiment
     dataset = get(e.dataset)
-    if e.jitter and dataset.load:
-        raise UserError(f"jitter: {e.dataset} is generated and varies enough; jitter is for photos")
+    dataset.check_jitter(e.jitter)
     train = Crop(2 * e.size, MARGIN) if e.jitter else Crop(e.size)
     return {name: train if name == "train" else Crop(e.size) for name in dataset.counts}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from landmarklib.core import files
+from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Listing
 from landmarklib.formats import archive
@@ -175,8 +174,8 @@ def fault(path: Path, error: UserError) -> str:
 
 @cache
 def tell(line: str) -> None:
-    """Print a line for the user, once in a process."""
-    print(line, file=sys.stderr)
+    """Tell the user a line, once in a process."""
+    progress.say(line)
 
 
 def named(faults: list[str]) -> str:

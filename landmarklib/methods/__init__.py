@@ -277,6 +277,7 @@ def check_data(experiment: Experiment, dataset: Dataset) -> None:
     n = e.train_images or dataset.counts["train"]
     if e.fraction and round(e.fraction * n) == 0:
         raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
+    dataset.check_jitter(e.jitter)
     check_attributes(e, dataset)
     options = complete(method, e.options)
     if round(e.fraction * n) == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):

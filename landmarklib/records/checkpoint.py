@@ -51,7 +51,7 @@ def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:
     """A run's state; empty where there is none that the run can go on from, and a line says why if there is one."""
     state, why_not = _read(folder, experiment, device, with_arrays=True)
     if why_not:
-        progress.note(f"{experiment.key}: its kept state {why_not}; the run starts anew")
+        progress.say(f"{experiment.key}: its kept state {why_not}; the run starts anew")
     return state
 
 

@@ -19,7 +19,7 @@ from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import CHECKED, OURS, AtLeast0, Count, Flag, Number, Some, Text
 from landmarklib.records import distributions
 
-LARGEST = 2**24  # bytes of a file; the largest record so far has 2**15
+MOST_BYTES = 2**24  # bytes of a file; the largest record so far has 2**15
 LONGEST = 10_000  # characters of a text
 MOST = 10_000  # entries of a list or a mapping
 QUANTILES = 21  # of a record: 0%, 5% .. 100%
@@ -35,8 +35,8 @@ def parsed(path: Path, what: str, newest: int) -> dict[str, Any]:
     newest: the last schema that is known.
     """
     try:
-        if (size := path.stat().st_size) > LARGEST:
-            raise UserError(f"{path}: {size:,} bytes; a {what} has at most {LARGEST:,}")
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise UserError(f"{path}: {size:,} bytes; a {what} has at most {MOST_BYTES:,}")
         raw = from_json(path.read_bytes(), cache_strings="keys")
     except OSError as error:
         hint = "ask for the right to read it" if isinstance(error, PermissionError) else "restore the file"
@@ -143,7 +143,7 @@ Pair = Annotated[list[Real], Field(min_length=2, max_length=2)]
 Rate = Annotated[Number, Field(ge=1e-12, le=1e12)]
 Three = Annotated[tuple[Rate, Rate, Rate], AfterValidator(_rising)]
 Quantiles = Annotated[tuple[AtLeast0, ...], AfterValidator(_all_or_none), AfterValidator(_rising)]
-Errors = Annotated[str, Field(max_length=LARGEST), AfterValidator(_of_images)]
+Errors = Annotated[str, Field(max_length=MOST_BYTES), AfterValidator(_of_images)]
 Assignment = Annotated[tuple[Count, ...], Field(max_length=MOST)]
 Warnings = Annotated[tuple[Words, ...], Field(max_length=MOST)]
 

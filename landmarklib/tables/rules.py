@@ -163,8 +163,6 @@ def check_run(e: Experiment, dataset: Dataset) -> None:
         if used[split] > dataset.counts[split]:
             raise UserError(f"{key}: {used[split]}; {dataset.name} has {dataset.counts[split]} {split} images")
     methods.check_data(e, dataset)
-    if e.jitter and dataset.load:
-        raise UserError(f"jitter: {e.dataset} is generated and varies enough; jitter is for photos")
     for stage in e.stages:
         s = stage.schedule
         if s.warmup > max(1, s.plateau * stage.steps):  # one of 1 step is none

@@ -332,3 +332,14 @@ def test_the_environment_says_where_and_when():
     assert told["versions"].keys() >= {"numpy", "pandas", "scipy"}
     assert told["python"] == ".".join(map(str, sys.version_info[:3]))
     assert before <= told["date"] <= datetime.now(UTC).date().isoformat()
+
+
+def test_a_record_of_another_user_is_not_to_be_deleted(tmp_path, monkeypatch):
+    path = record.save(made(), tmp_path)
+
+    def fail(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(UserError, match=r"Permission denied\); ask for the right to read it$"):
+        record.load(path)
