@@ -96,13 +96,15 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     found: list[benchmarks.Timing] = []
-    forms = {}
+    named = {}
     for group, e in experiments(arguments.budget).items():
         images = images_of(e, arguments.images if loading.get(e.dataset).load else arguments.photos)
-        network = *autotune.network(e), str(device)
-        inference_form = autotune.measured_form(*network, inference=True)[0]
-        form = autotune.measured_form(*network)[0] if has_bfloat16(device) else None
-        forms[group] = f"{inference_form} and {form}" if form else f"{inference_form}"
+        network = autotune.network(e)
+        inference_form = forms.Form.from_text(autotune.measure(network, str(device)).inference_form)
+        form = None
+        if has_bfloat16(device):
+            form = forms.Form.from_text(autotune.measure(network._replace(dtype="bfloat16"), str(device)).form)
+        named[group] = f"{inference_form} and {form}" if form else f"{inference_form}"
         taken = benchmarks.seconds(
             contenders(e, inference_form, form, images, device), arguments.rounds, synchronize(device)
         )
@@ -116,7 +118,7 @@ def main() -> None:
         timings=tuple(found),
         facts={
             "forms of the convolutions, for test images and, where there is bfloat16, in training": "; ".join(
-                f"{g}: {f}" for g, f in forms.items()
+                f"{g}: {f}" for g, f in named.items()
             )
         },
         settings={"images": arguments.images, "photos": arguments.photos, "rounds": arguments.rounds},

@@ -36,7 +36,7 @@ def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float
     e, where = experiments[0], torch.device(device)
     (stage,), method = e.stages, methods.get(e.method)
     options = methods.complete(method, e.options)
-    form, _ = autotune.measured_form(*autotune.network(e), device, n)
+    form = forms.Form.from_text(autotune.choose(e, device).form)
     annotations = loading.first(loading.split(e.dataset, "train", loading.crops_of(e)["train"]), e.train_images)
     images, runs = torch.from_numpy(np.array(annotations.images)).to(where), []
     for one in experiments:

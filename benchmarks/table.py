@@ -15,7 +15,6 @@ import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from contenders import printed_layers
@@ -32,8 +31,7 @@ TEXT = (
     "Runs of Blocks at 20% labelled from data to record, the images that they see, validate and test all shortened "
     "alike: images that go forward and backward a second. Plain PyTorch is the same trainer with the printed "
     "network in "
-    "torch's own layers and float32; ours computes the large convolutions in the form that is fastest, in bfloat16 "
-    "where that is faster."
+    "torch's own layers; ours computes the large convolutions in the form that is listed as fastest. Both in float32."
 )
 
 
@@ -52,27 +50,15 @@ def runs(images: int, seeds: int, rows: list[str] | None) -> list[Experiment]:
     return sorted(found, key=lambda e: -schedule.images_processed(e))
 
 
-def fastest_forms(experiments: list[Experiment], device: str) -> dict[tuple, tuple[forms.Form, forms.Form]]:
-    """The forms of each network in training and for test images, measured once by one thread, so that no contender has
-    to measure them in its turn.
-    """
-    torch.set_num_threads(1)
-    return {
-        network: tuple(autotune.measured_form(*network, device, inference=inference)[0] for inference in (False, True))
-        for network in {autotune.network(e) for e in experiments}
-    }
-
-
-def ours(pack: list[Experiment], device: str, forms: dict[tuple, tuple[forms.Form, forms.Form]]) -> None:
+def ours(pack: list[Experiment], device: str) -> None:
     """Train a pack as a table does."""
-    form, inference_form = forms.get(autotune.network(pack[0]), (None, None))
-    compute.run(pack, device=device, form=form, inference_form=inference_form)
+    compute.run(pack, device=device)
 
 
-def as_printed(pack: list[Experiment], device: str) -> None:
+def as_printed(pack: list[Experiment], device: str, threads: int) -> None:
     """Train a pack with the printed network in plain layers."""
     with printed_layers():
-        compute.run(pack, device=device, form=forms.LITERAL)
+        compute.run(pack, device=device, form=forms.LITERAL, threads=threads)
 
 
 def fill(pool, train: Callable, packs: list[list[Experiment]]) -> None:
@@ -95,22 +81,22 @@ def main() -> None:
     single = [[e] for e in experiments]
     images = sum(map(schedule.images_processed, experiments))
     context, n = multiprocessing.get_context("spawn"), arguments.processes
-    pools = {}
+    choices = [autotune.choose(e, device) for e in experiments]  # measured now, if at all, in nobody's turn
+    pools, train = {}, partial(ours, device=device)
     try:
         if device == "cpu":
-            forms = fastest_forms(experiments, device)
-            train = partial(ours, device=device, forms=forms)
             sizes = [(n, 1), (1, 1), (1, n)]  # processes, threads of each; with n = 1 all are one pool
             pools = {(p, t): context.Pool(p, torch.set_num_threads, (t,)) for p, t in sorted(set(sizes))}
             many, one, threaded = (pools[size] for size in sizes)
             contenders = {
                 f"{n} processes of one thread": partial(fill, many, train, single),
                 "one process of one thread": partial(fill, one, train, single),
-                f"plain PyTorch, {n} threads": partial(fill, threaded, partial(as_printed, device=device), single),
+                f"plain PyTorch, {n} threads": partial(
+                    fill, threaded, partial(as_printed, device=device, threads=n), single
+                ),
             }
-        else:  # where a pack's form depends on its size, so each measures its own, once
-            forms, train = {}, partial(ours, device=device, forms={})
-            packs = packing.packed(experiments, Path("/nonexistent"), device)
+        else:
+            packs = packing.packed(experiments, lambda e: 0, device)
             contenders = {"packs": partial(fill, None, train, packs), "one by one": partial(fill, None, train, single)}
         taken = benchmarks.seconds(contenders, arguments.rounds, longest=0)
     finally:
@@ -126,7 +112,7 @@ def main() -> None:
         device=torch.device(device).type,
         timings=tuple(benchmarks.timings("Blocks", rates)),
         facts={
-            name: ", ".join(sorted({str(f[i]) for f in forms.values()})) or "each pack's own"
+            name: ", ".join(sorted({choice[i] for choice in choices}))
             for i, name in enumerate(("forms of the convolutions", "forms for test images"))
         },
         settings={"runs": len(experiments), **settings},

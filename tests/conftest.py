@@ -38,8 +38,9 @@ def tables_read():
 @pytest.fixture
 def literal(monkeypatch):
     """Runs are computed in the literal form, so that they are the same on every machine and at once."""
-    from filling import literal_form
+    from filling import literal_form, slow_rate
 
     from landmarklib.training import autotune
 
-    monkeypatch.setattr(autotune, "measured_form", literal_form)
+    monkeypatch.setattr(autotune, "choose", literal_form)
+    monkeypatch.setattr(autotune, "rate", slow_rate)

@@ -13,13 +13,14 @@ from filelock import FileLock
 from landmarklib import tables
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import attempt
-from landmarklib.nets import forms
+from landmarklib.records import checkpoint
 from landmarklib.training import autotune
 
 ROOT = Path(__file__).parents[1]
 ROW = "Seq-MT (L)"
 SMALL = {"fractions": [0.1], "seeds": [0], "rows": [ROW], "budget": "smoke", "workers": 1}
 ATTEMPT = attempt.attempt
+CPU = checkpoint.Device("cpu", "1x1 float32")  # and the form that needs no measuring
 
 
 def runs(n: int = 1, row: str = ROW) -> list[Experiment]:
@@ -27,14 +28,19 @@ def runs(n: int = 1, row: str = ROW) -> list[Experiment]:
     return tables.get("blocks").experiments([0.1], range(n), [row], "smoke")
 
 
-def literal_form(*_, **__) -> tuple:
-    """The form as printed in the paper, and a rate that spares the measurement: images per second."""
-    return forms.LITERAL, 16.0
+def literal_form(*_, **__) -> autotune.Choice:
+    """The form as printed in the paper."""
+    return autotune.Choice("1x1 float32", "1x1 float32")
+
+
+def slow_rate(*_) -> float:
+    """Images per second: a rate that spares the measurement."""
+    return 16.0
 
 
 def literal_attempt(*arguments, **named) -> list[str]:
     """`attempt.attempt` with that form; worker processes import it from here."""
-    autotune.measured_form = literal_form
+    autotune.choose, autotune.rate = literal_form, slow_rate
     return ATTEMPT(*arguments, **named)
 
 
@@ -57,7 +63,8 @@ def script(text: str, *arguments: object) -> list[str]:
         "import sys\nfrom landmarklib.engine import attempt, ensure\nfrom landmarklib.training import autotune, "
         "compute\n"
         "from landmarklib.nets import forms\nimport torch\ntorch.set_num_threads(1)\n"
-        "autotune.measured_form = lambda *_, **__: (forms.LITERAL, 1000.0)\ntrain = compute.run\n"
+        "autotune.choose = lambda *_: autotune.Choice(*['1x1 float32'] * 2)\nautotune.rate = lambda *_: 1000.0\n"
+        "train = compute.run\n"
     )
     return [sys.executable, "-c", head + text, *map(str, arguments)]
 

@@ -74,7 +74,8 @@ def test_every_benchmark_with_processes_of_its_own_runs(name, tmp_path):
 def test_every_other_benchmark_runs(name, tmp_path, monkeypatch, capsys):
     """In this process, and in a form that needs no measuring: the two above measure theirs."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr(autotune, "measured_form", lambda *_, **__: (forms.Form((2, 2)), 16.0))
+    monkeypatch.setattr(autotune, "chosen", lambda *_: autotune.Choice("2x2 float32", "2x2 float32"))
+    monkeypatch.setattr(autotune, "measure", lambda *_: autotune.Choice("2x2 float32", "2x2 float32"))
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *TINY[name], "--results", str(tmp_path)])
     runpy.run_path(str(BENCHMARKS / f"{name}.py"), run_name="__main__")
     (path,) = tmp_path.glob("*-cpu.json")

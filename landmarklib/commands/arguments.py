@@ -17,6 +17,7 @@ RUN_PARAMETERS = {
     "device": "cpu, cuda, cuda:1 ...",
     "workers": "processes; 0 takes one per core on a CPU and one on a GPU",
     "deadline": "seconds; no run starts that would not end in time",
+    "form": "of the convolutions of missing runs, such as '1x2 float32'; by default what is listed for the processor",
     "refresh": "true computes everything anew",
     "results": "folder of the records",
 }

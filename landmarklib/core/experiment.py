@@ -20,6 +20,7 @@ from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Jitter, Opti
 from landmarklib.core.mistakes import checked
 
 ONLY = "train"  # the name of a stage that is alone
+DType = Literal["float32", "bfloat16"]
 HEAD = "head"  # the group of parameters that the flat form has a rate of
 
 
@@ -123,6 +124,7 @@ class Experiment:
     size: side of the images in pixels.
     train_images: of the training split that are used; 0 for all.
     stages: trained one after the other.
+    dtype: number type of the costly part of the network in training; everything else is in float32.
     """
 
     table: Text
@@ -137,6 +139,7 @@ class Experiment:
     train_images: Count
     stages: Annotated[tuple[Stage, ...], Limits(min_length=1)]
     evaluation: Evaluation
+    dtype: DType = "float32"
 
     @property
     def steps(self) -> int:
@@ -196,6 +199,7 @@ class Flat:
     beta2: Decay = 0.999
     jitter: Jitter = field(default_factory=dict)
     tests: Sequence[str] = field(default_factory=list)
+    dtype: DType = "float32"
 
     @property
     def experiment(self) -> Experiment:

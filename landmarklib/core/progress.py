@@ -76,6 +76,9 @@ class _Lines(Bar):
             self.due, self.any = time.monotonic() + self.every, True
             self.show(str(self))
 
+    def clear(self, nolock: bool = False) -> None:
+        """Clear nothing: tqdm does so around a line that `say` writes, and fails on a bar that it does not draw."""
+
     def close(self) -> None:
         """Show the last line."""
         if not self.disable and self.any and self.leave:

@@ -36,6 +36,7 @@ class How:
     stop: when no run may be under way any more, in seconds of the monotonic clock, which all processes share.
     refresh: whether runs are computed whose record is there.
     n_maps: test images whose probability maps go into a record.
+    form: of the convolutions, by hand; "" takes what is listed (`autotune.choose`).
     """
 
     folder: Path
@@ -43,6 +44,16 @@ class How:
     stop: float = float("inf")
     refresh: bool = False
     n_maps: int = 0
+    form: str = ""
+
+    def device_of(self, experiment: Experiment) -> checkpoint.Device:
+        """What a run is computed on, as its kept state has it."""
+        return checkpoint.Device(self.device, autotune.choose(experiment, self.device, self.form).form)
+
+    def step(self, experiment: Experiment) -> int:
+        """Steps of a run that are done already."""
+        kept = checkpoint.path_of(self.folder, experiment).exists()
+        return checkpoint.step(self.folder, experiment, self.device_of(experiment)) if kept else 0
 
 
 def start_worker(counter) -> None:
@@ -82,7 +93,7 @@ def attempt(
     patience: seconds to wait for another process.
     Raises UserError where a run cannot be locked or its record cannot be written; a state that cannot be is left out.
     """
-    folder, device = how.folder, how.device
+    folder = how.folder
     states = dict.fromkeys((e.key for e in pack), BUSY)
     with ExitStack() as locks:
         free = []
@@ -100,13 +111,20 @@ def attempt(
                 free.append(e)
         chosen = free if how.stop == float("inf") else in_time(free, how)
         states |= dict.fromkeys((e.key for e in free), DEFERRED)
-        for part, kept in packing.group_by_step([(e, checkpoint.load(folder, e, device)) for e in chosen]):
-            more = {"device": device, "n_maps": how.n_maps, "progress": progress or _count}
+        for part, kept in packing.group_by_step([(e, checkpoint.load(folder, e, how.device_of(e))) for e in chosen]):
+            more = {"device": how.device, "form": _form(how), "n_maps": how.n_maps, "progress": progress or _count}
             for made in compute.run(part, states=kept, keep=_keeper(part, how), **more):
                 record.save(made, folder)
                 _forget(folder, made.experiment)
                 states[made.key] = DONE
     return [states[e.key] for e in pack]
+
+
+def _form(how: How) -> Any:
+    """The form that was given by hand, else None."""
+    from landmarklib.nets.forms import Form
+
+    return Form.from_text(how.form) if how.form else None
 
 
 def _keeper(pack: list[Experiment], how: How) -> Callable[[list[dict[str, Any]]], None]:
@@ -116,7 +134,7 @@ def _keeper(pack: list[Experiment], how: How) -> Callable[[list[dict[str, Any]]]
     def keep(states: list[dict[str, Any]]) -> None:
         nonlocal told
         try:
-            checkpoint.save(how.folder, how.device, pack, states)
+            checkpoint.save(how.folder, how.device_of(pack[0]), pack, states)
         except UserError as error:
             if not told:
                 progress.say(f"landmarklib: {error}; runs go on, and their states are not kept")
@@ -143,8 +161,9 @@ def estimate_seconds(experiment: Experiment, how: How) -> float:
     Training, evaluations and test count.
     """
     e, network = experiment, autotune.network(experiment)
-    _, rate = autotune.measured_form(*network, how.device, autotune.pack_size(*network, how.device))
-    counts, done = loading.get(e.dataset).counts, checkpoint.step(how.folder, e, how.device)
+    choice = autotune.choose(e, how.device, how.form)
+    rate = autotune.rate(network, how.device, choice.form, choice.runs)
+    counts, done = loading.get(e.dataset).counts, how.step(e)
     n_evaluations = sum(stage.n_evaluations for stage in e.stages)
     each = e.evaluation.images or counts["val"]
     if e.evaluation.readout == "regressed":  # is fitted each time, on the labelled images

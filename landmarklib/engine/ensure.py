@@ -24,7 +24,7 @@ from landmarklib.engine.attempt import How
 from landmarklib.records import checkpoint, query, record
 from landmarklib.records.record import Record
 from landmarklib.tables import Table, selection
-from landmarklib.training import schedule
+from landmarklib.training import autotune, schedule
 
 
 class Ensured(NamedTuple):
@@ -53,6 +53,7 @@ def ensure(
     workers: int = 0,
     deadline: float | None = None,
     refresh: bool = False,
+    form: str = "",
     results: str | Path | None = None,
 ) -> Ensured:
     """The records of exactly these fractions, seeds and rows of a table; only missing runs are computed.
@@ -62,9 +63,10 @@ def ensure(
     methods: an older name of rows.
     data: auto takes the paper's data set where it is here or has records, else a part of it or an open one, else a
         stand-in; paper, open or stand-in take just that (`query.resolve_tier`).
-    workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes here with all threads.
+    workers: processes with one thread each (0: one per core on a CPU, one on a GPU); 1 computes in this one.
     deadline: seconds from now; no run starts that would not end in time, so some may stay missing.
     refresh: compute all anew; with a deadline, what does not fit keeps its old record.
+    form: of the convolutions of missing runs, such as "1x2 float32"; "" takes what is listed for this processor.
     A run that was stopped goes on from its last state, which is kept once a minute. Raises UserError for bad parameters
     and for a deadline too short for any missing run, before anything is computed or written.
     """
@@ -76,12 +78,11 @@ def ensure(
         raise UserError(f"refresh: {shown(refresh)} is neither true nor false")
     folder = record.results_folder(results)
     paths = [record.path_of(folder, e) for e in experiments]
-    # a damaged record is better known before hours of computing than after
-    there = load(paths)
+    there = load(paths)  # a damaged record is better known before hours of computing than after
     missing = [e for e, path in zip(experiments, paths, strict=True) if refresh or path not in there]
     stop = float("inf") if deadline is None else time.monotonic() + deadline
     if missing:
-        how = How(folder, device, stop, refresh, spec.n_maps)
+        how = How(folder, device, stop, refresh, spec.n_maps, form)
         check(missing, list(there.values()), how, deadline)
         for e in missing if refresh else []:
             checkpoint.delete(folder, e)
@@ -105,6 +106,8 @@ def check(missing: list[Experiment], there: list[Record], how: How, deadline: fl
     checks.device(how.device)
     checks.labels(missing)
     checks.data(missing, there)
+    for e in {autotune.network(e): e for e in missing}.values():
+        autotune.choose(e, how.device, how.form)  # a form is refused, or measured, before workers are busy
     if deadline is not None:
         needed = [attempt.SAFETY * attempt.estimate_seconds(e, how) for e in missing]
         checks.time(needed, how.device, deadline)
@@ -116,10 +119,10 @@ def fill(missing: list[Experiment], how: How, workers: int) -> None:
 
     Raises UserError where records that were written are gone: these are not the runs that time is too short for.
     """
-    packs = packing.packed(missing, how.folder, how.device)
+    packs = packing.packed(missing, how.step, how.device)
     workers = min(len(packs), workers if processes.may_start() else 1)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
-    done = [checkpoint.step(how.folder, e, how.device) for e in missing]
+    done = [how.step(e) for e in missing]
     total = round(sum(schedule.images_processed(e, n) for e, n in zip(missing, done, strict=True)))
     with progress.bar(total=total, desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
         if workers == 1:

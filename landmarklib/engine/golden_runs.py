@@ -124,22 +124,16 @@ def compute_all() -> tuple[list[Record], dict[str, dict]]:
 
 
 def compute_runs(wanted: Sequence[Experiment]) -> list[Record]:
-    """These golden runs, in float32 on one thread."""
-    import torch
-
+    """These golden runs, in the literal form."""
     from landmarklib.nets.forms import LITERAL
 
-    threads, found = torch.get_num_threads(), {}
-    torch.set_num_threads(1)
-    try:
-        with progress.bar(total=len(wanted), desc="golden runs", unit="run") as bar:
-            for photos, runs in itertools.groupby(sorted(wanted, key=_photos), _photos):
-                with archives(photos, COUNTS):
-                    for e in runs:
-                        (found[e.key],) = compute.run([e], form=LITERAL, inference_form=LITERAL)
-                        bar.update()
-    finally:
-        torch.set_num_threads(threads)
+    found = {}
+    with progress.bar(total=len(wanted), desc="golden runs", unit="run") as bar:
+        for photos, runs in itertools.groupby(sorted(wanted, key=_photos), _photos):
+            with archives(photos, COUNTS):
+                for e in runs:
+                    (found[e.key],) = compute.run([e], form=LITERAL)
+                    bar.update()
     return [found[e.key] for e in wanted]
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Callable
 
 from landmarklib.core.experiment import Experiment
-from landmarklib.records import checkpoint
 from landmarklib.training import autotune
 
 
-def packed(missing: list[Experiment], folder: Path, device: str) -> list[list[Experiment]]:
+def packed(missing: list[Experiment], step: Callable[[Experiment], int], device: str) -> list[list[Experiment]]:
     """The runs in packs that are trained at once: alone on a CPU, on a GPU as many of a kind as it likes.
 
+    step: how many steps of a run are done.
     Of a kind are runs that agree in `autotune.pack_key` and have done as many steps. They are spread evenly.
     """
     kinds: dict[tuple, list[Experiment]] = {}
     for experiment in missing:
-        kind = autotune.pack_key(experiment), checkpoint.step(folder, experiment, device)
+        kind = autotune.pack_key(experiment), step(experiment)
         kinds.setdefault(kind, []).append(experiment)
     packs = []
     for kind in kinds.values():
-        n = math.ceil(len(kind) / autotune.pack_size(*autotune.network(kind[0]), device))
+        n = math.ceil(len(kind) / autotune.choose(kind[0], device).runs)
         packs += [kind[i * len(kind) // n : (i + 1) * len(kind) // n] for i in range(n)]
     place = {e.key: i for i, e in enumerate(missing)}
     return sorted(packs, key=lambda pack: place[pack[0].key])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 
 from landmarklib.core.noise import Noise
 from landmarklib.nets import layers
-from landmarklib.nets.forms import LITERAL
 from landmarklib.nets.layers import Linear, Perceptron, he_normal, pointwise, standardised
 from landmarklib.nets.plain import ConvStack
 
@@ -59,8 +57,6 @@ def branches(outputs: list[int]) -> list[list[int]]:
 
 class Reader(Classifier):
     """A `Classifier` of points, its outputs in a row. An unknown point (NaN) counts as the centre of the image."""
-
-    CANDIDATES: ClassVar = {"cpu": (LITERAL,), "cuda": (LITERAL,)}
 
     def forward(self, points: Float[Tensor, "B K 2"], noise: Noise | None = None) -> Float[Tensor, "B E"]:
         return torch.cat(super().forward(points.nan_to_num(0.0).flatten(1), noise), -1)

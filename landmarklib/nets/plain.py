@@ -6,7 +6,7 @@ network (k x k, as printed in the paper); only `ConvStack.forward` knows the for
 rearranged, since ReLU and zero padding act on blocks as they do on pixels. On a CPU large kernels on more channels
 are fastest as products of spectra (`fourier`).
 
-`forms.fastest_form` measures which form to take; no result depends on that beyond rounding.
+`training/autotune.py` says which form a run takes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ It is small, has poolings, and regresses points and attributes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +14,6 @@ from torch import Tensor, nn
 
 from landmarklib.core.errors import UserError
 from landmarklib.core.noise import Noise
-from landmarklib.nets.forms import LITERAL
 from landmarklib.nets.layers import Linear, he_normal, standardised
 
 POOLED = 3  # layers that are followed by 2 x 2 max pooling: the first ones
@@ -33,8 +31,6 @@ class Trunk(nn.Module):
     shared: units of the fully connected layer.
     generator: draws the first weights.
     """
-
-    CANDIDATES: ClassVar = {"cpu": (LITERAL,), "cuda": (LITERAL,)}
 
     def __init__(
         self, size: int, kernels: Sequence[int], widths: Sequence[int], shared: int, generator: torch.Generator

@@ -73,6 +73,7 @@ def headline(
         tiers=", ".join(sorted(set(shown.tier))),
         warnings=provenance.warn_locked(runs)
         + provenance.warn_outliers(records)
+        + provenance.warn_timed_forms(records)
         + provenance.warn_untrained_heads(table, runs),
     )
 

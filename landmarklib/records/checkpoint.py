@@ -1,7 +1,8 @@
 """The state of runs in the middle of training: one file each without pickle, of arrays and one JSON text for the rest.
 
-A run goes on from it on the same kind of device and the same data, alone or in another pack than before. A state of
-other versions, data, kind of device or another experiment counts as none, and so does a damaged one.
+A run goes on from it on the same kind of device, in the same form of its convolutions and on the same data, alone or in
+another pack than before. A state of other versions, data, kind of device, form or another experiment counts as none,
+and so does a damaged one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +27,21 @@ OTHERS = {
     "key": "another run",
     "versions": "other versions of the library",
     "device": "another kind of device",
+    "form": "another form of the convolutions",
     "data": "other data than lie here now",
 }
+
+
+class Device(NamedTuple):
+    """What a run is computed on. form: of its convolutions, as text."""
+
+    name: str
+    form: str
+
+    @property
+    def kind(self) -> str:
+        """cpu or cuda."""
+        return self.name.partition(":")[0]
 
 
 def path_of(folder: Path, experiment: Experiment) -> Path:
@@ -35,7 +49,7 @@ def path_of(folder: Path, experiment: Experiment) -> Path:
     return folder / ".checkpoints" / experiment.table / f"{experiment.key}.npz"
 
 
-def save(folder: Path, device: str, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
+def save(folder: Path, device: Device, experiments: Sequence[Experiment], states: Sequence[dict[str, Any]]) -> None:
     """Write the state of each run in one step.
 
     NumPy arrays go as arrays, everything else as JSON. Raises UserError where it cannot be written.
@@ -47,7 +61,7 @@ def save(folder: Path, device: str, experiments: Sequence[Experiment], states: S
         files.write_in_one_step(path_of(folder, experiment), partial(np.savez, json=np.array(text), **arrays))
 
 
-def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:
+def load(folder: Path, experiment: Experiment, device: Device) -> dict[str, Any]:
     """A run's state; empty where there is none that the run can go on from, and a line says why if there is one."""
     state, why_not = _read(folder, experiment, device, with_arrays=True)
     if why_not:
@@ -55,7 +69,7 @@ def load(folder: Path, experiment: Experiment, device: str) -> dict[str, Any]:
     return state
 
 
-def step(folder: Path, experiment: Experiment, device: str) -> int:
+def step(folder: Path, experiment: Experiment, device: Device) -> int:
     """Steps that are done already, 0 without a checkpoint; its arrays are not looked at."""
     return _read(folder, experiment, device, with_arrays=False)[0].get("step", 0)
 
@@ -70,7 +84,7 @@ def delete(folder: Path, experiment: Experiment) -> None:
         raise files.refusal("remove", path, error, files.RESULTS) from None
 
 
-def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) -> tuple[dict[str, Any], str]:
+def _read(folder: Path, experiment: Experiment, device: Device, with_arrays: bool) -> tuple[dict[str, Any], str]:
     """A state; or an empty one, and what is wrong with the one that is there."""
     path = path_of(folder, experiment)
     try:
@@ -89,10 +103,10 @@ def _read(folder: Path, experiment: Experiment, device: str, with_arrays: bool) 
     return state | arrays, ""
 
 
-def _identity(experiment: Experiment, device: str) -> dict[str, Any]:
+def _identity(experiment: Experiment, device: Device) -> dict[str, Any]:
     """What the next steps depend on beside the state: all that a record says of what it was computed on.
 
     Random numbers of one kind of device are not those of another.
     """
-    kind, data = device.partition(":")[0], loading.described(experiment)
-    return {"key": experiment.key, "versions": staleness.of(experiment), "device": kind, "data": data}
+    own = {"key": experiment.key, "versions": staleness.of(experiment), "device": device.kind, "form": device.form}
+    return own | {"data": loading.described(experiment)}

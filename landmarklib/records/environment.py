@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
 from landmarklib.core import files
+
+# that change how fast a form is, by the names that Linux has for them
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "sve", "bf16")
 
 
 def device_name(device) -> str:
@@ -25,6 +29,26 @@ def device_name(device) -> str:
     except (OSError, StopIteration):
         name = platform.processor() or platform.machine()
     return f"CPU {name}, {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
+
+
+def processor(device: str) -> str:
+    """The kind of a device: two of one kind compute the same digits, and what is fast on one is on the other.
+
+    Of a processor: maker, family and the widest instructions. Imports torch for a GPU alone.
+    """
+    if device != "cpu":
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    told = {}
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            told.setdefault(name.strip(), value.strip())
+    maker = told.get("vendor_id") or told.get("CPU implementer") or platform.processor() or platform.machine()
+    family = told.get("cpu family") or told.get("CPU architecture") or ""
+    has = (told.get("flags") or told.get("Features") or "").split()
+    return " ".join(filter(None, ["CPU", maker, family, *(name for name in INSTRUCTIONS if name in has)]))
 
 
 def describe(device: str) -> dict[str, Any]:

@@ -205,6 +205,7 @@ class _Provenance(TypedDict, total=False):
     device: Words
     date: Words
     form: Words
+    form_chosen: Literal["listed", "measured", "given"]  # absent: timed in the run itself
     behaviour: Annotated[dict[Name, Some], Field(max_length=MOST)]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -14,6 +15,14 @@ from landmarklib.core import metrics
 from landmarklib.records import record, staleness
 from landmarklib.report.markup import Html, percent, render, to_html
 from landmarklib.tables import Table
+
+
+CHOSEN = {
+    "": "chosen by timing in the run",
+    "listed": "looked up by kind of processor",
+    "measured": "measured once on that machine",
+    "given": "given by hand",
+}
 
 
 def origin(table: Table, records: Sequence[record.Record]) -> Html:
@@ -40,6 +49,7 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
                 ),
                 "device": joined["device"],
                 "form of the convolutions": joined["form"],
+                "that form was": _counted(CHOSEN[r.provenance.get("form_chosen", "")] for r in part),
                 "commit": joined["commit"]
                 + (" (with uncommitted code)" if any(r.provenance.get("dirty") for r in part) else ""),
                 "date": joined["date"],
@@ -49,6 +59,11 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
             }
         )
     return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
+
+
+def _counted(words: Iterable[str]) -> str:
+    """Each text with how often it comes, the frequent ones first."""
+    return ", ".join(f"{word} ({n} run{'s' * (n > 1)})" for word, n in Counter(words).most_common())
 
 
 def took(records: Sequence[record.Record]) -> str:
@@ -118,6 +133,18 @@ def warn_outliers(records: Sequence[record.Record]) -> list[Html]:
     text = (
         f"in {n} of {len(records)} runs the error is more than twice the median of the cell's seeds. Such a run is in "
         "the mean and widens the interval; “Flagged runs” below names them."
+    )
+    return [render("beware", text=text)]
+
+
+def warn_timed_forms(records: Sequence[record.Record]) -> list[Html]:
+    """A warning for runs whose last digits hang on how busy the machine was: the same command gives others."""
+    n = sum("form_chosen" not in r.provenance for r in records)
+    if not n:
+        return []
+    text = (
+        f"in {n} of {len(records)} runs the form of the convolutions was chosen by timing. The same command would give "
+        "other numbers for them, as another seed does; they stay until they are run again."
     )
     return [render("beware", text=text)]
 

@@ -9,6 +9,7 @@ from typing import Literal, get_type_hints
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
+from landmarklib.core.experiment import DType
 from landmarklib.core.kinds import CHECKED, AtLeast0, ByFraction, Count, Decay, Jitter, Options, Positive, Share, Some
 
 
@@ -53,3 +54,4 @@ class Budget(Training):
 
     methods: Mapping[str, ChangesOfMethod] = field(default_factory=dict)
     note: str = ""
+    dtype: DType = "float32"  # number type of the networks, one for all rows

@@ -257,6 +257,7 @@ class Table:
             train_images=values["train_images"],
             stages=tuple(_stage(stage, {**values, **stage.training}) for stage in row.stages or (alone,)),
             evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
+            dtype=self.budgets[budget].dtype,
         )
 
 

@@ -21,7 +21,7 @@ def run(
     *,
     device: str = "cpu",
     form: Any = None,
-    inference_form: Any = None,
+    threads: int = 1,
     n_maps: int = 0,
     progress: Callable[[int], None] = lambda images: None,
     states: Sequence[dict[str, Any]] = (),
@@ -30,8 +30,8 @@ def run(
     """Train a pack of runs, predict the test split with each, and say how good it is.
 
     experiments: they agree in `autotune.pack_key`.
-    form: how convolutions are computed (`nets.forms.Form`); None takes the fastest on this device.
-    inference_form: the form of the predictions, in float32; None takes that of training if it is one, else the fastest.
+    form: how convolutions are computed (`nets.forms.Form`); None takes what `autotune` lists for this network.
+    threads: on a processor; another number of them gives other digits.
     n_maps: test images whose probability maps go into the record.
     states: where to go on from, a state of each run after the same number of steps.
     keep: gets such states now and then.
@@ -40,8 +40,9 @@ def run(
     """
     import torch
 
-    from landmarklib.training import prediction, train
-    from landmarklib.training.evaluate_test import Trained, evaluate_test
+    from landmarklib.nets.forms import Form
+    from landmarklib.training import numerics, train
+    from landmarklib.training.evaluate_test import Computed, Trained, evaluate_test
 
     one, method = experiments[0], methods.get(experiments[0].method)
     methods.check(one)
@@ -49,14 +50,15 @@ def run(
     options = methods.complete(method, one.options)
     splits = {name: loading.split(one.dataset, name, crop) for name, crop in loading.crops_of(one).items()}
     splits["train"] = loading.first(splits["train"], one.train_images)
-    form = form or autotune.measured_form(*autotune.network(one), device, len(experiments))[0]
-    runs = _begin(experiments, splits["train"], torch.device(device), form, states)
-    train.train(runs, method, loading.first(splits["val"], one.evaluation.images), options, progress, keep)
-    with prediction.without_tf32():
-        if not inference_form and form.dtype == torch.float32:
-            inference_form = form
-        inference_form = inference_form or autotune.measured_form(*autotune.network(one), device, inference=True)[0]
-        return [evaluate_test(Trained(r, method, options, splits, form, inference_form, n_maps)) for r in runs]
+    how = Computed(form, form, "given")
+    if not form or form.dtype != torch.float32:  # test images are always in float32
+        choice = autotune.choose(one, device)
+        form = form or Form.from_text(choice.form)
+        how = Computed(form, Form.from_text(choice.inference_form), "given" if how.form else choice.by)
+    with numerics.settled(device, threads):
+        runs = _begin(experiments, splits["train"], torch.device(device), form, states)
+        train.train(runs, method, loading.first(splits["val"], one.evaluation.images), options, progress, keep)
+        return [evaluate_test(Trained(r, method, options, splits, how, n_maps)) for r in runs]
 
 
 def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, form: Any, states: Sequence[dict]) -> list:

@@ -21,11 +21,23 @@ from landmarklib.training import prediction, readout
 from landmarklib.training.state import TrainState
 
 
+class Computed(NamedTuple):
+    """How a run's convolutions are computed: in training, for test images, and by whom that was chosen."""
+
+    form: Form
+    inference_form: Form
+    by: str
+
+    def __str__(self) -> str:
+        apart = self.form != self.inference_form
+        return f"{self.form}" + f"; test images in {self.inference_form}" * apart
+
+
 class Trained(NamedTuple):
     """A run after training, with all that judging it needs.
 
     splits: val and test, and train as far as it was used.
-    form, inference_form: how its convolutions were computed, and how they are for test images.
+    how: its convolutions are computed.
     n_maps: test images whose probability maps go into the record.
     """
 
@@ -33,8 +45,7 @@ class Trained(NamedTuple):
     method: Method
     options: dict[str, Any]
     splits: Mapping[str, Annotations]
-    form: Form
-    inference_form: Form
+    how: Computed
     n_maps: int = 0
 
 
@@ -44,7 +55,7 @@ def evaluate_test(t: Trained) -> Record:
     common = _common(t)
     if r.failure or not r.best_step:
         return stamped(Record(status="failed", reason=r.failure or "no validation value was finite", **common))
-    forms.set_form(r.predictor, t.inference_form)
+    forms.set_form(r.predictor, t.how.inference_form)
     fitted = readout.fit(r, t.method, t.options, loading.first(t.splits["val"], e.evaluation.images))
     test = loading.first(t.splits["test"], e.evaluation.test_images)
     teaches = {t.method.terms[term].attributes for term in e.terms} - {""}
@@ -79,7 +90,7 @@ def _common(t: Trained) -> dict[str, Any]:
     """What every record has, of a run that failed, too."""
     r, e = t.run, t.run.experiment
     chosen = r.given.nonzero()[:, 0].tolist()
-    computed = f"{t.form}" if t.form == t.inference_form else f"{t.form}; test images in {t.inference_form}"
+    where = environment.describe(environment.device_name(r.data.images.device))
     return {
         "experiment": e,
         "curve": tuple(r.curve),
@@ -93,7 +104,7 @@ def _common(t: Trained) -> dict[str, Any]:
             "n_labelled": len(chosen),
             "labelled": subsets.ids_hash([t.splits["train"].ids[i] for i in chosen]),
         },
-        "provenance": {**environment.describe(environment.device_name(r.data.images.device)), "form": computed},
+        "provenance": {**where, "form": str(t.how), "form_chosen": t.how.by},
     }
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,17 +32,6 @@ class Predictions:
     points: np.ndarray | None
     attributes: np.ndarray | None
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-@contextmanager
-def without_tf32() -> Iterator[None]:
-    """Within it, convolutions on a GPU are in float32, too; torch lets them round their inputs to 10 bits."""
-    cudnn = torch.backends.cudnn
-    before, cudnn.allow_tf32 = cudnn.allow_tf32, False
-    try:
-        yield
-    finally:
-        cudnn.allow_tf32 = before
 
 
 def inputs(method: Method, annotations: Annotations) -> np.ndarray:

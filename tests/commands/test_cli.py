@@ -16,7 +16,6 @@ import torch
 from landmarklib import tables
 from landmarklib.__main__ import main
 from landmarklib.commands.arguments import RUN_PARAMETERS, items
-from landmarklib.nets import forms
 from landmarklib.pages import notebooks
 from landmarklib.records import record
 from landmarklib.training import autotune, compute
@@ -63,7 +62,7 @@ def computed(monkeypatch) -> list:
         return [one(experiment) for experiment in pack]
 
     monkeypatch.setattr(compute, "run", answer)
-    monkeypatch.setattr(autotune, "measured_form", lambda *_: (forms.LITERAL, 1000.0))
+    monkeypatch.setattr(autotune, "rate", lambda *_: 1000.0)
     return done
 
 
@@ -243,7 +242,7 @@ def test_table_and_claims_are_readable_without_csv(capsys):
 
 @pytest.mark.parametrize("spelling", [["deadline=14", "seeds=0"], ["--deadline", "14", "--seeds=0"]])
 def test_run_says_what_did_not_fit_before_the_deadline(capsys, monkeypatch, results, computed, spelling):
-    monkeypatch.setattr(autotune, "measured_form", lambda *_: (forms.LITERAL, 16.0))
+    monkeypatch.setattr(autotune, "rate", lambda *_: 16.0)
     words = ["fractions=0.1", f"rows='{ROW},Seq-MT (L+ELT)'", "budget=smoke", "workers=1", *spelling]
     text = printed(capsys, "run", "blocks", *words)  # estimated at 8 and 13 s, and 1.3 times that is kept
     assert "blocks: 1 of 2 runs are there (0 failed); 1 of the paper's 46 cells" in text

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from landmarklib.core import files, imports, progress
 
 
@@ -47,6 +49,20 @@ def test_a_log_gets_nothing_of_a_short_task_or_of_one_that_shows_no_bar(monkeypa
     passing(monkeypatch, 60.0)
     walk(100, disable=True)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kernel", [False, True])
+def test_a_line_may_be_said_while_a_task_goes_on(kernel, monkeypatch, capsys):
+    if kernel:
+        import IPython
+
+        monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=None))
+    with progress.bar(total=3, desc="crops") as bar:
+        bar.update()
+        progress.say("one photo is missing")
+        bar.update()
+        assert bar.n == 2
+    assert capsys.readouterr().err == "one photo is missing\n"
 
 
 def test_a_task_goes_on_without_a_standard_error(monkeypatch):

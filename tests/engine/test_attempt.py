@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filling import hold, runs
+from filling import CPU, hold, runs
 
 from landmarklib import loading, tables
 from landmarklib.core.errors import UserError
@@ -56,7 +56,7 @@ def parts(monkeypatch) -> list:
 
 def test_of_the_time_that_is_left_a_run_half_way_takes_less(tmp_path, literal):
     (e,) = runs()
-    checkpoint.save(tmp_path, "cpu", [e], [{"step": 4}])
+    checkpoint.save(tmp_path, CPU, [e], [{"step": 4}])
     # 32 images, one of the two evaluations, the test images as before
     assert attempt.estimate_seconds(e, How(tmp_path)) == pytest.approx((32 + (32 + 2 * 64) / 3) / 16)
 
@@ -64,26 +64,26 @@ def test_of_the_time_that_is_left_a_run_half_way_takes_less(tmp_path, literal):
 def test_a_state_whose_record_is_there_is_forgotten(tmp_path, computed):
     (e,) = runs()
     assert attempt.attempt([e], How(tmp_path)) == [attempt.DONE]
-    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    checkpoint.save(tmp_path, CPU, [e], [{"step": 3}])
     assert attempt.attempt([e], How(tmp_path)) == [attempt.DONE] and len(computed) == 1
     assert not checkpoint.path_of(tmp_path, e).exists()
 
 
-def test_a_pack_whose_runs_another_process_took_further_is_trained_in_parts(tmp_path, parts):
+def test_a_pack_whose_runs_another_process_took_further_is_trained_in_parts(tmp_path, parts, literal):
     pack = runs(4)
-    checkpoint.save(tmp_path, "cpu", pack[2:], [{"step": 3}] * 2)
+    checkpoint.save(tmp_path, CPU, pack[2:], [{"step": 3}] * 2)
     attempt.attempt(pack, How(tmp_path))
     assert parts == [([0, 1], [0, 0]), ([2, 3], [3, 3])]
 
 
-def test_a_damaged_array_is_no_state_for_the_run_that_needs_it(tmp_path, parts):
+def test_a_damaged_array_is_no_state_for_the_run_that_needs_it(tmp_path, parts, literal):
     pack = runs(2)
-    checkpoint.save(tmp_path, "cpu", pack, [{"step": 3, "array": np.arange(1000)}] * 2)
+    checkpoint.save(tmp_path, CPU, pack, [{"step": 3, "array": np.arange(1000)}] * 2)
     path = checkpoint.path_of(tmp_path, pack[1])
     content = bytearray(path.read_bytes())
     content[content.index(np.arange(1000).tobytes()) + 100] ^= 1
     path.write_bytes(content)
-    assert [checkpoint.step(tmp_path, e, "cpu") for e in pack] == [3, 3]  # the arrays are not looked at
+    assert [checkpoint.step(tmp_path, e, CPU) for e in pack] == [3, 3]  # the arrays are not looked at
     attempt.attempt(pack, How(tmp_path))
     assert parts == [([0], [3]), ([1], [0])]
 
@@ -136,7 +136,7 @@ def test_a_run_whose_photos_have_changed_since_it_was_stopped_starts_anew_and_sa
     (tmp_path / "mtfl").mkdir()
     mtfl.write_standin(tmp_path / "mtfl", counts, 0)
     loading.forget()
-    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    checkpoint.save(tmp_path, CPU, [e], [{"step": 3}])
     photo, other = sorted((tmp_path / "mtfl").rglob("*.jpg"))[:2]
     content = photo.read_bytes()
     for now, steps in ((content, 3), (other.read_bytes(), 0), (content, 3)):  # as it was, changed, back again

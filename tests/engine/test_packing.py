@@ -8,16 +8,25 @@ from filling import runs
 
 from landmarklib import tables
 from landmarklib.engine import packing
-from landmarklib.records import checkpoint
 from landmarklib.training import autotune
 
 
-def test_a_processor_trains_each_run_alone_and_a_gpu_as_many_of_a_kind_as_it_likes(tmp_path, monkeypatch):
+def fresh(experiment) -> int:
+    """No step is done."""
+    return 0
+
+
+def packs_of(monkeypatch, n: int) -> None:
+    """So many runs are to be trained at once."""
+    monkeypatch.setattr(autotune, "choose", lambda *_: autotune.Choice("1x1 bfloat16", "1x1 float32", n))
+
+
+def test_a_processor_trains_each_run_alone_and_a_gpu_as_many_of_a_kind_as_it_likes(monkeypatch):
     table = tables.get("blocks")
     missing = table.experiments([0.1, 0.2, 1.0], [0, 1, 2], ["Seq-MT (L)", "Seq-MT (L+A)"], "paper")
-    assert packing.packed(missing, tmp_path, "cpu") == [[e] for e in missing]
-    monkeypatch.setattr(autotune, "pack_size", lambda *_: 4)
-    packs = packing.packed(missing, tmp_path, "cuda")
+    assert packing.packed(missing, fresh, "cpu") == [[e] for e in missing]
+    packs_of(monkeypatch, 4)
+    packs = packing.packed(missing, fresh, "cuda")
     assert sorted(len(pack) for pack in packs) == [
         3,
         3,
@@ -46,17 +55,17 @@ def test_runs_of_one_pack_differ_in_row_seed_fraction_and_weight_alone():
         assert autotune.pack_key(changed(e, **change)) != autotune.pack_key(e)
 
 
-def test_runs_that_have_come_equally_far_are_packed(tmp_path, monkeypatch):
+def test_runs_that_have_come_equally_far_are_packed(monkeypatch):
     pack = runs(4)
-    checkpoint.save(tmp_path, "cuda", pack[2:], [{"step": 3}] * 2)
-    monkeypatch.setattr(autotune, "pack_size", lambda *_: 4)
-    assert [[e.seed for e in p] for p in packing.packed(pack, tmp_path, "cuda")] == [[0, 1], [2, 3]]
+    packs_of(monkeypatch, 4)
+    packs = packing.packed(pack, lambda e: 3 * (e.seed > 1), "cuda")
+    assert [[e.seed for e in p] for p in packs] == [[0, 1], [2, 3]]
 
 
 @pytest.mark.parametrize(("n", "size", "sizes"), [(5, 4, [2, 3]), (9, 4, [3, 3, 3]), (4, 4, [4]), (3, 1, [1, 1, 1])])
-def test_packs_are_evenly_spread(tmp_path, monkeypatch, n, size, sizes):
-    monkeypatch.setattr(autotune, "pack_size", lambda *_: size)
-    assert [len(pack) for pack in packing.packed(runs(n), tmp_path, "cuda")] == sizes
+def test_packs_are_evenly_spread(monkeypatch, n, size, sizes):
+    packs_of(monkeypatch, size)
+    assert [len(pack) for pack in packing.packed(runs(n), fresh, "cuda")] == sizes
 
 
 def test_runs_are_put_together_where_they_have_done_as_many_steps():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from experiments import changed
-from filling import runs
+from filling import CPU, runs
 
 from landmarklib import loading, methods
 from landmarklib.core.experiment import Experiment
@@ -114,7 +114,7 @@ def test_a_table_goes_on_inside_a_run_that_was_stopped(tmp_path, monkeypatch, al
     with pytest.raises(Stopped):
         ensure.ensure("blocks", **WANTED, results=tmp_path)
     (e,) = experiments()
-    assert query.load_all(tmp_path, "blocks") == [] and checkpoint.step(tmp_path, e, "cpu") == 5
+    assert query.load_all(tmp_path, "blocks") == [] and checkpoint.step(tmp_path, e, CPU) == 5
     frame = ensure.ensure("blocks", **WANTED, results=tmp_path).runs
     assert steps == list(range(1, 9))
     assert frame.error_px.tolist() == whole.error_px.tolist()

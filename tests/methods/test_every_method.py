@@ -147,8 +147,8 @@ def test_every_term_is_finite_and_trains_the_network(name, term, size):
 def test_how_fast_its_costly_part_is_can_be_measured(name):
     options = {**small_options(name), "attributes": ["expression", "camera"]}
     shape = tuple((key, options[key]) for key in methods.get(name).shape)
-    form, rate = autotune.measured_form.__wrapped__("multipie", name, SIZE, shape, "cpu")
-    assert rate > 0 and (name != "from_points" or form == forms.LITERAL)
+    found = autotune.measure(autotune.Network("multipie", name, SIZE, shape, "float32"), "cpu")
+    assert found.form == found.inference_form and (name != "from_points" or found.form == str(forms.LITERAL))
 
 
 @every_term

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filling import CPU
 
 from landmarklib import loading, tables
 from landmarklib.core import files, versions
@@ -40,52 +41,52 @@ def experiments(n: int = 1) -> list[Experiment]:
 
 def test_a_state_survives_its_file(tmp_path):
     e, other = experiments(2)
-    checkpoint.save(tmp_path, "cpu", [e], [STATE])
-    state = checkpoint.load(tmp_path, e, "cpu")
+    checkpoint.save(tmp_path, CPU, [e], [STATE])
+    state = checkpoint.load(tmp_path, e, CPU)
     assert state.keys() == STATE.keys()
     for name, value in STATE.items():
         same = np.array_equal(state[name], value) if isinstance(value, np.ndarray) else state[name] == value
         assert same and type(state[name]) is type(value), name
-    assert checkpoint.step(tmp_path, e, "cpu") == 5
-    assert checkpoint.load(tmp_path, e, "cuda:1") == {}  # whose random numbers are others
-    assert checkpoint.load(tmp_path, other, "cpu") == {} and checkpoint.step(tmp_path, other, "cpu") == 0
+    assert checkpoint.step(tmp_path, e, CPU) == 5
+    assert checkpoint.load(tmp_path, e, checkpoint.Device("cuda:1", CPU.form)) == {}  # whose random numbers are others
+    assert checkpoint.load(tmp_path, other, CPU) == {} and checkpoint.step(tmp_path, other, CPU) == 0
     checkpoint.delete(tmp_path, e)
     checkpoint.delete(tmp_path, e)
-    assert checkpoint.load(tmp_path, e, "cpu") == {} and list(tmp_path.rglob("*.*z*")) == []
+    assert checkpoint.load(tmp_path, e, CPU) == {} and list(tmp_path.rglob("*.*z*")) == []
 
 
 @pytest.mark.parametrize("part", ["engine", "methods.seq_mt", "datasets.blocks"])
 def test_a_state_from_before_a_version_was_raised_counts_as_none(tmp_path, monkeypatch, part):
     (e,), raised = experiments(), versions.raised()
-    checkpoint.save(tmp_path, "cpu", [e], [STATE])
+    checkpoint.save(tmp_path, CPU, [e], [STATE])
     monkeypatch.setattr(versions, "raised", lambda: {**raised, "methods.rcn": (9, "a method of another run")})
-    assert checkpoint.step(tmp_path, e, "cpu") == 5
+    assert checkpoint.step(tmp_path, e, CPU) == 5
     monkeypatch.setattr(versions, "raised", lambda: {**raised, part: (raised[part][0] + 1, "it computes otherwise")})
-    assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+    assert checkpoint.load(tmp_path, e, CPU) == {} and checkpoint.step(tmp_path, e, CPU) == 0
 
 
 def test_a_state_of_data_that_have_changed_since_counts_as_none_until_they_are_back(tmp_path, data, capsys):
     (e,) = experiments()
-    checkpoint.save(tmp_path, "cpu", [e], [STATE])
+    checkpoint.save(tmp_path, CPU, [e], [STATE])
     data["fingerprint"] = "another"
-    assert checkpoint.load(tmp_path, e, "cpu") == {} and checkpoint.step(tmp_path, e, "cpu") == 0
+    assert checkpoint.load(tmp_path, e, CPU) == {} and checkpoint.step(tmp_path, e, CPU) == 0
     said = "its kept state is of other data than lie here now; the run starts anew"
     assert capsys.readouterr().err == f"{e.key}: {said}\n"
     data["fingerprint"] = DATA["fingerprint"]
-    assert checkpoint.load(tmp_path, e, "cpu")["step"] == 5 and capsys.readouterr().err == ""
+    assert checkpoint.load(tmp_path, e, CPU)["step"] == 5 and capsys.readouterr().err == ""
 
 
 def test_a_state_of_other_stages_counts_as_none(tmp_path):
     (e,) = experiments()
-    checkpoint.save(tmp_path, "cpu", [e], [STATE])
+    checkpoint.save(tmp_path, CPU, [e], [STATE])
     (stage,) = e.stages
     for stages in ((stage, replace(stage, name="second")), (replace(stage, ema=0.9),)):
-        assert checkpoint.load(tmp_path, replace(e, stages=stages), "cpu") == {}
+        assert checkpoint.load(tmp_path, replace(e, stages=stages), CPU) == {}
 
 
 def test_what_a_killed_process_left_goes_with_the_state(tmp_path):
     (e,) = experiments()
-    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    checkpoint.save(tmp_path, CPU, [e], [{"step": 3}])
     (checkpoint.path_of(tmp_path, e).parent / files.ASIDE.format("left")).write_bytes(b"half")
     checkpoint.delete(tmp_path, e)
     assert list(checkpoint.path_of(tmp_path, e).parent.iterdir()) == []
@@ -114,7 +115,7 @@ def nested(path: Path, e: Experiment) -> None:
 
 
 def identity(e: Experiment, **changes) -> dict:
-    return {"key": e.key, "versions": staleness.of(e), "device": "cpu", "data": DATA} | changes
+    return {"key": e.key, "versions": staleness.of(e), "device": "cpu", "form": CPU.form, "data": DATA} | changes
 
 
 def of(**changes):
@@ -140,23 +141,25 @@ def of(**changes):
         of(key="another"),
         of(versions={"engine": 99}),
         of(device="cuda"),
+        of(form="1x2 float32"),
         of(data={"fingerprint": "f00"}),
         of(data=None),
         lambda path, e: np.savez(path, json=np.array(json.dumps({"identity": [e.key, {}, "cpu"], "step": 3}))),
     ],
     ids=(
         "half,empty,text,without JSON,broken JSON,a list,pickle,nested lists,another run,other versions,another device,"
+        "another form,"
         "other data,no data,identity without names"
     ).split(","),
 )
 def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none_and_a_line_says_so(tmp_path, capsys, spoil):
     (e,) = experiments()
     path = checkpoint.path_of(tmp_path, e)
-    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3, "array": np.arange(3)}])
-    assert checkpoint.step(tmp_path, e, "cpu") == 3
+    checkpoint.save(tmp_path, CPU, [e], [{"step": 3, "array": np.arange(3)}])
+    assert checkpoint.step(tmp_path, e, CPU) == 3
     spoil(path, e)
-    assert checkpoint.step(tmp_path, e, "cpu") == 0 and capsys.readouterr().err == ""  # who takes it up says so, once
-    assert checkpoint.load(tmp_path, e, "cpu") == {}
+    assert checkpoint.step(tmp_path, e, CPU) == 0 and capsys.readouterr().err == ""  # who takes it up says so, once
+    assert checkpoint.load(tmp_path, e, CPU) == {}
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{e.key}: its kept state ") and line.endswith("; the run starts anew")
 
@@ -164,24 +167,24 @@ def test_what_is_no_state_of_this_run_and_these_versions_counts_as_none_and_a_li
 @pytest.mark.parametrize("spoil", [claiming, unpacking])
 def test_a_state_with_more_in_it_than_the_file_is_large_counts_as_none(tmp_path, spoil):
     (e,) = experiments()
-    checkpoint.save(tmp_path, "cpu", [e], [STATE])
+    checkpoint.save(tmp_path, CPU, [e], [STATE])
     spoil(checkpoint.path_of(tmp_path, e), e)
-    assert checkpoint.load(tmp_path, e, "cpu") == {}
+    assert checkpoint.load(tmp_path, e, CPU) == {}
 
 
 def test_a_state_that_names_this_run_and_these_versions_is_one(tmp_path):
     (e,) = experiments()
-    checkpoint.save(tmp_path, "cpu", [e], [{"step": 9}])
+    checkpoint.save(tmp_path, CPU, [e], [{"step": 9}])
     of()(checkpoint.path_of(tmp_path, e), e)
-    assert checkpoint.load(tmp_path, e, "cpu") == {"step": 3}
+    assert checkpoint.load(tmp_path, e, CPU) == {"step": 3}
 
 
 def test_writing_that_fails_leaves_the_state_that_was_there(tmp_path):
     (e,) = experiments()
-    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    checkpoint.save(tmp_path, CPU, [e], [{"step": 3}])
     with pytest.raises(TypeError):
-        checkpoint.save(tmp_path, "cpu", [e], [{"step": 4, "what": object()}])
-    assert checkpoint.step(tmp_path, e, "cpu") == 3
+        checkpoint.save(tmp_path, CPU, [e], [{"step": 4, "what": object()}])
+    assert checkpoint.step(tmp_path, e, CPU) == 3
     assert [path.name for path in checkpoint.path_of(tmp_path, e).parent.iterdir()] == [f"{e.key}.npz"]
 
 
@@ -193,12 +196,12 @@ def test_writing_that_is_cut_short_leaves_the_state_that_was_there(tmp_path, mon
         raise error
 
     (e,) = experiments()
-    checkpoint.save(tmp_path, "cpu", [e], [{"step": 3}])
+    checkpoint.save(tmp_path, CPU, [e], [{"step": 3}])
     monkeypatch.setattr(record.os, "replace", fail)
     expected = UserError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(
         expected, match=r"^cannot write [^\n]*: No space left on device; [^\n]*$" if error.args else None
     ):
-        checkpoint.save(tmp_path, "cpu", [e], [{"step": 4}])
-    assert checkpoint.step(tmp_path, e, "cpu") == 3
+        checkpoint.save(tmp_path, CPU, [e], [{"step": 4}])
+    assert checkpoint.step(tmp_path, e, CPU) == 3
     assert [path.name for path in checkpoint.path_of(tmp_path, e).parent.iterdir()] == [f"{e.key}.npz"]

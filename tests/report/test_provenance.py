@@ -55,6 +55,17 @@ def test_outliers_of_a_cell_are_warned_of():
     assert "none is an outlier" in provenance.flagged(records[3:])
 
 
+def test_runs_whose_form_was_chosen_by_timing_are_warned_of():
+    timed = some(8.0, 9.0)
+    listed = [replace(r, provenance={**r.provenance, "form_chosen": "listed"}) for r in some(7.0, 6.0, 5.0)]
+    (text,) = provenance.warn_timed_forms([*timed, *listed])
+    assert "in 2 of 5 runs the form of the convolutions was chosen by timing" in text
+    assert text in table_page.headline(BLOCKS, record.frame(timed + listed), [*timed, *listed], [])
+    assert provenance.warn_timed_forms(listed) == provenance.warn_timed_forms([]) == []
+    shown = rows_of(provenance.origin(BLOCKS, [*timed, *listed]))
+    assert shown["that form was"] == ["looked up by kind of processor (3 runs), chosen by timing in the run (2 runs)"]
+
+
 def test_a_share_of_right_answers_has_no_outliers():
     shares = [replace(r, experiment=changed(r.experiment, select="accuracy_percent")) for r in some(8.0, 9.0, 99.0)]
     assert provenance.outliers(shares) == {}

@@ -22,15 +22,15 @@ ROW = "Seq-MT (L)"
 def test_test_images_are_predicted_in_the_form_that_is_fastest_in_float32(monkeypatch, dtype, exact):
     asked, seen, predict = [], [], prediction.predict
 
-    def measured(*network, inference):
-        asked.append(inference)
-        return forms.Form((1, 2)), 16.0
+    def listed(*_):
+        asked.append(True)
+        return autotune.Choice("2x1 bfloat16", "1x2 float32")
 
     def noted(module, method, images, *rest):
         seen.append((len(images), module.localizer.stack.conv_form))
         return predict(module, method, images, *rest)
 
-    monkeypatch.setattr(autotune, "measured_form", measured)
+    monkeypatch.setattr(autotune, "choose", listed)
     monkeypatch.setattr(prediction, "predict", noted)
     (e,) = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")
     compute.run(

@@ -23,20 +23,6 @@ def test_the_lowest_error_or_the_highest_accuracy_is_selected():
     assert prediction.select({"accuracy_percent": 40.0, "error_px": 3.0}, "error_px") == 3
 
 
-def test_convolutions_are_in_float32_within_and_as_before_after():
-    cudnn = torch.backends.cudnn
-    before = cudnn.allow_tf32
-    try:
-        for allowed in (True, False):
-            cudnn.allow_tf32 = allowed
-            with pytest.raises(KeyError), prediction.without_tf32():
-                assert not cudnn.allow_tf32
-                raise KeyError
-            assert cudnn.allow_tf32 == allowed
-    finally:
-        cudnn.allow_tf32 = before
-
-
 def test_a_method_that_is_given_the_points_sees_them_in_normalised_coordinates():
     a = annotations(3, 0)
     assert prediction.inputs(methods.get("seq_mt"), a) is a.images

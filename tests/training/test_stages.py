@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from filling import CPU
 from torch import nn
 
 from landmarklib import methods
@@ -23,11 +24,12 @@ from landmarklib.datasets import blocks
 from landmarklib.engine import golden_runs
 from landmarklib.losses import equivariance, supervised
 from landmarklib.methods import Method, Prediction, Term
+from landmarklib.nets import forms
 from landmarklib.nets.forms import LITERAL
 from landmarklib.nets.layers import he_normal
 from landmarklib.records import checkpoint
 from landmarklib.records.record import Record
-from landmarklib.training import compute, state, train
+from landmarklib.training import autotune, compute, state, train
 from landmarklib.training.pack import Pack
 
 SIZE, K = 16, 7  # image side; outputs, where Blocks has five landmarks
@@ -186,7 +188,7 @@ def experiment(method: str, seed: int = 0, **changes) -> Experiment:
 
 
 def run(*experiments: Experiment, **more) -> list[Record]:
-    return compute.run(experiments, form=LITERAL, inference_form=LITERAL, **more)
+    return compute.run(experiments, form=LITERAL, **more)
 
 
 def told(record: Record) -> tuple:
@@ -250,15 +252,15 @@ def test_a_run_that_is_killed_and_resumed_is_the_run_that_never_stopped(
     monkeypatch.setattr(train, "KEEP_EVERY", 0.0)
 
     def keep(states) -> None:
-        checkpoint.save(tmp_path, "cpu", [e], states)
+        checkpoint.save(tmp_path, CPU, [e], states)
         done.append(states[0]["step"])
         if done[-1] == steps:
             raise Killed
 
     with pytest.raises(Killed):
         run(e, keep=keep)
-    assert checkpoint.step(tmp_path, e, "cpu") == steps
-    (again,) = run(e, states=[checkpoint.load(tmp_path, e, "cpu")])
+    assert checkpoint.step(tmp_path, e, CPU) == steps
+    (again,) = run(e, states=[checkpoint.load(tmp_path, e, CPU)])
     assert told(again) == told(alone(method, 0))
 
 
@@ -270,14 +272,16 @@ def test_a_run_goes_on_in_another_pack_than_before(alone, tmp_path: Path, monkey
     assert values(again) == pytest.approx(values(alone("two_stages", 1)), rel=1e-3, abs=1e-4)
 
 
-def test_a_method_that_cannot_be_mapped_is_trained_alone(alone):
+def test_a_method_that_cannot_be_mapped_is_trained_alone(alone, monkeypatch):
     from landmarklib.engine import packing
-    from landmarklib.training import autotune
 
-    assert autotune.pack_size("blocks", "alone", SIZE, (), "cuda") == 1
+    monkeypatch.setattr(forms, "fastest_form", lambda *_: (forms.LITERAL, 16.0))
+    monkeypatch.setattr(autotune, "_costly", lambda *_: (None, None))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    assert autotune.measure(autotune.Network("blocks", "alone", SIZE, (), "float32"), "cuda").runs == 1
     (record,) = run(experiment("alone"))
     assert values(record) == values(alone("with_teacher", 0))
-    assert packing.packed([experiment("alone", s) for s in (0, 1)], Path("nowhere"), "cpu") == [
+    assert packing.packed([experiment("alone", s) for s in (0, 1)], lambda e: 0, "cpu") == [
         [experiment("alone", s)] for s in (0, 1)
     ]
 
