@@ -16,7 +16,6 @@ from landmarklib.records import record, staleness
 from landmarklib.report.markup import Html, percent, render, to_html
 from landmarklib.tables import Table
 
-
 CHOSEN = {
     "": "chosen by timing in the run",
     "listed": "looked up by kind of processor",

@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}
 KEY = "seq-mt-l-elt-5pc-seed3-smoke-ca3f4876"
 CHANGES = {
+    "dtype": "bfloat16",
     "table": "shapes",
     "row": "Seq-MT (L)",
     "dataset": "shapes",
