@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from landmarklib.core import normalizers, subsets
 from landmarklib.core.dataset import Dataset
@@ -22,6 +24,11 @@ JOINTS = (
 SIZES = {"test": 2958, "val": 3311, "train": 10_000}  # people, in the order in which the splits are filled
 ORDER = 2014  # seed of the hashed order of the photos
 PERSON = ("x1", "y1", "x2", "y2", "annopoints", "scale", "objpos")
+FIELDS = (
+    *("img_train", "annolist.image.name"),
+    *(f"annolist.annorect.{name}" for name in (*PERSON[:4], "scale", "objpos.x", "objpos.y")),
+    *(f"annolist.annorect.annopoints.point.{name}" for name in ("x", "y", "id")),
+)
 HEAD_SIZE, STANDARD_HEIGHT, LOWER = 0.6, 200, 15  # of the publisher's score, of `scale`, of HRNet's crops
 AFTER_OTHERS = 200_000  # number of the first stand-in: LSP and LSPET have others
 
@@ -29,44 +36,96 @@ AFTER_OTHERS = 200_000  # number of the first stand-in: LSP and LSPET have other
 def read(folder: Path) -> dict[str, Listing]:
     """People of the publisher's training photos who have joints, a head box, a scale and a place."""
     path = folder / LIST
-    release = matlab.entries(path, matlab.struct(path, "RELEASE"), ("annolist", "img_train"), "RELEASE")
-    if len(release) != 1:
-        raise UserError(f"{path}: RELEASE has {len(release)} entries; expected one")
-    photos = matlab.entries(path, release[0]["annolist"], ("image", "annorect"), "annolist")
-    training = np.atleast_1d(np.asarray(release[0]["img_train"]))
-    if training.shape != (len(photos),) or not np.isin(training, (0, 1)).all():
-        raise UserError(f"{path}: img_train is no list of {len(photos):,} numbers 0 or 1, one for each photo")
-    files, ids, rows = [], [], []
-    for i in np.flatnonzero(training):
-        image, place = photos[i]["image"], f"annolist({i + 1})"
-        if not isinstance(image, dict) or not isinstance(name := image.get("name"), str) or not name:
-            raise UserError(f"{path}: {place}.image has no name")
-        for k, row in _people(path, photos[i]["annorect"], f"{place}.annorect"):
-            files.append(f"images/{name}")
-            ids.append(f"{Path(name).stem}/{k}")
-            rows.append(row)
-    return _divide(_listing(files, archive.check_unique(path, ids), np.array(rows).reshape(-1, 39)))
+    release = matlab.table(path, "RELEASE", FIELDS)
+    release.check(path, 0, ("annolist", "img_train"), "RELEASE")
+    if (n := release.counts[0]) != 1:
+        raise UserError(f"{path}: RELEASE has {n} entries; expected one")
+    photos = release["annolist"]
+    photos.check(path, 0, ("image", "annorect"), "annolist")
+    training = np.atleast_1d(np.asarray(release["img_train"][0]))
+    if training.shape != (photos.counts[0],) or not np.isin(training, (0, 1)).all():
+        raise UserError(f"{path}: img_train is no list of {photos.counts[0]:,} numbers 0 or 1, one for each photo")
+    names, people = _names(path, photos, np.flatnonzero(training).tolist()), photos["annorect"]
+    photo = np.repeat(np.arange(len(training)), people.counts.clip(0))  # of each of the people
+    there = (training == 1)[photo]
+    for name in PERSON:
+        there &= ~people[name].empty()
+    chosen = np.flatnonzero(there)
+    who = [*zip(photo[chosen].tolist(), (chosen - people.starts()[photo[chosen]] + 1).tolist(), strict=True)]
+    rows = _rows(path, people, chosen, [f"annolist({i + 1}).annorect({k})" for i, k in who])
+    ids = archive.check_unique(path, [f"{Path(names[i]).stem}/{k}" for i, k in who])
+    return _divide(_listing([f"images/{names[i]}" for i, _ in who], ids, rows))
 
 
-def _people(path: Path, annorect: object, place: str) -> Iterator[tuple[int, list[float]]]:
-    """Of everybody who has all of these: number in the photo, from 1, x, y of the joints, head box, scale and place."""
-    for k, person in enumerate(matlab.entries(path, annorect, (), place)):
-        if not all(np.size(person.get(name, ())) for name in PERSON):
-            continue
-        where, points, at = person["objpos"], person["annopoints"], f"{place}({k + 1})"
-        if not isinstance(where, dict) or not isinstance(points, dict):
-            raise UserError(f"{path}: {at} has an objpos or annopoints that is no struct")
-        joints = np.full((len(JOINTS), 2), np.nan)
-        for point in matlab.entries(path, points.get("point"), ("x", "y", "id"), f"{at}.annopoints.point"):
-            x, y, number = _numbers(path, at, point["x"], point["y"], point["id"])
-            if number not in range(len(JOINTS)) or np.isfinite(joints[int(number)]).any():
-                raise UserError(f"{path}: {at} has a joint {number:g}; expected each of 0 to 15 once at most")
-            joints[int(number)] = x, y
-        values = (*(person[name] for name in PERSON[:4]), person["scale"], where.get("x"), where.get("y"))
-        x1, y1, x2, y2, scale, x, y = _numbers(path, at, *values)
-        if (x1 == x2 and y1 == y2) or scale <= 0:
-            raise UserError(f"{path}: {at} has a head box or a scale of nothing")
-        yield k + 1, [*joints.ravel(), x1, y1, x2, y2, scale, x, y]
+def _names(path: Path, photos: matlab.Structs, training: list[int]) -> dict[int, str]:
+    """Files of the training photos, by their number in the list. Each must have an array of people, if an empty one."""
+    images, people, names = photos["image"], photos["annorect"], {}
+    starts = images.starts().tolist()
+    for i in training:
+        names[i] = images["name"][starts[i]] if images.counts[i] == 1 else None
+        if not isinstance(names[i], str):
+            raise UserError(f"{path}: annolist({i + 1}).image has no name")
+        if people.counts[i] < 0:
+            raise UserError(f"{path}: annolist({i + 1}).annorect is no array of structs")
+    return names
+
+
+def _rows(path: Path, people: matlab.Structs, chosen: Int[np.ndarray, " n"], places: list[str]) -> np.ndarray:
+    """x, y of the joints, head box, scale and place of the chosen people, N x 39.
+
+    places: of each of them in the file.
+    """
+    where, (joints, wrong) = people["objpos"], _joints(people, chosen)
+    wrong |= where.counts[chosen] != 1
+    values = np.full((len(chosen), 7), np.nan)
+    values[:, :5] = np.stack([people[name].numbers[chosen] for name in (*PERSON[:4], "scale")], 1)
+    at = where.starts()[chosen[~wrong]]
+    values[~wrong, 5:] = np.stack([where[name].numbers[at] for name in "xy"], 1)
+    x1, y1, x2, y2, scale = values.T[:5]
+    wrong |= ~(np.abs(values) < archive.FARTHEST).all(1) | ((x1 == x2) & (y1 == y2)) | (scale <= 0)
+    if wrong.any():
+        first = int(wrong.argmax())
+        _refuse(path, people, int(chosen[first]), places[first])
+    return np.concatenate([joints.reshape(-1, 2 * len(JOINTS)), values], 1)
+
+
+def _joints(people: matlab.Structs, chosen: Int[np.ndarray, " n"]) -> tuple[np.ndarray, Bool[np.ndarray, " n"]]:
+    """Joints of the chosen people, N x 16 x 2, and of whom they are not what they should be."""
+    held, points = people["annopoints"], people["annopoints"]["point"]
+    joints, wrong = np.full((len(chosen), len(JOINTS), 2), np.nan), held.counts[chosen] != 1
+    rows = np.flatnonzero(~wrong)
+    at = held.starts()[chosen[rows]]
+    wrong[rows] |= points.counts[at] < 0
+    n = points.counts[at].clip(0)
+    index = np.repeat(points.starts()[at] - (n.cumsum() - n), n) + np.arange(n.sum())  # of their points among all
+    whose, number = np.repeat(rows, n), points["id"].numbers[index]
+    xy = np.stack([points["x"].numbers[index], points["y"].numbers[index]], 1)
+    good = (np.abs(xy) < archive.FARTHEST).all(1) & np.isin(number, range(len(JOINTS)))
+    wrong[whose[~good]] = True
+    joints[whose[good], number[good].astype(int)] = xy[good]
+    twice = np.bincount(whose[good], minlength=len(chosen)) != np.isfinite(joints[..., 0]).sum(1)
+    return joints, wrong | twice
+
+
+def _refuse(path: Path, people: matlab.Structs, i: int, place: str) -> NoReturn:
+    """Raises UserError with what is wrong with person i.
+
+    place: of the person in the file, for the message.
+    """
+    where, held, points = people["objpos"], people["annopoints"], people["annopoints"]["point"]
+    if where.counts[i] != 1 or held.counts[i] != 1:
+        raise UserError(f"{path}: {place} has an objpos or annopoints that is no struct")
+    at, seen = int(held.starts()[i]), set()
+    points.check(path, at, ("x", "y", "id"), f"{place}.annopoints.point")
+    for k in range(first := int(points.starts()[at]), first + int(points.counts[at])):
+        *_, number = _numbers(path, place, *(points[name][k] for name in ("x", "y", "id")))
+        if number not in range(len(JOINTS)) or number in seen:
+            raise UserError(f"{path}: {place} has a joint {number:g}; expected each of 0 to 15 once at most")
+        seen.add(number)
+    at = int(where.starts()[i])
+    values = *(people[name][i] for name in (*PERSON[:4], "scale")), *(where[name][at] for name in "xy")
+    _numbers(path, place, *(None if isinstance(value, list) else value for value in values))
+    raise UserError(f"{path}: {place} has a head box or a scale of nothing")
 
 
 def _numbers(path: Path, place: str, *values: object) -> list[float]:

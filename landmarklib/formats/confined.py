@@ -26,8 +26,8 @@ import numpy as np
 
 from landmarklib.core.errors import UserError
 
-SECONDS, SECONDS_PER_MB = 10, 5  # of a processor, for any file and for each MB of it; MPII's 13 MB take ten seconds
-MEMORY, MEMORY_PER_BYTE = 1 << 29, 64  # bytes beyond what the process has; MPII's structs are 40 times their file
+SECONDS, SECONDS_PER_MB = 10, 5  # of a processor, for any file and for each MB of it; structs take scipy one per MB
+MEMORY, MEMORY_PER_BYTE = 1 << 29, 64  # bytes beyond what the process has; scipy's structs are 55 times their file
 LIMITS = "MATLAB and SQLite files are read in a process with limits of time and memory"
 
 _lock = threading.Lock()

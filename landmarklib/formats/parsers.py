@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarklib.formats import mat5
+
 IDLE = 60  # seconds without a request, after which the process ends
 
 
@@ -84,7 +86,7 @@ class Arrays:
         self.content = bytearray()
 
     def plain(self, value: object) -> object:
-        """A value as JSON has it. What is no number, text, array, struct, cell or list becomes None.
+        """A value as JSON has it. What is no number, text, array, struct, cell, list or dict becomes None.
 
         An array of structs becomes a list. Another array becomes an object with one field without a name: its type,
         shape, place in `content` and order; of cells, "O", its shape and what is in them.
@@ -93,6 +95,8 @@ class Arrays:
             return value
         if isinstance(value, (list, tuple)):
             return [self.plain(part) for part in value]
+        if isinstance(value, dict):  # of a parser here, none of whose names is empty
+            return {name: self.plain(part) for name, part in value.items()}
         if isinstance(value, np.generic):
             return self.plain(value.item())
         if hasattr(value, "_fieldnames"):  # scipy's struct
@@ -138,7 +142,11 @@ def sqlite(path: str, sql: str) -> list[tuple]:
         return base.execute(sql).fetchall()
 
 
-PARSERS = {"matlab": ("scipy.io", matlab), "sqlite": ("sqlite3", sqlite)}
+PARSERS = {
+    "matlab": ("scipy.io", matlab),
+    "sqlite": ("sqlite3", sqlite),
+    "table": ("landmarklib.formats.mat5", mat5.table),
+}
 
 if __name__ == "__main__":
     serve()
