@@ -20,7 +20,7 @@ TEXT = (
     "Six convolutions with ReLU between them, forward and backward. They are the large layers of Seq-MT on Blocks, "
     "on 300-W at the budget cpu and in full, and on HGR1 at the budget "
     "cpu. Here ours is the convolution as a product of spectra, whose cost does not depend on the kernel. In which "
-    "form a network is trained is measured on every machine; "
+    "form a network is trained is listed by kind of processor; "
     "a form in bfloat16 is left out where the processor lacks it."
 )
 STACKS = {  # group -> kernel, maps a layer, size of the image

@@ -3,7 +3,8 @@
 The parameters and buffers of all runs are stacked, and a method, which is written for one run, is mapped over them by
 `torch.func.vmap`: G networks become one with grouped convolutions. Every run has its own images, random numbers, loss
 weights and teacher, and Adam works element by element: what its neighbours change is how sums are rounded, so packs of
-other sizes give other digits, as other forms do. On a GPU a step is captured as a CUDA graph: nothing in it waits for the host.
+other sizes give other digits, as other forms do. On a GPU a step is captured as a CUDA graph: nothing in it waits for
+the host.
 """
 
 from __future__ import annotations
