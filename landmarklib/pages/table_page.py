@@ -30,8 +30,11 @@ def key(table: Table, runs: pd.DataFrame) -> Html:
     """How to read the table beside the paper's."""
     which = "lower" if aggregate.better(table) > 0 else "higher"
     text = f"{label(table.metrics[0])}, mean ± standard deviation over seeds; {which} is better."
-    if aggregate.cells(table, runs).difference.notna().any():
+    frame = aggregate.cells(table, runs)
+    if frame.difference.notna().any():
         text += " ✓: the mean is as good as the paper's or better, whatever the spread."
+    if frame.improving.any():
+        text += " ⋯: validation of at least one seed still improved, by 2% or more over the last fifth of its training."
     undefined = [
         f"{row.name} is run with {', '.join(map(percent, row.fractions))} of the labels only"
         for row in table.rows_with(table.metrics[0])
@@ -73,6 +76,7 @@ def headline(
         tiers=", ".join(sorted(set(shown.tier))),
         warnings=provenance.warn_locked(runs)
         + provenance.warn_outliers(records)
+        + provenance.warn_improving(runs)
         + provenance.warn_timed_forms(records)
         + provenance.warn_untrained_heads(table, runs),
     )

@@ -24,7 +24,7 @@ from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, from_json, to_json
 from landmarklib.core.kinds import CHECKED, Count
 from landmarklib.core.mistakes import checked
-from landmarklib.records import distributions
+from landmarklib.records import convergence, distributions
 from landmarklib.records.schema import (
     Assignment,
     Curve,
@@ -162,6 +162,7 @@ def unpacked(text: str, size: int) -> UInt8[np.ndarray, "H W"]:
 def frame(records: list[Record]) -> pd.DataFrame:
     """One line per run: row, fraction, seed, budget, tier, status, every metric's mean, and what qualifies them.
 
+    improving: whether validation was still improving at the end (`convergence`).
     approximate: the metric of which that is so in this run; empty where all are exact.
     """
     lines = [_line(record) for record in records]
@@ -176,6 +177,7 @@ def _line(r: Record) -> dict[str, Any]:
         {"row": e.row, "fraction": e.fraction, "seed": e.seed, "budget": e.budget, "status": r.status}
         | {"tier": r.data.get("tier", ""), "device": r.provenance.get("device", ""), "key": r.key}
         | {"seconds": r.seconds, "warnings": len(r.warnings), "reason": r.reason}
+        | {"improving": convergence.converged(r) is False}
         | {name: value["mean"] for name, value in r.metrics.items()}
         | ({} if math.isnan(area) else {"auc_percent": area})
         | {"approximate": "" if exact else "auc_percent"}

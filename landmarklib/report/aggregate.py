@@ -15,7 +15,7 @@ from landmarklib.tables import Row, Table
 
 COLUMNS = (
     *("method", "fraction", "n_seeds", "mean", "sd", "unit", "paper", "difference"),
-    *("tier", "budget", "failed", "warned"),
+    *("tier", "budget", "failed", "warned", "improving"),
 )
 Group = tuple[str, float, str]  # row, fraction, budget
 
@@ -66,6 +66,7 @@ def _found(group: pd.DataFrame, metric: str, paper: float, in_full: bool) -> dic
         "tier": tier,
         "failed": int((group.status == "failed").sum()),
         "warned": int((done.warnings > 0).sum()) if len(done) else 0,
+        "improving": int(done.improving.sum()) if "improving" in done else 0,
     }
 
 

@@ -22,6 +22,7 @@ class Cell:
     mean: str = ""
     spread: str = ""
     failed: int = 0
+    improving: str = ""  # how many of its runs had not converged, in words
     missing: str = ""
     words: str = ""
     paper: str = ""
@@ -79,7 +80,8 @@ def _cell(line: pd.Series, sign: int) -> Cell:
     if line.n_seeds == 0:
         return Cell(missing="failed" if line.failed else "not run", paper=paper, good=good)
     mean, spread = _mean(line, 2)
-    return Cell(mean=mean, spread=spread, failed=int(line.failed), paper=paper, good=good)
+    improving = f"{line.improving} of {line.n_seeds} runs were still improving" if line.improving else ""
+    return Cell(mean=mean, spread=spread, failed=int(line.failed), improving=improving, paper=paper, good=good)
 
 
 def _mean(line: pd.Series, decimals: int) -> tuple[str, str]:
@@ -110,7 +112,8 @@ def long_table(table: Table, runs: pd.DataFrame) -> Html:
     out["difference"] = [f"{v:+.2f}" if pd.notna(v) else "none" for v in frame.difference]
     out["same or better?"] = ["none" if pd.isna(v) else "yes" if sign * v <= 0 else "no" for v in frame.difference]
     out["budget"], out["data tier"] = frame.budget, frame.tier.replace("", "none")
-    out["failed, flagged"] = [f"{f}, {w}" for f, w in zip(frame.failed, frame.warned, strict=True)]
+    counts = zip(frame.failed, frame.warned, frame.improving, strict=True)
+    out["failed, flagged, still improving"] = [", ".join(map(str, of_cell)) for of_cell in counts]
     return to_html(out)
 
 

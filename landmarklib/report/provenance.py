@@ -136,6 +136,20 @@ def warn_outliers(records: Sequence[record.Record]) -> list[Html]:
     return [render("beware", text=text)]
 
 
+def warn_improving(runs: pd.DataFrame) -> list[Html]:
+    """A warning for runs that had not converged: rows and fractions may differ by how far they came."""
+    done = runs[runs.status == "done"] if len(runs) else runs
+    n = int(done.improving.sum()) if len(done) else 0
+    if not n:
+        return []
+    text = (
+        f"{n} of {len(done)} runs had not converged: their best validation value still improved by 2% or more over the "
+        "last fifth of training, while the learning rate fell. More training would move them, and perhaps the order of "
+        "rows and fractions."
+    )
+    return [render("beware", text=text)]
+
+
 def warn_timed_forms(records: Sequence[record.Record]) -> list[Html]:
     """A warning for runs whose last digits hang on how busy the machine was: the same command gives others."""
     n = sum("form_chosen" not in r.provenance for r in records)

@@ -31,6 +31,7 @@ def test_every_cell_of_the_paper_is_there_without_any_run():
         "budget",
         "failed",
         "warned",
+        "improving",
     ]
 
 

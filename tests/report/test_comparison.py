@@ -49,8 +49,8 @@ def test_long_table_says_in_words_what_is_missing():
     ]
     lines = [line for line in lines if line]
     assert len(lines) == 46 and all(part for line in lines for part in line)
-    assert lines[0] == ["Seq-MT (L)", "1%", "8.50 ± 0.71", "2", "8.33", "+0.17", "no", "cpu", "paper", "0, 0"]
-    assert lines[1] == ["Seq-MT (L)", "5%", "not run", "0", "3.95", "none", "none", "cpu", "none", "0, 0"]
+    assert lines[0] == ["Seq-MT (L)", "1%", "8.50 ± 0.71", "2", "8.33", "+0.17", "no", "cpu", "paper", "0, 0, 0"]
+    assert lines[1] == ["Seq-MT (L)", "5%", "not run", "0", "3.95", "none", "none", "cpu", "none", "0, 0, 0"]
 
 
 def test_other_metrics_tell_a_missing_run_from_a_cell_that_is_not_defined():
