@@ -6,18 +6,26 @@ Read from the curve that every record keeps, so that it is known of older record
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from landmarklib.core import metrics
-
-if TYPE_CHECKING:
-    from landmarklib.records.record import Record
+from landmarklib.core.experiment import Experiment
 
 LAST = 0.2  # share of the steps over which a run is asked to have stood still
 ENOUGH = 0.02  # share of the validation error: a larger improvement over that time is one that was going on
 
 
-def improvement(record: Record) -> float:
+@runtime_checkable
+class Trained(Protocol):
+    """What of a record tells how its training went; see there."""
+
+    experiment: Experiment
+    status: str
+    curve: Sequence[Mapping[str, Any]]
+
+
+def improvement(record: Trained) -> float:
     """Share by which the best validation value improved over the last fifth of the steps; NaN where it cannot be told.
 
     Of an accuracy, or another metric of which more is better, it is the share of what is missing to 100%.
@@ -33,7 +41,7 @@ def improvement(record: Record) -> float:
     return 1 - least / min(before) if min(before) else 0.0
 
 
-def converged(record: Record) -> bool | None:
+def converged(record: Trained) -> bool | None:
     """Whether it improved by less than 2% over the last fifth; None where it cannot be told."""
     share = improvement(record)
     return None if math.isnan(share) else share < ENOUGH
