@@ -81,6 +81,7 @@ def test_networks_differ_in_data_method_size_shape_and_number_type_alone():
 def test_a_form_by_hand_is_one_of_the_network_in_the_number_type_of_its_table(unlisted):
     found = autotune.choose(run(), "cpu", "2x1 float32 channels_last")
     assert found == Choice("2x1 float32 channels_last", "2x1 float32 channels_last", 1, "given") and unlisted == []
+    assert autotune.choose(run(), "cpu", "1x1 float32").form == "1x1 float32"  # as printed
     for wrong in ("2x1 bfloat16", "fast", "1x1", "3x1 float32", "1x2 float32 product x", "\x00" * 100_000):
         with pytest.raises(UserError, match=r"valid: .*1x2 float32") as refused:
             autotune.choose(run(), "cpu", wrong)
