@@ -1,7 +1,7 @@
 """How a network is computed: forms of its convolutions that compute the same function, and which is fastest here.
 
-Each rounds in its own way, and training makes much of a little: two forms give two runs, as two seeds do. So which one
-a run takes is looked up (`training/autotune.py`) and never timed within it.
+Each rounds in its own way, and training makes much of a little: two forms give two runs with other numbers. So which
+one a run takes is looked up (`training/autotune.py`) and never timed within it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Form(NamedTuple):
 
     @classmethod
     def from_text(cls, text: str) -> Form:
-        """The form that is written so. Raises ValueError where none is."""
+        """The form that is written so. Raises ValueError or KeyError where none is."""
         block, number_type, *layout = text.split()
         height, _, width = block.partition("x")
         flags = dict.fromkeys(layout, True)

@@ -17,17 +17,11 @@ INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "sve", "bf16")
 
 def device_name(device) -> str:
     """What computed it, in words: the processor's or the GPU's name."""
-    import platform
-
     import torch
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            name = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
+    name = _cpuinfo().get("model name") or platform.processor() or platform.machine()
     return f"CPU {name}, {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
 
 
@@ -40,15 +34,21 @@ def processor(device: str) -> str:
         import torch
 
         return torch.cuda.get_device_name(device)
-    told = {}
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            name, _, value = line.partition(":")
-            told.setdefault(name.strip(), value.strip())
+    told = _cpuinfo()
     maker = told.get("vendor_id") or told.get("CPU implementer") or platform.processor() or platform.machine()
     family = told.get("cpu family") or told.get("CPU architecture") or ""
     has = (told.get("flags") or told.get("Features") or "").split()
     return " ".join(filter(None, ["CPU", maker, family, *(name for name in INSTRUCTIONS if name in has)]))
+
+
+def _cpuinfo() -> dict[str, str]:
+    """What Linux says of the first processor, by its names; nothing elsewhere."""
+    told: dict[str, str] = {}
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            told.setdefault(name.strip(), value.strip())
+    return told
 
 
 def describe(device: str) -> dict[str, Any]:

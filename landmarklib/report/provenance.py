@@ -156,8 +156,8 @@ def warn_timed_forms(records: Sequence[record.Record]) -> list[Html]:
     if not n:
         return []
     text = (
-        f"in {n} of {len(records)} runs the form of the convolutions was chosen by timing. The same command would give "
-        "other numbers for them, as another seed does; they stay until they are run again."
+        f"in {n} of {len(records)} runs the form of the convolutions was chosen by timing. The same command may give "
+        "other numbers for them; they stay until they are run again."
     )
     return [render("beware", text=text)]
 

@@ -12,12 +12,15 @@ from dataclasses import asdict, replace
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from pydantic import Field
 
 from landmarklib import loading, methods
 from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.kinds import Some
 from landmarklib.core.types import whole
 from landmarklib.formats import archive
 from landmarklib.records import environment
@@ -25,12 +28,13 @@ from landmarklib.records import environment
 if TYPE_CHECKING:
     import torch
 
-    from landmarklib.nets.forms import Stopwatch
-
 PACKS = (1, 4, 16, 64)  # numbers of runs at once that are tried on a GPU
 LIST = Path(__file__).with_name("forms.json")
 KEPT = "forms.json"  # below the first data root
 BATCH = 16  # images that are timed
+
+
+FormText = Annotated[str, Field(pattern=r"^\d{1,3}x\d{1,3} (float32|bfloat16)( channels_last)?( product)?( fourier)?$")]
 
 
 class Network(NamedTuple):
@@ -60,9 +64,9 @@ class Choice(NamedTuple):
     by: `listed` in forms.json, `measured` on this machine, or `given` by hand.
     """
 
-    form: str
-    inference_form: str
-    runs: int = 1
+    form: FormText
+    inference_form: FormText
+    runs: Some = 1
     by: str = "listed"
 
 
@@ -187,17 +191,11 @@ def rate(network: Network, device: str, form: str, runs: int) -> float:
 
     No digit hangs on it.
     """
-    from landmarklib.nets.forms import Form
+    from landmarklib.nets.forms import Form, Stopwatch
     from landmarklib.training import numerics
 
     with numerics.settled(device):
-        return _stopwatch(network, device, runs).rate(Form.from_text(form))
-
-
-def _stopwatch(network: Network, device: str, runs: int) -> Stopwatch:
-    from landmarklib.nets.forms import Stopwatch
-
-    return Stopwatch(*_costly(network, device), runs)
+        return Stopwatch(*_costly(network, device), runs).rate(Form.from_text(form))
 
 
 def _candidates(network: Network, device: str) -> list[Any]:

@@ -32,6 +32,20 @@ def busy(stop) -> None:
         sum(range(10_000))
 
 
+def stop_in_the_middle(results, monkeypatch) -> None:
+    """End the run of seed 0 after its first state was kept."""
+    save = checkpoint.save
+
+    def stopping(folder, device, pack, states):
+        save(folder, device, pack, states)
+        raise Stopped
+
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr(train, "KEEP_EVERY", 0.0)
+        patched.setattr(checkpoint, "save", stopping)
+        made(results, seeds=[0])
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> dict:
     """The record of a run that is computed by itself on an idle machine."""
@@ -53,35 +67,18 @@ def test_on_a_busy_machine_among_other_runs_in_several_processes(tmp_path, alone
 
 
 def test_killed_in_the_middle_and_gone_on_with(tmp_path, alone, monkeypatch):
-    save = checkpoint.save
-
-    def stopping(folder, device, pack, states):
-        save(folder, device, pack, states)
-        raise Stopped
-
-    monkeypatch.setattr(train, "KEEP_EVERY", 0.0)
-    with monkeypatch.context() as patched, pytest.raises(Stopped):
-        patched.setattr(checkpoint, "save", stopping)
-        made(tmp_path, seeds=[0])
+    stop_in_the_middle(tmp_path, monkeypatch)
     assert made(tmp_path, seeds=[0]) == alone
 
 
 def test_in_another_form_a_state_is_not_gone_on_with(tmp_path, alone, monkeypatch, capsys):
     """Nor is its result the same: that is why the form belongs to the run."""
-    save = checkpoint.save
-
-    def stopping(folder, device, pack, states):
-        save(folder, device, pack, states)
-        raise Stopped
-
-    monkeypatch.setattr(train, "KEEP_EVERY", 0.0)
     other = next(form for form in ("1x2 float32", "1x1 float32 fourier") if form != form_of(tmp_path / "first"))
-    with monkeypatch.context() as patched, pytest.raises(Stopped):
-        patched.setattr(checkpoint, "save", stopping)
-        made(tmp_path, seeds=[0])
+    stop_in_the_middle(tmp_path, monkeypatch)
     (found,) = ensure.ensure("blocks", **WANTED, seeds=[0], results=tmp_path, form=other).records
     assert "is of another form of the convolutions; the run starts anew" in capsys.readouterr().err
     assert (found.provenance["form"], found.provenance["form_chosen"]) == (other, "given")
+    assert found.curve != alone["curve"]
 
 
 def form_of(results) -> str:

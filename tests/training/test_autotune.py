@@ -48,7 +48,10 @@ def test_a_network_is_measured_once_on_a_machine_and_then_looked_up(unlisted, tm
     assert sorted(kept["CPU of tomorrow"]) == sorted(map(str, unlisted)) and len(unlisted) == 2
 
 
-@pytest.mark.parametrize("content", ["", "[1]", '{"CPU of tomorrow": 3}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[1]", '{"CPU of tomorrow": 3}', "[" * 100_000, '{"CPU of tomorrow": {"blocks": ["fast", "1x1 float32", 1]}}'],
+)
 def test_a_damaged_list_of_this_machine_is_measured_anew(unlisted, tmp_path, content):
     (tmp_path / autotune.KEPT).write_text(content)
     for _ in range(2):
