@@ -35,9 +35,12 @@ def tables_read():
         tables.get(name)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def literal(monkeypatch):
-    """Runs are computed in the literal form, so that they are the same on every machine and at once."""
+    """Runs are computed in the literal form, so that they are the same on every machine and at once.
+
+    A test of the choice itself overrides this.
+    """
     from filling import literal_form, slow_rate
 
     from landmarklib.training import autotune

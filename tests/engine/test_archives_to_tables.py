@@ -22,7 +22,7 @@ from landmarklib.records import query
 from landmarklib.report import claims
 from landmarklib.training import compute
 
-pytestmark = pytest.mark.usefixtures("literal", "tables_read")
+pytestmark = pytest.mark.usefixtures("tables_read")
 COUNTS = {"train": 64, "val": 12, "test": 20}
 METRICS = {
     "hgr1": {"accuracy_percent"},

@@ -21,20 +21,20 @@ from landmarklib.records import checkpoint, record
 from landmarklib.training import compute
 
 
-def test_time_that_a_run_takes_is_estimated_from_its_images(tmp_path, literal):
+def test_time_that_a_run_takes_is_estimated_from_its_images(tmp_path):
     e = runs()[0]
     # 64 images forward and backward; a third of that for each of 2 * 32 in evaluations and 2 * 64 in tests; 16 a second
     assert attempt.estimate_seconds(e, How(tmp_path)) == pytest.approx((64 + (2 * 32 + 2 * 64) / 3) / 16)
 
 
-def test_of_a_pack_only_the_runs_that_would_end_in_time_are_computed(tmp_path, computed, literal):
+def test_of_a_pack_only_the_runs_that_would_end_in_time_are_computed(tmp_path, computed):
     pack = runs(3)
     stop = time.monotonic() + 25.0  # each is estimated at 8 s, and 1.3 times that is kept
     states = attempt.attempt(pack, How(tmp_path, stop=stop))
     assert states == [attempt.DONE, attempt.DONE, attempt.DEFERRED] and [e.seed for e in computed] == [0, 1]
 
 
-def test_a_run_that_another_process_holds_is_left_to_it(tmp_path, computed, literal):
+def test_a_run_that_another_process_holds_is_left_to_it(tmp_path, computed):
     with hold(tmp_path, seed=0):
         e = runs()[0]
         assert attempt.attempt([e], How(tmp_path)) == [attempt.BUSY]
@@ -54,7 +54,7 @@ def parts(monkeypatch) -> list:
     return noted
 
 
-def test_of_the_time_that_is_left_a_run_half_way_takes_less(tmp_path, literal):
+def test_of_the_time_that_is_left_a_run_half_way_takes_less(tmp_path):
     (e,) = runs()
     checkpoint.save(tmp_path, CPU, [e], [{"step": 4}])
     # 32 images, one of the two evaluations, the test images as before
@@ -69,14 +69,14 @@ def test_a_state_whose_record_is_there_is_forgotten(tmp_path, computed):
     assert not checkpoint.path_of(tmp_path, e).exists()
 
 
-def test_a_pack_whose_runs_another_process_took_further_is_trained_in_parts(tmp_path, parts, literal):
+def test_a_pack_whose_runs_another_process_took_further_is_trained_in_parts(tmp_path, parts):
     pack = runs(4)
     checkpoint.save(tmp_path, CPU, pack[2:], [{"step": 3}] * 2)
     attempt.attempt(pack, How(tmp_path))
     assert parts == [([0, 1], [0, 0]), ([2, 3], [3, 3])]
 
 
-def test_a_damaged_array_is_no_state_for_the_run_that_needs_it(tmp_path, parts, literal):
+def test_a_damaged_array_is_no_state_for_the_run_that_needs_it(tmp_path, parts):
     pack = runs(2)
     checkpoint.save(tmp_path, CPU, pack, [{"step": 3, "array": np.arange(1000)}] * 2)
     path = checkpoint.path_of(tmp_path, pack[1])

@@ -20,7 +20,7 @@ from landmarklib.training import compute, prediction
 
 
 @pytest.mark.parametrize("name", [name for name in tables.names() if loading.get(tables.get(name).dataset).load])
-def test_every_row_of_every_table_runs(name, tmp_path, literal):
+def test_every_row_of_every_table_runs(name, tmp_path):
     """Of generated data; tests/loading/test_photos.py runs the others."""
     table = tables.get(name)
     fractions = [0.1] if table.uses_labels else None
@@ -81,7 +81,7 @@ def test_a_run_that_fails_is_recorded_and_not_tried_again(tmp_path, monkeypatch)
     assert ensure.ensure("blocks", **SMALL, results=tmp_path).runs.status.tolist() == ["failed"]
 
 
-def test_a_run_that_could_not_choose_a_checkpoint_has_failed_and_shows_no_number(tmp_path, monkeypatch, literal):
+def test_a_run_that_could_not_choose_a_checkpoint_has_failed_and_shows_no_number(tmp_path, monkeypatch):
     monkeypatch.setattr(prediction, "select", lambda scores, name: float("nan"))
     frame = ensure.ensure("blocks", **SMALL, results=tmp_path).runs
     assert frame.status.tolist() == ["failed"] and "error_px" not in frame
@@ -94,7 +94,7 @@ def test_the_environment_names_the_folder_unless_one_is_given(tmp_path, computed
     assert len(files(tmp_path / "default")) == 1
 
 
-def test_a_deadline_too_short_for_any_missing_run_is_refused_and_leaves_what_is_there(tmp_path, computed, literal):
+def test_a_deadline_too_short_for_any_missing_run_is_refused_and_leaves_what_is_there(tmp_path, computed):
     ensure.ensure("blocks", **SMALL, results=tmp_path)
     before = files(tmp_path)
     # estimated at 8 s, and 1.3 times that is kept
@@ -106,14 +106,14 @@ def test_a_deadline_too_short_for_any_missing_run_is_refused_and_leaves_what_is_
 
 
 @pytest.mark.parametrize(("deadline", "rows"), [(14.0, [ROW]), (100.0, [ROW, "Seq-MT (L+ELT)"])])
-def test_no_run_starts_that_would_not_end_in_time(tmp_path, computed, literal, deadline, rows):
+def test_no_run_starts_that_would_not_end_in_time(tmp_path, computed, deadline, rows):
     # estimated at 8 s and 13 s, and 1.3 times that is kept
     wanted = {**SMALL, "rows": [ROW, "Seq-MT (L+ELT)"]}
     assert len(ensure.ensure("blocks", **wanted, results=tmp_path, deadline=deadline).runs) == len(rows)
     assert [e.row for e in computed] == rows
 
 
-def test_a_deadline_follows_no_clock_that_is_set(tmp_path, computed, literal, monkeypatch):
+def test_a_deadline_follows_no_clock_that_is_set(tmp_path, computed, monkeypatch):
     days = itertools.count(100, -1)
     monkeypatch.setattr(time, "time", lambda: 86400.0 * next(days))
     # estimated at 8 s and 13 s, and 1.3 times that is kept
@@ -149,7 +149,7 @@ def test_a_run_whose_process_died_is_taken_over_after_the_others(tmp_path, compu
     assert [e.seed for e in computed] == [1, 0] and frame.seed.tolist() == [0, 1]
 
 
-def test_progress_reaches_its_total(tmp_path, literal, bars):
+def test_progress_reaches_its_total(tmp_path, bars):
     ensure.ensure("blocks", **{**SMALL, "seeds": [0, 1]}, results=tmp_path)
     # two runs of 64 images each
     assert [(bar.n, bar.total) for bar in bars] == [(128, 128)]
@@ -199,7 +199,7 @@ def test_two_processes_share_one_table(tmp_path):
     assert [r.experiment.seed for r in query.load_all(tmp_path, "blocks")] == [0, 1, 2]
 
 
-def test_a_process_killed_in_the_middle_of_a_run_leaves_whole_records_and_the_next_goes_on(tmp_path, literal):
+def test_a_process_killed_in_the_middle_of_a_run_leaves_whole_records_and_the_next_goes_on(tmp_path):
     wanted = {**SMALL, "seeds": [0, 1, 2]}
     text = (
         "def stop_in_the_second(pack, **how):\n"

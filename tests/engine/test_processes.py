@@ -15,7 +15,7 @@ from landmarklib.engine import attempt, ensure, processes
 from landmarklib.records import query
 
 
-def test_two_workers_compute_what_one_computes(tmp_path, literal, bars, monkeypatch):
+def test_two_workers_compute_what_one_computes(tmp_path, bars, monkeypatch):
     wanted = {**SMALL, "seeds": [0, 1]}
     alone = ensure.ensure("blocks", **wanted, results=tmp_path / "one").runs
     monkeypatch.setattr(attempt, "attempt", literal_attempt)
@@ -32,7 +32,7 @@ def failing_attempt(*_, **__) -> list[str]:
     raise UserError("cannot write the record")
 
 
-def test_a_workers_mistake_is_told_as_it_is_and_no_worker_runs_the_callers_script(tmp_path, monkeypatch, literal):
+def test_a_workers_mistake_is_told_as_it_is_and_no_worker_runs_the_callers_script(tmp_path, monkeypatch):
     (tmp_path / "script.py").write_text("import os\nos._exit(9)")
     script = ModuleType("__main__")
     script.__file__ = str(tmp_path / "script.py")
@@ -47,7 +47,7 @@ def dying_attempt(*_, **__) -> None:
     os._exit(9)
 
 
-def test_a_worker_that_dies_is_told_and_the_table_may_be_filled_again(tmp_path, monkeypatch, literal):
+def test_a_worker_that_dies_is_told_and_the_table_may_be_filled_again(tmp_path, monkeypatch):
     monkeypatch.setattr(attempt, "attempt", dying_attempt)
     with pytest.raises(UserError, match=r"^a worker process died .*; finished runs are kept, run again to go on$"):
         ensure.ensure("blocks", **{**SMALL, "seeds": [0, 1], "workers": 2}, results=tmp_path)

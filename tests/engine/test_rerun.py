@@ -14,6 +14,11 @@ from landmarklib.training import train
 WANTED = {"fractions": [0.1], "rows": ["Seq-MT (L+ELT+A)"], "budget": "smoke"}
 
 
+@pytest.fixture
+def literal():
+    """The choice is as it is."""
+
+
 class Stopped(Exception):
     """What ends a process, here."""
 

@@ -18,7 +18,6 @@ from landmarklib.training import compute
 
 ROW = "Seq-MT (L+ELT+A)"
 WANTED = {"fractions": [0.1], "seeds": [0], "rows": [ROW], "budget": "smoke", "workers": 1}
-pytestmark = pytest.mark.usefixtures("literal")
 
 
 def experiments(n: int = 1, row: str = ROW) -> list[Experiment]:

@@ -28,7 +28,7 @@ from landmarklib.report import aggregate
 from landmarklib.training import compute, evaluate_test, prediction, schedule, state
 from landmarklib.training.prediction import Predictions
 
-pytestmark = pytest.mark.usefixtures("literal", "tables_read")
+pytestmark = pytest.mark.usefixtures("tables_read")
 COUNTS = {"train": 54, "val": 6, "test": 20}
 
 

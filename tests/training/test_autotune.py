@@ -17,6 +17,11 @@ FOUND = Choice("1x2 float32", "1x2 float32")
 
 
 @pytest.fixture
+def literal():
+    """The choice is as it is."""
+
+
+@pytest.fixture
 def unlisted(monkeypatch, tmp_path) -> list:
     """A processor that nobody has listed forms of, with a data folder of its own; gives the networks measured."""
     measured = []

@@ -14,7 +14,6 @@ from landmarklib.nets import forms
 from landmarklib.records import distributions, staleness
 from landmarklib.training import autotune, compute, prediction
 
-pytestmark = pytest.mark.usefixtures("literal")
 ROW = "Seq-MT (L)"
 
 
