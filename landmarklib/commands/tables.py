@@ -20,7 +20,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     sub.add_argument("table")
     sub.add_argument("parameters", nargs=argparse.REMAINDER, metavar="name=value")
     of_cells = "One line per cell: method, fraction, n_seeds, mean, sd, unit, paper, tier, budget."
-    of_claims = "One line per claim: id, verdict, effect, low, high, paper_holds."
+    of_claims = "One line per claim: verdict, effect with its interval (also in percent), the paper's, data, seeds."
     for name, function, text in (("table", show_table, of_cells), ("claims", show_claims, of_claims)):
         sub = command(commands, name, function, text)
         sub.add_argument("table")
@@ -117,7 +117,12 @@ def show_claims(arguments: argparse.Namespace) -> None:
     from landmarklib.report import claims
 
     table, runs = _runs(arguments)
-    _print(claims.frame(claims.evaluate(table, runs)), arguments.csv)
+    found = claims.frame(claims.evaluate(table, runs))
+    if len(found) and len(runs):
+        budget = runs.budget.iloc[0]
+        size = table.budgets[budget].size or table.size
+        found = found.assign(tier=", ".join(sorted(set(runs.tier))), budget=budget, size=size)
+    _print(found, arguments.csv)
 
 
 def _runs(arguments: argparse.Namespace):

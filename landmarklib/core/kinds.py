@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, Strict, WrapValidator
 from pydantic_core import PydanticCustomError
@@ -73,6 +73,7 @@ AtLeast0 = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Decay = Annotated[Number, Field(ge=0, lt=1)]
+Tier = Literal["paper", "open", "stand-in"]  # of data: the paper's, others of its kind, drawn ones
 Seed = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
 ByFraction = Annotated[
     Mapping[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], T], WrapValidator(_apart)

@@ -82,10 +82,11 @@ def claims_list(found: Sequence[tuple[Measured, claims.Verdict]]) -> markup.Html
     lines = [
         {
             "claim": markup.render("claim", id=v.claim.id, link=_page(m.table)),
-            "here": v.verdict,
+            "here": claim_tables.verdict(v),
             "in words": v.claim.text,
             "mean effect": claim_tables.effect(v),
-            "data": "none" if v.verdict == claims.MISSING else _data(m),
+            "in the paper": claim_tables.in_paper(v),
+            "data": _data(m) if v.n else "none",
             "by the paper's numbers": claim_tables.BY_THE_PAPER[v.paper_holds],
         }
         for m, v in found

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from landmarklib.core import metrics
 from landmarklib.core.errors import UserError
-from landmarklib.core.kinds import CHECKED, OURS, AtLeast0, Count, Flag, Number, Some, Text
+from landmarklib.core.kinds import CHECKED, OURS, AtLeast0, Count, Flag, Number, Some, Text, Tier
 from landmarklib.records import distributions
 
 MOST_BYTES = 2**24  # bytes of a file; the largest record so far has 2**15
@@ -138,7 +138,6 @@ Measured = Annotated[float, Strict(), AfterValidator(_measured)]  # NaN where th
 Seconds = Annotated[AtLeast0, Field(le=1e10)]
 Metric = Annotated[str, Field(max_length=200), AfterValidator(_metric)]
 Plain = Annotated[Any, AfterValidator(_plain)]
-Tier = Literal["paper", "open", "stand-in"]
 Pair = Annotated[list[Real], Field(min_length=2, max_length=2)]
 Rate = Annotated[Number, Field(ge=1e-12, le=1e12)]
 Three = Annotated[tuple[Rate, Rate, Rate], AfterValidator(_rising)]

@@ -9,24 +9,25 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from landmarklib.report import claims, markup
+from landmarklib.report import claims, effects, markup
 from landmarklib.tables import Claim
 
+COUNTED = (claims.HOLDS, claims.REVERSED, claims.UNDECIDED, claims.MISSING, claims.VOID)
 NO_BREAK = "\u00a0"  # a space at which no line ends
 BY_THE_PAPER = {True: "holds", False: "does not hold", None: "no number"}
 
 
 def per_claim(verdicts: Sequence[claims.Verdict]) -> markup.Html:
-    """A line per claim: the paper's words, our verdict, the mean effect with its interval, counts of inequalities."""
+    """A line per claim: the paper's words, our verdict, the mean effect beside the paper's, counts of inequalities."""
     out = pd.DataFrame(
         {
             "claim": [v.claim.id for v in verdicts],
             "in words": [v.claim.text for v in verdicts],
-            "here": [v.verdict for v in verdicts],
+            "here": [verdict(v) for v in verdicts],
             "mean effect": [effect(v) for v in verdicts],
-            "hold / fail / not decided / not run": [
-                " / ".join(str(v.count(x)) for x in (claims.HOLDS, claims.FAILS, claims.UNDECIDED, claims.MISSING))
-                for v in verdicts
+            "in the paper": [in_paper(v) for v in verdicts],
+            "hold / reversed / undecided / not run / void": [
+                " / ".join(str(v.count(x)) for x in COUNTED) for v in verdicts
             ],
             "by the paper's numbers": [BY_THE_PAPER[v.paper_holds] for v in verdicts],
         }
@@ -48,9 +49,9 @@ def per_inequality(verdicts: Sequence[claims.Verdict]) -> markup.Html:
             "verdict": c.verdict,
         }
         | {
-            "larger - smaller, 95% interval": _effect(c, markup.unit(c.inequality.metric)),
+            "effect": _interval(v.claim, c),
             "seeds": c.n,
-            "paper": f"{c.paper:+.2f}" if pd.notna(c.paper) else "none",
+            "paper": _value(v.claim, c.paper),
         }
         for v in verdicts
         for c in v.comparisons
@@ -58,18 +59,46 @@ def per_inequality(verdicts: Sequence[claims.Verdict]) -> markup.Html:
     return markup.to_html(pd.DataFrame(lines))
 
 
+def verdict(v: claims.Verdict) -> str:
+    """The verdict, with the number of seeds that would decide it or the reason why it is void."""
+    if v.needed:
+        most = effects.MOST_SEEDS
+        return (
+            f"{v.verdict}: about {v.needed:,} seeds would decide"
+            if v.needed <= most
+            else f"{v.verdict}: more than {most:,} seeds would be needed"
+        )
+    return f"{v.verdict}: {v.why}" if v.verdict == claims.VOID else v.verdict
+
+
 def effect(v: claims.Verdict) -> str:
-    """A verdict's mean effect with its interval and unit, or that it is not run."""
-    return _effect(v, effect_unit(v.claim))
+    """A verdict's mean effect with its interval, or that it is not run."""
+    return _interval(v.claim, v)
 
 
-def effect_unit(claim: Claim) -> str:
-    """The unit of a claim's mean effect; its inequalities are all of one."""
-    return markup.unit(claim.comparisons[0].metric)
+def in_paper(v: claims.Verdict) -> str:
+    """The paper's own effect, and how large ours is beside it."""
+    size = {"as large": "ours is as large", "smaller": "ours is smaller", "larger": "ours is larger", "": ""}[v.size]
+    return f"{_value(v.claim, v.paper)}{'; ' * bool(size)}{size}"
 
 
-def _effect(found: claims.Verdict | claims.Comparison, unit: str) -> str:
+def unit(claim: Claim) -> str:
+    """The unit of a claim's effect: percent of the error, or that of its metric where it grants a margin."""
+    return markup.unit(claim.comparisons[0].metric) if claim.in_points else "%"
+
+
+def _interval(claim: Claim, found: claims.Verdict | claims.Comparison) -> str:
     if pd.isna(found.effect):
         return "not run"
-    interval = f"[{found.low:+.2f}, {found.high:+.2f}] {unit}" if pd.notna(found.low) else f"{unit} (one seed)"
-    return f"{found.effect:+.2f} {interval.replace(' ', NO_BREAK)}"
+    mean = _value(claim, found.effect)
+    if pd.isna(found.low):
+        return f"{mean} (one seed)"
+    return f"{mean} [{_number(claim, found.low)}, {_number(claim, found.high)}]".replace(" ", NO_BREAK)
+
+
+def _value(claim: Claim, value: float) -> str:
+    return f"{_number(claim, value)}{NO_BREAK * claim.in_points}{unit(claim)}" if pd.notna(value) else "none"
+
+
+def _number(claim: Claim, value: float) -> str:
+    return f"{value:+.2f}" if claim.in_points else f"{effects.reduction(value):+.0f}"

@@ -1,8 +1,8 @@
 """Whether the paper's claims hold on a set of records: inequalities between rows, decided over paired seeds. No torch.
 
 A comparison says that one row has a smaller error than another at one label fraction. The two rows share their seeds:
-the same labelled images, the same initial weights. So the difference is taken seed by seed, and its mean gets a
-Student t interval.
+the same labelled images, the same initial weights. So the effect is taken seed by seed, and its mean gets a Student t
+interval. effects.py has the scale and the intervals, untestable.py what makes an inequality void.
 """
 
 from __future__ import annotations
@@ -12,20 +12,27 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from landmarklib.report import effects, untestable
 from landmarklib.tables import Claim, Inequality, Table
 
-HOLDS, SO_FAR, FAILS = "holds", "holds so far", "fails"
-UNDECIDED, MISSING = "not decided", "not run"
-NO_SEED = pd.Series(dtype=float)  # what a cell without a run has
+EVERYWHERE, AVERAGE = "holds everywhere", "holds on average"
+MIXED, NO_EFFECT, REVERSED = "mixed", "no effect", "reversed"
+UNDECIDED, INCOMPLETE, VOID = "undecided", "incomplete", "void"
+WORDS = (EVERYWHERE, AVERAGE, MIXED, NO_EFFECT, REVERSED, UNDECIDED, INCOMPLETE, VOID)
+OPEN = (UNDECIDED, INCOMPLETE, VOID)  # the others are decisions
+HOLDS, MISSING = "holds", "not run"  # what an inequality may be, too
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One inequality, decided.
 
-    effect: error(higher) + margin - error(lower), mean over n paired seeds; a positive one supports the claim.
-    low, high: its 95% interval.
-    paper: the same difference in the published numbers, NaN where the paper has none.
+    n: seeds that both cells have.
+    effect: mean over them, on the claim's scale (`Verdict`); a positive one supports the claim.
+    low, high: its interval.
+    paper: the same of the published numbers, NaN where the paper has none.
+    verdict: holds, reversed (after Holm's correction for the claim's inequalities), undecided, not run or void.
+    why: it is void, in words.
     """
 
     inequality: Inequality
@@ -35,14 +42,20 @@ class Comparison:
     high: float
     paper: float
     verdict: str
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """A claim as a whole.
 
-    effect, low, high: mean over seeds of the mean difference of all comparisons that are run, and its 95% interval.
-    paper_holds: None where the paper prints no number that would say.
+    verdict: one of WORDS.
+    effect, low, high: mean over seeds of the mean effect of all inequalities that are run and not void, with its
+        interval: a logarithm of ratios of errors, or a difference in the metric's unit where the claim grants a margin.
+    n: seeds that all of these have.
+    paper: the effect of the published numbers, NaN where the paper has none for some inequality.
+    paper_holds: whether they agree with the claim; None where the paper prints no number that would say.
+    needed: seeds that would decide an undecided claim, 0 for any other.
     """
 
     claim: Claim
@@ -50,27 +63,56 @@ class Verdict:
     effect: float
     low: float
     high: float
+    n: int
+    paper: float
     paper_holds: bool | None
+    needed: int
     comparisons: tuple[Comparison, ...]
+
+    @property
+    def decided(self) -> bool:
+        """Whether the runs gave an answer, whatever it is."""
+        return self.verdict not in OPEN
+
+    @property
+    def looks(self) -> int:
+        """How often the claim was looked at, once at least."""
+        return effects.looks(self.n)
+
+    @property
+    def size(self) -> str:
+        """How large the effect is beside the paper's; "" where the paper's is not known or ours not decided."""
+        if not self.decided or not np.isfinite([self.low, self.high, self.paper]).all():
+            return ""
+        return "smaller" if self.high < self.paper else "larger" if self.paper < self.low else "as large"
+
+    @property
+    def why(self) -> str:
+        """Why it is void, or some of its inequalities are: the first reason; "" where none is."""
+        return next((c.why for c in self.comparisons if c.why), "")
 
     def count(self, verdict: str) -> int:
         """How many comparisons have that verdict."""
         return sum(c.verdict == verdict for c in self.comparisons)
 
 
-def evaluate(table: Table, runs: pd.DataFrame, level: float = 0.95) -> list[Verdict]:
+def evaluate(table: Table, runs: pd.DataFrame) -> list[Verdict]:
     """Every claim of the table on these runs (`record.frame`).
 
-    A claim holds if each comparison's interval lies above 0 (so no correction is needed); it holds so far if some have
-    no two seeds yet. It fails if one interval lies below 0 after Bonferroni's correction for their number. It is not
-    run if no comparison has two seeds, and not decided otherwise. A published line (`Reference`) can only be the larger
-    one: an inequality in which it is the smaller counts as not run.
+    A claim holds everywhere if each inequality's interval lies above 0 (so that their number needs no correction). It
+    holds on average if the mean's interval does and none is reversed after Holm's correction. It is mixed if some are
+    reversed and the mean is not, or some hold where the mean is; it is reversed if the mean's interval lies below 0. It
+    has no effect if that lies within the claim's margin. It is void if half of its inequalities or more are; fewer are
+    left out. It is incomplete if one of the others lacks two seeds. A published line (`Reference`) can only be the
+    larger one: an inequality in which it is the smaller counts as not run.
     """
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
-    metrics = {metric for claim in table.claims for c in claim.comparisons for metric in c.metrics}
-    errors = {metric: published(table, runs, metric) | seed_errors(runs, metric) for metric in metrics}
-    return [_evaluate(table, claim, errors, level) for claim in table.claims]
+    wanted = {m for claim in table.claims for c in claim.comparisons for m in (*c.metrics, c.other_reading) if m}
+    wanted |= {m for row in table.rows for m in untestable.class_metrics(table, row)}
+    errors = {metric: published(table, runs, metric) | seed_errors(runs, metric) for metric in sorted(wanted)}
+    tiers = set(runs.tier) if "tier" in runs else set()
+    return [_evaluate(table, claim, errors, tiers) for claim in table.claims]
 
 
 def seed_errors(runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.Series]:
@@ -102,78 +144,102 @@ def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, 
     return found
 
 
-def _evaluate(table: Table, claim: Claim, errors: dict, level: float) -> Verdict:
-    published_lines = {r.name for r in table.references}
-    differences = [NO_SEED if c.lower in published_lines else _difference(c, errors) for c in claim.comparisons]
-    comparisons = tuple(
-        _compare(table, comparison, d.to_numpy(), level, len(claim.comparisons))
-        for comparison, d in zip(claim.comparisons, differences, strict=True)
+def _evaluate(table: Table, claim: Claim, errors: effects.Errors, tiers: set[str]) -> Verdict:
+    comparisons, samples = _compare(table, claim, errors, tiers)
+    asked = [(c, s) for c, s in zip(comparisons, samples, strict=True) if c.verdict != VOID]
+    shown = [s for c, s in asked if len(s)]
+    means = pd.concat(shown, axis=1).dropna().mean(axis=1).to_numpy() if shown else np.array([])
+    effect, low, high = effects.interval(means)
+    # a share of the error as the ratio of what is left to all: a claim in points has no such margin
+    margin = np.nan if claim.in_points else -np.log1p(-claim.equivalence_margin)
+    verdict = _word(comparisons, low, high, margin)
+    papers = [c.paper for c in comparisons]
+    known = [p for p in papers if np.isfinite(p)]
+    return Verdict(
+        claim,
+        verdict,
+        effect,
+        low,
+        high,
+        len(means),
+        float(np.mean(papers)),
+        all(p > 0 for p in papers) if known else None,
+        effects.seeds_needed(means, margin) if verdict == UNDECIDED and len(means) > 1 else 0,
+        comparisons,
     )
-    verdicts = {c.verdict for c in comparisons}
-    overall = UNDECIDED
-    if FAILS in verdicts:
-        overall = FAILS
-    elif verdicts == {MISSING}:
-        overall = MISSING
-    elif verdicts <= {HOLDS, MISSING}:
-        overall = SO_FAR if MISSING in verdicts else HOLDS
-    measured = [d for d in differences if len(d)]
-    per_seed = pd.concat(measured, axis=1).dropna().mean(axis=1).to_numpy() if measured else np.array([])
-    silent = all(np.isnan(c.paper) for c in comparisons)
-    holds = None if silent else all(c.paper > 0 for c in comparisons)
-    return Verdict(claim, overall, *interval(per_seed, level), holds, comparisons)
 
 
-def _difference(c: Inequality, errors: dict[str, dict[tuple[str, float], pd.Series]]) -> pd.Series:
-    """What supports the inequality, by seed. errors: by metric, then by row and fraction."""
+def _word(comparisons: tuple[Comparison, ...], low: float, high: float, margin: float) -> str:
+    """The verdict on a claim whose mean effect has this interval. margin: NaN for none."""
+    verdicts = [c.verdict for c in comparisons]
+    if 2 * verdicts.count(VOID) >= len(verdicts):
+        return VOID
+    if MISSING in verdicts:
+        return INCOMPLETE
+    if set(verdicts) <= {HOLDS, VOID}:
+        return EVERYWHERE
+    if high < 0:
+        return MIXED if HOLDS in verdicts else REVERSED
+    if REVERSED in verdicts:
+        return MIXED
+    if low > 0:
+        return AVERAGE
+    return NO_EFFECT if -margin < low and high < margin else UNDECIDED
+
+
+def _compare(
+    table: Table, claim: Claim, errors: effects.Errors, tiers: set[str]
+) -> tuple[tuple[Comparison, ...], list[pd.Series]]:
+    """Each inequality of a claim, and its effects by seed."""
+    lines = {reference.name for reference in table.references}
+    samples = [
+        pd.Series(dtype=float) if c.lower in lines else effects.by_seed(c, errors, claim.in_points)
+        for c in claim.comparisons
+    ]
+    enough = [i for i, sample in enumerate(samples) if len(sample) > 1]
+    sure = dict(zip(enough, effects.sure([samples[i].to_numpy() for i in enough]), strict=True))
+    everywhere = next((claim.void_on[tier] for tier in sorted(tiers) if tier in claim.void_on), "")
+    found = []
+    for i, (c, sample) in enumerate(zip(claim.comparisons, samples, strict=True)):
+        effect, low, high = effects.interval(sample.to_numpy())
+        why = (everywhere or untestable.why(table, c, errors)) if i in sure else ""
+        verdict = VOID if why else MISSING if i not in sure else HOLDS if low > 0 else UNDECIDED
+        if verdict == UNDECIDED and effect < 0 and sure[i]:
+            verdict = REVERSED
+        found.append(Comparison(c, len(sample), effect, low, high, _paper(table, claim, c), verdict, why))
+    return tuple(found), samples
+
+
+def _paper(table: Table, claim: Claim, c: Inequality) -> float:
     of_lower, of_higher = c.metrics
-    higher = errors[of_higher].get((c.higher, c.against), NO_SEED)
-    return (higher + c.margin - errors[of_lower].get((c.lower, c.fraction), NO_SEED)).dropna()
-
-
-def _compare(table: Table, inequality: Inequality, d: np.ndarray, level: float, number: int) -> Comparison:
-    effect, low, high = interval(d, level)
-    _, _, surely_below = interval(d, 1 - (1 - level) / number)
-    c = inequality
-    of_lower, of_higher = c.metrics
-    published = table.paper_value(c.higher, c.against, of_higher), table.paper_value(c.lower, c.fraction, of_lower)
-    verdict = MISSING if len(d) < 2 else HOLDS if low > 0 else FAILS if surely_below < 0 else UNDECIDED
-    return Comparison(c, len(d), effect, low, high, published[0] + c.margin - published[1], verdict)
-
-
-def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean and its two-sided Student t interval; NaN bounds for fewer than two values."""
-    if len(values) == 0:
-        return np.nan, np.nan, np.nan
-    from scipy import stats  # here, so that reading a table does not wait for it
-
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, np.nan, np.nan
-    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-    return mean, mean - half, mean + half
+    lower, higher = table.paper_value(c.lower, c.fraction, of_lower), table.paper_value(c.higher, c.against, of_higher)
+    return float(effects.effect(c, lower, higher, claim.in_points))
 
 
 def counted(verdicts: list[str]) -> list[str]:
-    """How many there are of each verdict, in words: 2 hold, 1 not decided."""
-    several = {HOLDS: "hold", SO_FAR: "hold so far", FAILS: "fail"}
-    counts = [(v, verdicts.count(v)) for v in (HOLDS, SO_FAR, FAILS, UNDECIDED, MISSING)]
-    return [f"{n} {several.get(v, v) if n > 1 else v}" for v, n in counts if n]
+    """How many there are of each verdict, in words: 2 hold everywhere, 1 undecided."""
+    counts = [(v, verdicts.count(v)) for v in WORDS]
+    return [f"{n} {v.replace('holds', 'hold') if n > 1 else v}" for v, n in counts if n]
 
 
 def frame(verdicts: list[Verdict]) -> pd.DataFrame:
-    """One line per claim: id, verdict, effect, low, high, paper_holds, and counts of its comparisons."""
+    """One line per claim: what `Verdict` has, effects in percent of the error as well, counts of its comparisons."""
     lines = [
-        {
-            "id": v.claim.id,
-            "verdict": v.verdict,
-            "effect": v.effect,
-            "low": v.low,
-            "high": v.high,
-            "paper_holds": v.paper_holds,
-        }
-        | {"n_comparisons": len(v.comparisons), "n_hold": v.count(HOLDS), "n_fail": v.count(FAILS)}
-        | {"n_open": v.count(UNDECIDED) + v.count(MISSING), "text": v.claim.text}
+        {"id": v.claim.id, "verdict": v.verdict, "effect": v.effect, "low": v.low, "high": v.high}
+        | {"paper_holds": v.paper_holds, "n_comparisons": len(v.comparisons), "n_hold": v.count(HOLDS)}
+        | {"n_fail": v.count(REVERSED), "n_open": v.count(UNDECIDED) + v.count(MISSING), "n_void": v.count(VOID)}
+        | {"seeds": v.n, "looks": v.looks, "seeds_needed": v.needed}
+        | {"paper_effect": v.paper}
+        | {f"{name}_percent": _percent(v, value) for name, value in _effects(v).items()}
+        | {"size_beside_paper": v.size, "text": v.claim.text, "why_void": v.why}
         for v in verdicts
     ]
     return pd.DataFrame(lines)
+
+
+def _effects(v: Verdict) -> dict[str, float]:
+    return {"effect": v.effect, "low": v.low, "high": v.high, "paper_effect": v.paper}
+
+
+def _percent(v: Verdict, value: float) -> float:
+    return np.nan if v.claim.in_points else effects.reduction(value)

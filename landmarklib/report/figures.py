@@ -11,6 +11,7 @@ from landmarklib.core import metrics
 from landmarklib.records import distributions
 from landmarklib.records.record import Record
 from landmarklib.report import aggregate, claims, markup, style
+from landmarklib.report.effects import reduction
 from landmarklib.tables import Table
 
 
@@ -50,30 +51,29 @@ def curve(table: Table, runs: pd.DataFrame):
 
 
 def effects(table: Table, verdicts: Sequence[claims.Verdict]):
-    """Every claim's mean effect with its 95% interval, and the paper's as a hollow mark. Returns a Figure.
+    """Every claim's mean effect with its interval, and the paper's as a hollow mark. Returns a Figure.
 
-    An effect right of zero supports the claim. Claims about another metric than the table's first are left out.
+    An effect right of zero supports the claim. Claims in points, which have another scale, are left out.
     """
     plt = style.pyplot()
-    own = metrics.base(table.metrics[0])
-    verdicts = [v for v in verdicts if metrics.base(v.claim.comparisons[0].metric) == own]
+    verdicts = [v for v in verdicts if not v.claim.in_points]
     figure, axis = plt.subplots(figsize=(style.WIDTH, 1.2 + 0.5 * len(verdicts)), layout="constrained")
     labelled: set[str] = set()
     for y, v in enumerate(verdicts):
         if np.isfinite(v.effect):
-            spread = [[v.effect - v.low], [v.high - v.effect]] if np.isfinite(v.low) else None
+            effect, low, high = map(reduction, (v.effect, v.low, v.high))
+            spread = [[effect - low], [high - effect]] if np.isfinite(v.low) else None
             label = None if "ours" in labelled else "ours"
             labelled.add("ours")
-            axis.errorbar(v.effect, y - 0.13, xerr=spread, color=style.COLOURS[0], marker="o", capsize=4, label=label)
-        papers = [c.paper for c in v.comparisons if np.isfinite(c.paper)]
-        if papers:
+            axis.errorbar(effect, y - 0.13, xerr=spread, color=style.COLOURS[0], marker="o", capsize=4, label=label)
+        if np.isfinite(v.paper):
             label = None if "paper" in labelled else "paper"
             labelled.add("paper")
-            axis.plot(np.mean(papers), y + 0.13, color=style.COLOURS[1], marker="D", mfc="white", ls="", label=label)
+            axis.plot(reduction(v.paper), y + 0.13, color=style.COLOURS[1], marker="D", mfc="white", ls="", label=label)
     axis.axvline(0, color="0.4", lw=1)
     axis.set_yticks(range(len(verdicts)), [f"{v.claim.id}: {v.verdict}" for v in verdicts])
     axis.set_ylim(max(len(verdicts), 1) - 0.5, -0.5)
-    axis.set_xlabel(f"mean difference of errors [{table.unit}], 95% interval over seeds")
+    axis.set_xlabel("error reduced by [%], mean over seeds with its interval")
     if labelled:
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     axis.grid(alpha=0.3, axis="x")

@@ -13,6 +13,7 @@ import pandas as pd
 from landmarklib import loading, methods
 from landmarklib.core import metrics
 from landmarklib.records import record, staleness
+from landmarklib.report import untestable
 from landmarklib.report.markup import Html, percent, render, to_html
 from landmarklib.tables import Table
 
@@ -188,7 +189,7 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
         else:
             of = f"The {attribute}"
             for (row, fraction), accuracies in told.groupby(["row", "fraction"])[metric]:
-                if says := _blind(accuracies, 100 / n_classes):
+                if says := untestable.blind(accuracies, 100 / n_classes):
                     found.setdefault(says, {}).setdefault(row, []).append(percent(fraction))
         low = [
             f"{says}: " + "; ".join(row + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
@@ -200,15 +201,3 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
         return []
     what = "class heads have learnt little at this budget, so some rows hardly show what a class label is worth."
     return [render("beware", text=" ".join([what, *text]))]
-
-
-def _blind(accuracies: pd.Series, chance: float) -> str:
-    """How little the seeds of a cell have learnt of a class, in words; "" where all have learnt some.
-
-    accuracies, chance: in percent of the images.
-    """
-    if len(accuracies) >= 3 and accuracies.nunique() == 1 and accuracies.max() < 100:
-        return f"{accuracies.mean():.0f}% with every seed, so one class whatever it sees"
-    low = accuracies[accuracies < 1.5 * chance]
-    some = f" with {len(low)} of {len(accuracies)} seeds" if len(low) < len(accuracies) else ""
-    return f"{low.mean():.0f}%{some}" if len(low) else ""

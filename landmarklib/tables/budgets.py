@@ -15,7 +15,12 @@ from landmarklib.core.kinds import CHECKED, AtLeast0, ByFraction, Count, Decay, 
 
 @dataclass(frozen=True, config=CHECKED)
 class Training:
-    """How a run trains and how much it may see. See `Experiment` for the fields."""
+    """How a run trains and how much it may see. See `Experiment` for the fields.
+
+    images: labelled images seen where all are labelled.
+    images_exponent: with fewer labels it is `images` times fraction ** this: 0 sees as many at every fraction, 1 makes
+        as many passes over the labelled images.
+    """
 
     images: Some
     batch: Count
@@ -27,6 +32,7 @@ class Training:
     evaluation_images: Count
     train_images: Count = 0
     test_images: Count = 0
+    images_exponent: Share = 0.0
     size: Count = 0  # 0: the table's
     clip: AtLeast0 = 0.0
     beta2: Decay = 0.999

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from landmarklib.core.errors import UserError
-from landmarklib.core.kinds import CHECKED, Name, Number, Share, Text
+from landmarklib.core.kinds import CHECKED, Name, Number, Share, Text, Tier
 from landmarklib.core.metrics import base
 from landmarklib.core.mistakes import unknown
-from landmarklib.tables.models import Claim, Inequality, Table
+from landmarklib.tables.models import EQUIVALENCE_MARGIN, Claim, Inequality, Table
 
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
@@ -22,6 +24,7 @@ class WrittenComparison:
 
     against, higher_metrics: the fractions and metrics of the higher rows, where they are others than those of the lower
         ones.
+    other_reading: another metric of the higher rows; a sign that turns with it makes the inequality void.
     """
 
     lower: Names
@@ -31,6 +34,7 @@ class WrittenComparison:
     metrics: tuple[Text, ...] | None = None  # the table's first
     higher_metrics: tuple[Text, ...] | None = None
     margin: Number = 0.0
+    other_reading: str = ""
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -40,6 +44,8 @@ class WrittenClaim:
     id: Name
     text: Text
     comparisons: tuple[WrittenComparison, ...]
+    equivalence_margin: Share = EQUIVALENCE_MARGIN
+    void_on: Mapping[Tier, Text] = field(default_factory=dict)
 
 
 def expand(where: str, written: WrittenClaim, table: Table) -> Claim:
@@ -51,7 +57,7 @@ def expand(where: str, written: WrittenClaim, table: Table) -> Claim:
     pairs = tuple(pair for comparison in written.comparisons for pair in _pairs(where, comparison, table))
     if not pairs:
         raise UserError(f"{where}: its rows have no cell at its fractions; nothing is compared")
-    return Claim(written.id, written.text, pairs)
+    return Claim(written.id, written.text, pairs, written.equivalence_margin, written.void_on)
 
 
 def _pairs(where: str, c: WrittenComparison, table: Table) -> list[Inequality]:
@@ -64,12 +70,13 @@ def _pairs(where: str, c: WrittenComparison, table: Table) -> list[Inequality]:
     for fraction in (f for pair in fractions for f in pair if f not in table.fractions):
         raise UserError(f"{where}: fraction {fraction:g} is not one of the table's")
     for one, other in metrics:
-        for metric in (m for m in (one, other) if m not in table.metrics):
+        for metric in (m for m in (one, other, c.other_reading or one) if m not in table.metrics):
             raise UserError(f"{where}: {unknown(metric, table.metrics, 'metric')}")
-        if base(one) != base(other):
-            raise UserError(f"{where}: {other!r} is not another reading of {one!r}")
+        for reading in (other, c.other_reading or one):
+            if base(one) != base(reading):
+                raise UserError(f"{where}: {reading!r} is not another reading of {one!r}")
     pairs = [
-        Inequality(lower, higher, fraction, against, metric, c.margin, other * (other != metric))
+        Inequality(lower, higher, fraction, against, metric, c.margin, other * (other != metric), c.other_reading)
         for lower in c.lower
         for higher in c.higher
         for fraction, against in fractions

@@ -38,6 +38,8 @@ from landmarklib.core.types import PART, STAND_IN
 from landmarklib.tables import selection
 from landmarklib.tables.budgets import Budget, Changes, Training
 
+EQUIVALENCE_MARGIN = 0.02
+
 
 @dataclass(frozen=True, config=CHECKED)
 class RowStage:
@@ -102,6 +104,7 @@ class Inequality:
     """`lower` at `fraction` has a smaller value of the metric than `higher` at `against`, plus the margin.
 
     higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
+    other_reading: another metric of `higher` that must not turn the sign; empty for none.
     """
 
     lower: Text
@@ -111,6 +114,7 @@ class Inequality:
     metric: Text
     margin: Number = 0.0
     higher_metric: str = ""
+    other_reading: str = ""
 
     @property
     def metrics(self) -> tuple[str, str]:
@@ -124,16 +128,26 @@ class Claim:
 
     The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the
     paper's numbers may answer them.
+
+    equivalence_margin: share of the error within which a mean effect is none.
+    void_on: why data of some tiers cannot test the sentence, by tier.
     """
 
     id: Name
     text: Text
     comparisons: tuple[Inequality, ...]
+    equivalence_margin: Share = EQUIVALENCE_MARGIN
+    void_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def of_paper(self) -> bool:
         """Whether the paper claims it."""
         return bool(re.match(r"[A-Z]\d", self.id))
+
+    @property
+    def in_points(self) -> bool:
+        """Whether it grants a margin, so that its effect is a difference in the metric's unit and not a ratio."""
+        return any(c.margin for c in self.comparisons)
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -255,16 +269,17 @@ class Table:
             budget=budget,
             size=values["size"],
             train_images=values["train_images"],
-            stages=tuple(_stage(stage, {**values, **stage.training}) for stage in row.stages or (alone,)),
+            stages=tuple(_stage(stage, {**values, **stage.training}, fraction) for stage in row.stages or (alone,)),
             evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
             dtype=self.budgets[budget].dtype,
         )
 
 
-def _stage(stage: RowStage, values: Mapping[str, Any]) -> Stage:
-    """A stage of a row with the values of `Training` that it has."""
+def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage:
+    """A stage of a row with the values of `Training` that it has, at a label fraction (0 for no labels at all)."""
+    images = max(1, round(values["images"] * (fraction or 1) ** values["images_exponent"]))
     # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
-    steps = values["images"] // (values["batch"] or values["batch_unlabelled"] or 1)
+    steps = images // (values["batch"] or values["batch_unlabelled"] or 1)
     warmup = min(values["warmup"], max(1, steps // 4))
     rates = {group: factor for group, factor in stage.rates.items() if factor != 1}  # as without them, in the key too
     return Stage(
@@ -276,5 +291,6 @@ def _stage(stage: RowStage, values: Mapping[str, Any]) -> Stage:
         optimizer=Optimizer(values["rate"], rates, values["clip"], values["beta2"], values["weight_decay"]),
         schedule=Schedule(warmup, values["plateau"], values["schedule"], values["floor"]),
         n_evaluations=values["n_evaluations"] if stage.measured else 0,
-        **{name: values[name] for name in ("images", "batch", "batch_unlabelled", "jitter")},
+        images=images,
+        **{name: values[name] for name in ("batch", "batch_unlabelled", "jitter")},
     )

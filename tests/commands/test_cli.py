@@ -232,7 +232,7 @@ def test_claims_as_csv_have_verdict_effect_and_interval(capsys):
     lines = list(csv.DictReader(io.StringIO(printed(capsys, "claims", "blocks", "--csv"))))
     assert list(lines[0])[:6] == ["id", "verdict", "effect", "low", "high", "paper_holds"]
     assert [line["id"] for line in lines] == ["H1", "H2", "H3", "H4", "H5", "H6", "H7"]
-    assert {(line["verdict"], line["effect"], line["paper_holds"]) for line in lines} == {("not run", "", "True")}
+    assert {(line["verdict"], line["effect"], line["paper_holds"]) for line in lines} == {("incomplete", "", "True")}
 
 
 def test_table_and_claims_are_readable_without_csv(capsys):

@@ -69,7 +69,7 @@ def test_headline_counts_cells_claims_seeds_and_failures():
     text = re.sub(r"<[^>]*>", "", table_page.headline(BLOCKS, runs, records, claims.evaluate(BLOCKS, runs)))
     assert "2 of the paper's 46 cells measured here, in 3 runs" in text
     assert "1 of 2 as good as the paper's or better" in text
-    assert "Of 7 claims of the paper 7 not run." in text
+    assert "Of 7 claims of the paper 7 incomplete." in text
     assert "Seeds per cell: 1 to 2. Budget cpu: " in text and "Data tier: paper." in text
     assert "1 runs failed and are in no mean" in text
 

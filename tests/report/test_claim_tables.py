@@ -21,11 +21,11 @@ def test_claims_table_has_the_whole_sentence_and_the_counts():
     shown = rows_of(claim_tables.per_claim(claims.evaluate(BLOCKS, runs)))
     claim = next(c for c in BLOCKS.claims if c.id == "H3")
     assert shown["H3"][0] == claim.text and len(claim.text) > 60
-    assert shown["H3"][1] == "not decided" and "0 / 0 / 35 / 0" in shown["H3"] and shown["H3"][-1] == "holds"
+    assert shown["H3"][1] == "no effect" and "0 / 0 / 35 / 0 / 0" in shown["H3"] and shown["H3"][-1] == "holds"
 
 
-def test_a_claims_effect_has_the_unit_of_its_metric():
+def test_a_claims_effect_is_in_percent_or_has_the_unit_of_its_margin():
     faces = tables.get("aflw")
-    units = {claim.id: claim_tables.effect_unit(claim) for claim in faces.claims}
+    units = {claim.id: claim_tables.unit(claim) for claim in faces.claims}
     assert units == {"H19": "%", "H20": "%", "H27": "degrees"}
     assert label("angle_error_degrees of yaw") == "error of the head's angles of yaw [degrees]"

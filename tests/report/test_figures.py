@@ -125,7 +125,7 @@ def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():
     assert panels == ["Seq-MT", "Comm-MT", "Heatmap-MT", "RCN, RCN+", "TCDCN, TCDCN-2"]
 
 
-def test_effects_are_those_of_claims_about_the_points():
+def test_effects_are_those_of_claims_that_share_the_scale():
     faces = tables.get("aflw").variants()["stand-in"]
     verdicts = claims.evaluate(faces, query.read(faces, "cpu")[0])
     (axis,) = figures.effects(faces, verdicts).axes

@@ -18,6 +18,8 @@ from landmarklib.core.errors import UserError
 from landmarklib.report import claims
 from landmarklib.tables import reading, selection
 
+OTHER_READING = 'other_reading = "nme_percent read by soft-argmax" }'
+
 
 def text_of(name: str) -> str:
     """The TOML of a table of honari2018."""
@@ -41,7 +43,7 @@ def test_the_text_as_it_stands_is_read(edited):
         ("[budgets.cpu]", "[budgets.cpu]\nepochs = 3", ["budget cpu", "unknown key 'epochs'", "evaluation_images"]),
         ("[[rows]]", "[[rows]]\nweigths = {}", ["row Seq-MT (L)", "unknown key 'weigths'", "weights"]),
         ("clip = 1.0, b", "clipp = 1.0, b", ["row Heatmap-MT (L), training", "unknown key 'clipp'", "clip"]),
-        ("[[claims]]", '[[claims]]\nname = "x"', ["claim H1", "unknown key 'name'", "comparisons, id, text"]),
+        ("[[claims]]", '[[claims]]\nname = "x"', ["claim H1", "unknown key 'name'", "comparisons, ", "id, text"]),
         (
             "fractions = [0.01, 0.05] }",
             "fraction = [0.01, 0.05] }",
@@ -131,6 +133,13 @@ def test_a_method_may_have_fields_of_its_own_at_one_fraction():
         for rows in (["RCN (L)", "RCN+ (L+ELT)"], ["Seq-MT (L)", "Heatmap-MT (L)"])
     )
     assert of_rcn == {(0.5, 48_000), (1.0, 96_000)} and others == {(0.5, 48_000), (1.0, 48_000)}
+
+
+@pytest.mark.parametrize(("exponent", "at_a_tenth"), [(0, 8_000), (0.5, 2_530), (1, 800)])
+def test_images_seen_follow_the_label_fraction_by_the_budgets_exponent(edited, exponent, at_a_tenth):
+    table = edited("images = 16_000\n", f"images = 8_000\nimages_exponent = {exponent}\n")
+    seen = {e.fraction: e.stages[0].images for e in table.experiments([0.1, 1.0], [0], ["Seq-MT (L)"], "cpu")}
+    assert seen == {0.1: at_a_tenth, 1.0: 8_000}
 
 
 def test_size_is_the_tables_unless_the_budget_has_its_own(blocks):
@@ -262,20 +271,34 @@ def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
         ('"nme_percent on IBUG" = { "1"', '"nme on IBUG" = { "1"', "published_also: unknown key 'nme on IBUG'"),
         ('note = "Table 5 alone"', "fractions = [0.9]", "row RCN .L.: fraction 0.9 is not one of the table's"),
         (
-            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
-            "metrics = ['x'] },\n    { lower = [\"RCN+ (L+ELT)",
+            OTHER_READING,
+            "metrics = ['x'] }",
             "claim H16: unknown metric 'x'",
         ),
         (
-            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
-            "higher_metrics = ['x'] },\n    { lower = [\"RCN+ (L+ELT)",
+            OTHER_READING,
+            "higher_metrics = ['x'] }",
             "claim H16: unknown metric 'x'",
         ),
         (
-            'fractions = [1.0] },\n    { lower = ["RCN+ (L+ELT)',
-            'higher_metrics = [] },\n    { lower = ["RCN+ (L+ELT)',
+            OTHER_READING,
+            "higher_metrics = [] }",
             "claim H16: 1 metrics against 0; expected as many",
         ),
+        (
+            OTHER_READING,
+            "other_reading = 'x' }",
+            "claim H16: unknown metric 'x'",
+        ),
+        (
+            OTHER_READING,
+            "other_reading = 'failures_percent' }",
+            "claim H16: 'failures_percent' is not another reading of 'nme_percent'",
+        ),
+        ('id = "H16"', 'id = "H16"\nequivalence_margin = 2', "claim H16, equivalence_margin: 2 is too large"),
+        ('id = "H16"', 'id = "H16"\nequivalence_margin = -0.1', "claim H16, equivalence_margin: -0.1 is too small"),
+        ('id = "H16"', 'id = "H16"\nequivalence_margin = "2%"', "claim H16, equivalence_margin: '2%' is not a number"),
+        ('id = "H16"', 'id = "H16"\nvoid_on = { drawn = "x" }', "claim H16, void_on"),
         (
             'higher_metrics = ["nme_percent read by soft-argmax"]',
             "higher_metrics = ['failures_percent']",
