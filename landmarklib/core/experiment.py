@@ -16,7 +16,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field as Limits
 from pydantic.dataclasses import dataclass
 
-from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Jitter, Options, Positive, Seed, Share, Some, Text
+from landmarklib.core.kinds import (
+    CHECKED,
+    AtLeast0,
+    Count,
+    Decay,
+    Flag,
+    Jitter,
+    Options,
+    Positive,
+    Seed,
+    Share,
+    Some,
+    Text,
+)
 from landmarklib.core.mistakes import checked
 
 ONLY = "train"  # the name of a stage that is alone
@@ -73,6 +86,8 @@ class Stage:
     trains: the group of parameters that is trained, all others frozen; empty for all.
     ema: decay of the teacher, a moving average of the network; 0 for none.
     jitter: ranges of the random affine map that a training image is seen under, `warps.random_affine`'s.
+    refill: where all images are labelled, labelled ones take the places of unlabelled ones, so that terms over all
+        images see as many of them as at any other fraction. Their landmarks do not count there.
     """
 
     images: Some
@@ -87,6 +102,7 @@ class Stage:
     trains: str = ""
     ema: Decay = 0.0
     jitter: Jitter = field(default_factory=dict)
+    refill: Flag = False
 
     @property
     def steps(self) -> int:
@@ -200,6 +216,7 @@ class Flat:
     jitter: Jitter = field(default_factory=dict)
     tests: Sequence[str] = field(default_factory=list)
     dtype: DType = "float32"
+    refill: Flag = False
 
     @property
     def experiment(self) -> Experiment:
@@ -215,6 +232,7 @@ class Flat:
             schedule=Schedule(self.warmup, self.hold),
             n_evaluations=self.n_evaluations,
             jitter=self.jitter,
+            refill=self.refill,
         )
         readout = "named" if self.fraction else "matched"
         evaluation = Evaluation(self.select, self.evaluation_images, self.test_images, self.tests, readout)
@@ -236,6 +254,7 @@ def flat(experiment: Experiment) -> Flat | None:
         **{name: getattr(stage, name) for name in ("images", "batch", "batch_unlabelled", "weights", "n_evaluations")},
         starts=stage.onset,
         jitter=stage.jitter,
+        refill=stage.refill,
         rate=o.rate,
         head_rate=o.rates.get(HEAD, 1.0),
         clip=o.clip,

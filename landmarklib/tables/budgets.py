@@ -10,7 +10,19 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from landmarklib.core.experiment import DType
-from landmarklib.core.kinds import CHECKED, AtLeast0, ByFraction, Count, Decay, Jitter, Options, Positive, Share, Some
+from landmarklib.core.kinds import (
+    CHECKED,
+    AtLeast0,
+    ByFraction,
+    Count,
+    Decay,
+    Flag,
+    Jitter,
+    Options,
+    Positive,
+    Share,
+    Some,
+)
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -40,6 +52,7 @@ class Training:
     schedule: Literal["linear", "cosine"] = "linear"  # how the learning rate falls after the plateau
     floor: Share = 0.02  # of the learning rate, at the end
     jitter: Jitter = field(default_factory=dict)  # none: the table's
+    refill: Flag = False
 
 
 Changes = TypedDict("Changes", get_type_hints(Training, include_extras=True), total=False)  # some of these fields

@@ -292,5 +292,5 @@ def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage
         schedule=Schedule(warmup, values["plateau"], values["schedule"], values["floor"]),
         n_evaluations=values["n_evaluations"] if stage.measured else 0,
         images=images,
-        **{name: values[name] for name in ("batch", "batch_unlabelled", "jitter")},
+        **{name: values[name] for name in ("batch", "batch_unlabelled", "jitter", "refill")},
     )

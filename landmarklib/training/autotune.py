@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PACKS = (1, 4, 16, 64)  # numbers of runs at once that are tried on a GPU
 LIST = Path(__file__).with_name("forms.json")
 KEPT = "forms.json"  # below the first data root
-BATCH = 16  # images that are timed
+BATCH = 16  # images that are timed, unless a step takes fewer than half of it: then as many as that
 
 
 FormText = Annotated[str, Field(pattern=r"^\d{1,3}x\d{1,3} (float32|bfloat16)( channels_last)?( product)?( fourier)?$")]
@@ -42,6 +42,7 @@ class Network(NamedTuple):
 
     size: side of its images in pixels.
     shape: the options of the method that set its layers, with their values.
+    batch: images that are timed at once.
     """
 
     dataset: str
@@ -49,10 +50,12 @@ class Network(NamedTuple):
     size: int
     shape: tuple[tuple[str, Any], ...]
     dtype: str
+    batch: int = BATCH
 
     def __str__(self) -> str:
         shape = "".join(f", {name} {json.dumps(value)}" for name, value in self.shape)
-        return f"{self.dataset} {self.method}, {self.size} px, {self.dtype}{shape}"
+        batch = f", batch {self.batch}" if self.batch != BATCH else ""
+        return f"{self.dataset} {self.method}, {self.size} px, {self.dtype}{shape}{batch}"
 
 
 class Choice(NamedTuple):
@@ -89,7 +92,8 @@ def network(experiment: Experiment) -> Network:
     e, method = experiment, methods.get(experiment.method)
     options = methods.complete(method, e.options)
     shape = tuple((n, tuple(v) if isinstance(v := options[n], (list, tuple)) else v) for n in method.shape)
-    return Network(whole(e.dataset), e.method, e.size, shape, e.dtype)
+    taken = e.stages[0].batch or e.stages[0].batch_unlabelled
+    return Network(whole(e.dataset), e.method, e.size, shape, e.dtype, taken if 2 * taken < BATCH else BATCH)
 
 
 def choose(experiment: Experiment, device: str, form: str = "") -> Choice:
@@ -214,4 +218,4 @@ def _costly(network: Network, device: str) -> tuple[torch.nn.Module, torch.Tenso
     dataset, options = loading.get(network.dataset), {**spec.options, **dict(network.shape)}
     module = spec.build(dataset, network.size, options, generator).to(device).eval()
     seen = (1, network.size, network.size) if spec.input == "images" else (len(dataset.landmarks), 2)
-    return attrgetter(spec.costly)(module), torch.rand(BATCH, *seen, generator=generator).to(device)
+    return attrgetter(spec.costly)(module), torch.rand(network.batch, *seen, generator=generator).to(device)

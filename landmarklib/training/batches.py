@@ -13,13 +13,14 @@ def image_order(run: TrainState, stage: Stage, first_unlabelled: int) -> tuple[T
     """Indices of a run's labelled images, steps x batch, and of its unlabelled ones from their first step on.
 
     Each image comes once per epoch. Epochs are drawn in the order in which training needs them. A set without images
-    gives no column. An image with pseudo-labels is in both sets: how many images a step takes depends on the true
-    labels alone.
+    gives no column, or all labelled images take the places of unlabelled ones (`Stage.refill`). An image with
+    pseudo-labels is in both sets: how many images a step takes depends on the true labels alone.
     """
     steps, labelled, given = stage.steps, run.data.labelled.cpu(), run.given.cpu()
+    others = given if stage.refill and given.all() else ~given
     sets = [
         (labelled.nonzero()[:, 0], stage.batch, 0),
-        ((~given).nonzero()[:, 0], stage.batch_unlabelled, first_unlabelled),
+        (others.nonzero()[:, 0], stage.batch_unlabelled, first_unlabelled),
     ]
     needed = [
         (start + epoch * len(index) // n, which)

@@ -31,6 +31,7 @@ JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}
 KEY = "seq-mt-l-elt-5pc-seed3-smoke-ca3f4876"
 CHANGES = {
     "dtype": "bfloat16",
+    "refill": True,
     "table": "shapes",
     "row": "Seq-MT (L)",
     "dataset": "shapes",
@@ -105,6 +106,7 @@ OF_STAGE = {
     "trains": "localizer",
     "ema": 0.9,
     "jitter": {},
+    "refill": True,
 }
 OF_OPTIMIZER = {"rate": 0.002, "rates": {"head": 9.0}, "clip": 0.0, "beta2": 0.999, "weight_decay": 0.0}
 OF_SCHEDULE = {"warmup": 3, "plateau": 0.5, "kind": "linear", "floor": 0.02}
@@ -278,7 +280,7 @@ def test_a_field_added_to_a_stage_with_its_default_renames_no_record():
 
 def test_a_default_that_is_written_out_leaves_the_key_alone():
     (one,) = SEQ_MT.stages
-    defaults = {"name": "train", "trains": "", "ema": 0.0, "jitter": {}}
+    defaults = {"name": "train", "trains": "", "ema": 0.0, "jitter": {}, "refill": False}
     written = replace(
         one,
         optimizer=Optimizer(0.001, {}, 0.0, 0.999, 0.0),

@@ -78,12 +78,13 @@ def test_adding_to_a_list_leaves_the_others_in_it(tmp_path):
     assert autotune.read(path) == {p: {str(n): FOUND for n in networks} for p in ("one", "another")}
 
 
-def test_networks_differ_in_data_method_size_shape_and_number_type_alone():
+def test_networks_differ_in_data_method_size_shape_number_type_and_small_batches_alone():
     e = run()
-    same = [run("Seq-MT (L+ELT+A)"), changed(e, images=8), changed(e, dataset="stand-in-blocks")]
+    same = [run("Seq-MT (L+ELT+A)"), changed(e, images=8), changed(e, batch=64), changed(e, dataset="stand-in-blocks")]
     assert {autotune.network(other) for other in same} == {autotune.network(e)}
     others = [run("Comm-MT (L)"), changed(e, size=30), changed(e, dtype="bfloat16"), changed(e, options={"width": 4})]
-    assert len({str(autotune.network(other)) for other in (e, *others)}) == 5
+    others += [changed(e, batch=2), changed(e, batch=4)]
+    assert len({str(autotune.network(other)) for other in (e, *others)}) == 7
 
 
 def test_a_form_by_hand_is_one_of_the_network_in_the_number_type_of_its_table(unlisted):

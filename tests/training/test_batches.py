@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -106,6 +107,16 @@ def test_batches_are_empty_where_there_is_nothing_to_give(generator, n_labelled,
     e = experiment(images=3 * (batch or 4), batch=batch)
     drawn, others = order_of(e, list(range(n_labelled)), 9, 0, generator)
     assert drawn.shape == (3, 0) and others.shape == (3, 4)
+
+
+def test_labelled_images_may_take_the_places_of_unlabelled_ones_where_there_are_none(generator):
+    stage = replace(experiment(images=60, batch=4, batch_unlabelled=3).stages[0], refill=True)
+    e = replace(experiment(), stages=(stage,))
+    drawn, others = order_of(e, list(range(6)), 6, 5, generator)
+    assert drawn.shape == (15, 4) and others.shape == (10, 3)
+    assert others.flatten().bincount().tolist() == [5] * 6  # each image once per epoch, here too
+    drawn, others = order_of(e, [0, 1, 2], 6, 5, generator)
+    assert {*others.flatten().tolist()} == {3, 4, 5}
 
 
 def test_next_images_are_the_labelled_ones_and_then_the_unlabelled_ones_of_each_run():

@@ -24,6 +24,9 @@ from landmarklib.training import schedule
         # no unlabelled image is left, a term of weight 0 costs nothing
         ({"fraction": 1.0}, 64),
         ({"weights": {"landmarks": 900.0, "elt": 0.0}}, 64),
+        # or others take their places: classes see 4 images more a step, as at any other fraction
+        ({"fraction": 1.0, "weights": {"landmarks": 900.0, "classes": 1.0}, "starts": {}, "refill": True}, 96),
+        ({"fraction": 1.0, "weights": {"landmarks": 900.0}, "starts": {}, "refill": True}, 64),
         # 4 steps of 16 unlabelled images, nothing else
         ({"fraction": 0.0, "batch": 0, "batch_unlabelled": 16, "weights": {"classes": 1.0}, "starts": {}}, 64),
     ],
