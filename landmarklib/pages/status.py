@@ -14,7 +14,7 @@ from landmarklib.report import markup
 def deviations() -> list[tuple[str, str]]:
     """(file, sentence) of every comment in the library that starts with DEVIATION:, with its continuation lines."""
     found = []
-    for path in sorted(files.PACKAGE.rglob("*.py")):
+    for path in sorted([*files.PACKAGE.rglob("*.py"), *files.PACKAGE.rglob("*.toml")]):
         lines = path.read_text(encoding="utf-8").splitlines()
         for i, line in enumerate(lines):
             if not line.strip().startswith("# DEVIATION:"):

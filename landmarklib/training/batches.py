@@ -16,6 +16,8 @@ def image_order(run: TrainState, stage: Stage, first_unlabelled: int) -> tuple[T
     gives no column, or all labelled images take the places of unlabelled ones (`Stage.refill`). An image with
     pseudo-labels is in both sets: how many images a step takes depends on the true labels alone.
     """
+    # DEVIATION: a step takes a fixed number of labelled and of unlabelled images, as many of each in most tables;
+    # honari2018 does not say how its batches mix them.
     steps, labelled, given = stage.steps, run.data.labelled.cpu(), run.given.cpu()
     others = given if stage.refill and given.all() else ~given
     sets = [
