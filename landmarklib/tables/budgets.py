@@ -73,6 +73,6 @@ class Budget(Training):
 
     methods: Mapping[str, ChangesOfMethod] = field(default_factory=dict)
     note: str = ""
-    # DEVIATION: the budget `paper` of most tables trains its large convolutions in bfloat16, for a GPU; the papers name no
-    # number type.
+    # DEVIATION: the budget `paper` of most tables trains its large convolutions in bfloat16, for a GPU; the papers name
+    # no number type.
     dtype: DType = "float32"  # number type of the networks, one for all rows
