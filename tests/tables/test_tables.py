@@ -163,7 +163,7 @@ def test_what_is_asked_for_twice_is_run_once(blocks):
     ("rows", "budget", "words"),
     [
         (["Seq-MT"], None, "unknown row 'Seq-MT'; known: Seq-MT .L., Seq-MT .L.A., "),
-        (None, "huge", "unknown budget 'huge'; known: smoke, cpu, paper"),
+        (None, "huge", "unknown budget 'huge'; known: smoke, cpu, converged, paper"),
     ],
 )
 def test_unknown_names_are_answered_with_the_known_ones(blocks, rows, budget, words):
