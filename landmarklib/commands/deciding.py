@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from landmarklib import tables
@@ -55,7 +56,7 @@ def decide(
         look = f"look {i + 1} of {len(stages)}, seeds {stages[i - 1] if i else 0} to {stage - 1}"
         needed = [(row, fraction) for row, fraction in cells if (row.name, fraction) in _cells(undecided)]
         wanted = [table.experiment(row, fraction, seed, budget) for seed in range(stage) for row, fraction in needed]
-        tell = _teller(f"{look}: {{}} for {_ids(undecided)}")
+        tell = partial(_say, look, undecided)
         there = ensure.complete(table, wanted, how, workers, given.get("deadline"), tell).runs
         n_late = len(wanted) - len(there)
         if n_late:  # no look at some of its runs
@@ -102,13 +103,9 @@ def _within(table: Table, asked: Cells) -> tuple[Claim, ...]:
     return found
 
 
-def _teller(text: str):
-    """What prints the text with the number of missing runs, at once because hours may follow."""
-
-    def tell(n_missing: int) -> None:
-        print(text.format(_runs(n_missing) if n_missing else "no run is missing"), flush=True)
-
-    return tell
+def _say(look: str, of: Sequence[Claim], n_missing: int) -> None:
+    runs = _runs(n_missing) if n_missing else "no run is missing"
+    print(f"{look}: {runs} for {_ids(of)}", flush=True)  # at once, because hours may follow
 
 
 def _conclude(table: Table, asked: Sequence[Claim], found: Mapping[str, claims.Verdict], n_late: int) -> None:
@@ -117,8 +114,9 @@ def _conclude(table: Table, asked: Sequence[Claim], found: Mapping[str, claims.V
     found: what the last look at each claim gave.
     n_late: runs of the next look that did not fit before the deadline.
     """
-    for verdict in found.values():
-        print(f"{verdict.claim.id}: {claim_tables.verdict(verdict)} ({verdict.n} seeds)")
+    for v in found.values():
+        seeds = f", {v.n} seeds" if v.n else ""  # none where all inequalities are void or not run
+        print(f"{v.claim.id}{seeds}: {claim_tables.verdict(v)}")
     if others := [claim for claim in table.claims if claim not in asked]:
         print(f"not looked at, since they need other rows or fractions: {_ids(others)}")
     stuck = [v.claim for v in found.values() if v.verdict in (claims.VOID, claims.INCOMPLETE)]
