@@ -10,7 +10,8 @@ from landmarklib.core.errors import UserError, shown
 
 RUN_PARAMETERS = {
     "fractions": "label fractions in (0, 1], such as 0.05,0.2",
-    "seeds": "whole numbers, such as 0,1,2",
+    "seeds": "whole numbers, such as 0,1,2; with until how many at most: 5, 10 or 20",
+    "until": "decided: 5 seeds first, then 10 and 20 for the cells of claims that are undecided",
     "rows": "of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'; with a comma in the name '[\"...\"]'",
     "budget": "smoke, cpu or paper",
     "data": "auto, paper, open or stand-in",
@@ -21,6 +22,7 @@ RUN_PARAMETERS = {
     "refresh": "true computes everything anew",
     "results": "folder of the records",
 }
+UNTIL = ("decided",)
 OLDER = {"methods": "rows"}  # older names of parameters, still understood
 
 
@@ -51,7 +53,10 @@ def group(commands: argparse._SubParsersAction, name: str, text: str) -> argpars
 
 
 def run_parameters(given: list[str]) -> dict:
-    """`name=value` as arguments of `engine.ensure`, each of its type. Raises UserError that names the valid ones."""
+    """`name=value` as arguments of `engine.ensure`, each of its type, and `until`.
+
+    Raises UserError that names the valid ones.
+    """
     values = {}
     for name, text in split(given, RUN_PARAMETERS).items():
         if name in ("fractions", "seeds"):
@@ -62,6 +67,8 @@ def run_parameters(given: list[str]) -> dict:
             values[name] = number(name, text, int if name == "workers" else float)
         elif name == "refresh":
             values[name] = truth(name, text)
+        elif name == "until" and text not in UNTIL:
+            raise UserError(f"until: {shown(text)} is unknown; valid: {', '.join(UNTIL)}")
         else:
             values[name] = text
     return values

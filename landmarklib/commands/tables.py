@@ -86,11 +86,15 @@ def list_tables(arguments: argparse.Namespace) -> None:
 
 
 def run_table(arguments: argparse.Namespace) -> None:
-    """Fill a table, and say what is there afterwards."""
+    """Fill a table, or decide its claims, and say what is there afterwards."""
+    from landmarklib.commands import deciding
     from landmarklib.engine.ensure import ensure
     from landmarklib.report import aggregate
 
     parameters = run_parameters(arguments.parameters)
+    if parameters.pop("until", None):
+        deciding.decide(arguments.table, **parameters)
+        return
     table, runs, _ = ensure(arguments.table, **parameters)
     wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "rows", "budget")))
     cells, of, _, failed = aggregate.state(table, runs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -72,22 +72,57 @@ def ensure(
     """
     spec = query.resolve_tier(tables.get(table), data, results, budget)
     experiments = spec.experiments(fractions, seeds, selection.one_of(rows, methods), budget)
-    checks.number("workers", workers, int)
+    how = how_asked(spec, device, deadline, refresh, form, results)
+    return complete(spec, experiments, how, workers, deadline)
+
+
+def how_asked(
+    spec: Table,
+    device: str = "cpu",
+    deadline: float | None = None,
+    refresh: bool = False,
+    form: str = "",
+    results: str | Path | None = None,
+) -> How:
+    """What `ensure` is told of how to compute the runs of a table; the time to stop counts from now.
+
+    Raises UserError for a deadline that is no number >= 0 and for refresh that is no truth value.
+    """
     checks.number("deadline", 0 if deadline is None else deadline, float)
     if not isinstance(refresh, bool):
         raise UserError(f"refresh: {shown(refresh)} is neither true nor false")
-    folder = record.results_folder(results)
-    paths = [record.path_of(folder, e) for e in experiments]
-    there = load(paths)  # a damaged record is better known before hours of computing than after
-    missing = [e for e, path in zip(experiments, paths, strict=True) if refresh or path not in there]
     stop = float("inf") if deadline is None else time.monotonic() + deadline
+    return How(record.results_folder(results), device, stop, refresh, spec.n_maps, form)
+
+
+def complete(
+    spec: Table,
+    experiments: Sequence[Experiment],
+    how: How,
+    workers: int = 0,
+    deadline: float | None = None,
+    tell: Callable[[int], None] = lambda n_missing: None,
+) -> Ensured:
+    """The records of these runs of a table; only missing ones are computed.
+
+    workers: as for `ensure`.
+    deadline: seconds; one too short for any missing run is refused. None refuses none, and `how` alone has the time to
+        stop.
+    tell: called with the number of missing runs before they are computed, and once nothing is refused any more.
+    Raises UserError as `ensure` does.
+    """
+    checks.number("workers", workers, int)
+    paths = [record.path_of(how.folder, e) for e in experiments]
+    there = load(paths)  # a damaged record is better known before hours of computing than after
+    missing = [e for e, path in zip(experiments, paths, strict=True) if how.refresh or path not in there]
     if missing:
-        how = How(folder, device, stop, refresh, spec.n_maps, form)
         check(missing, list(there.values()), how, deadline)
-        for e in missing if refresh else []:
-            checkpoint.delete(folder, e)
-        fill(missing, how, workers or (processes.available_cores() if device == "cpu" else 1))
-        there |= load([record.path_of(folder, e) for e in missing])
+    tell(len(missing))
+    if missing:
+        for e in missing if how.refresh else []:
+            checkpoint.delete(how.folder, e)
+        fill(missing, how, workers or (processes.available_cores() if how.device == "cpu" else 1))
+        there |= load([record.path_of(how.folder, e) for e in missing])
     records = [there[path] for path in paths if path in there]
     return Ensured(spec, record.frame(records), records)
 
