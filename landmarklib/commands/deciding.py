@@ -1,10 +1,10 @@
 """Seeds in stages: a claim that is undecided gets more of them, another one none.
 
 A look at stage n is at the seeds below n alone, whatever else is recorded, of the cells that its claims need. A page
-takes all seeds that cells share. So it may show a claim on more seeds than the look that decided it, and with another
-word: where other claims needed more seeds of all its cells, or of both cells of one of its inequalities, and where
-somebody ran more. The intervals are wide enough for all looks of `effects.STAGES` together, so the page errs no more
-often than the looks. That does not hold for a number of seeds between two stages, which only runs by hand leave.
+takes the seeds that all of a claim's cells share. So it shows a claim on more seeds than the look that decided it only
+where other claims needed more seeds of all its cells, or somebody ran more by hand. The intervals are wide enough for
+all looks of `effects.STAGES` together, so the page errs no more often than the looks. That does not hold for a number
+of seeds between two stages, which only runs by hand leave.
 """
 
 from __future__ import annotations

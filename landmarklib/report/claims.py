@@ -27,7 +27,7 @@ HOLDS, MISSING = "holds", "not run"  # what an inequality may be, too
 class Comparison:
     """One inequality, decided.
 
-    n: seeds that both cells have.
+    n: seeds that both cells have, and those of the claim's other inequalities.
     effect: mean over them, on the claim's scale (`Verdict`); a positive one supports the claim.
     low, high: its interval.
     paper: the same of the published numbers, NaN where the paper has none.
@@ -196,6 +196,7 @@ def _compare(
         pd.Series(dtype=float) if c.lower in lines else effects.by_seed(c, errors, claim.in_points)
         for c in claim.comparisons
     ]
+    samples = _shared(samples)
     enough = [i for i, sample in enumerate(samples) if len(sample) > 1]
     sure = dict(zip(enough, effects.sure([samples[i].to_numpy() for i in enough]), strict=True))
     everywhere = next((claim.void_on[tier] for tier in sorted(tiers) if tier in claim.void_on), "")
@@ -208,6 +209,18 @@ def _compare(
             verdict = REVERSED
         found.append(Comparison(c, len(sample), effect, low, high, _paper(table, claim, c), verdict, why))
     return tuple(found), samples
+
+
+def _shared(samples: list[pd.Series]) -> list[pd.Series]:
+    """Of each inequality the seeds that all of the claim's have which are run, where these are two at least.
+
+    So an inequality whose cells got more seeds for another claim is looked at no more often than its claim.
+    """
+    run = [set(sample.index) for sample in samples if len(sample) > 1]
+    shared = sorted(set.intersection(*run)) if run else []
+    if len(shared) < 2:
+        return samples
+    return [sample[shared] if len(sample) > 1 else sample for sample in samples]
 
 
 def _paper(table: Table, claim: Claim, c: Inequality) -> float:

@@ -108,6 +108,15 @@ def test_effect_of_a_claim_is_the_mean_of_its_comparisons_over_the_seeds_that_al
     assert (v.effect, v.low, v.high) == pytest.approx(effects.interval(per_seed)) and v.n == 2
 
 
+def test_an_inequality_takes_no_seed_that_another_of_its_claim_lacks():
+    """Cells that got more seeds for another claim are looked at no more often than this one."""
+    more = runs_of({LOWER: [1.0] * 5, HIGHER: [3.0, 3.1, 2.9, 0.1, 0.1]}, 0.1, seeds=range(5))
+    (v,) = claims.evaluate(table_with(FIRST, SECOND), pd.concat([more, runs_of(UP, 0.2)]))
+    assert [c.n for c in v.comparisons] == [3, 3] and v.verdict == EVERYWHERE
+    (v,) = claims.evaluate(table_with(FIRST), more)
+    assert v.n == 5 and v.verdict == UNDECIDED
+
+
 def test_one_pair_of_seeds_has_an_effect_but_counts_as_not_run():
     runs = runs_of({LOWER: [1.0], HIGHER: [3.0]}, seeds=[0])
     v = claims.evaluate(table_with(FIRST), runs)[0]
