@@ -31,103 +31,10 @@ from landmarklib.core.kinds import (
     Text,
 )
 from landmarklib.core.mistakes import checked
+from landmarklib.core.stages import Evaluation, Optimizer, Schedule, Stage
 
-ONLY = "train"  # the name of a stage that is alone
 DType = Literal["float32", "bfloat16"]
 HEAD = "head"  # the group of parameters that the flat form has a rate of
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Optimizer:
-    """Adam.
-
-    rate: learning rate.
-    rates: factors on it, by the method's groups of parameters.
-    clip: largest norm of a step's gradient, 0 for any.
-    beta2: decay of the squared gradients.
-    weight_decay: times each parameter, added to its gradient.
-    """
-
-    rate: Positive
-    rates: Mapping[str, Positive] = field(default_factory=dict)
-    clip: AtLeast0 = 0.0
-    beta2: Decay = 0.999
-    weight_decay: AtLeast0 = 0.0
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Schedule:
-    """Of the learning rate: linear warm-up, a plateau, then down to a floor.
-
-    warmup: steps until the whole rate.
-    plateau: share of the stage's steps at which the rate begins to fall.
-    kind: how it falls.
-    floor: share of the rate at which it ends.
-    """
-
-    warmup: Count
-    plateau: Share
-    kind: Literal["linear", "cosine"] = "linear"
-    floor: Share = 0.02
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Stage:
-    """A part of training, with its own losses and optimizer.
-
-    Several are trained one after the other, on the same networks.
-
-    images: labelled images seen (unlabelled ones where a step takes no labelled one), so that a budget means the same
-        on every machine.
-    batch, batch_unlabelled: images a step.
-    weights: of the loss terms, for points in [-1, 1].
-    onset: share of the stage after which a term joins.
-    n_evaluations: how often validation is measured; the best weights are kept. With 0 the last ones are.
-    trains: the group of parameters that is trained, all others frozen; empty for all.
-    ema: decay of the teacher, a moving average of the network; 0 for none.
-    jitter: ranges of the random affine map that a training image is seen under, `warps.random_affine`'s.
-    refill: where all images are labelled, labelled ones take the places of unlabelled ones, so that terms over all
-        images see as many of them as at any other fraction. Their landmarks do not count there.
-    """
-
-    images: Some
-    batch: Count
-    batch_unlabelled: Count
-    weights: Mapping[str, AtLeast0]
-    optimizer: Optimizer
-    schedule: Schedule
-    n_evaluations: Count
-    onset: Mapping[str, Share] = field(default_factory=dict)
-    name: Text = ONLY
-    trains: str = ""
-    ema: Decay = 0.0
-    jitter: Jitter = field(default_factory=dict)
-    refill: Flag = False
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps."""
-        return max(1, self.images // (self.batch or self.batch_unlabelled))
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Evaluation:
-    """How a run is judged.
-
-    select: the metric by which the best weights are chosen on validation images.
-    images: of the validation split, per evaluation; 0 for all.
-    test_images: of the test split; 0 for all.
-    tests: other data sets whose test images are judged, too.
-    readout: how outputs become landmarks: `named`, the network was told their names; `matched`, each landmark takes the
-        output that is closest on validation images (Hungarian method); `regressed`, a linear map from all outputs,
-        fitted on the labelled training images.
-    """
-
-    select: Text
-    images: Count
-    test_images: Count
-    tests: Sequence[str] = field(default_factory=list)
-    readout: Literal["named", "matched", "regressed"] = "named"
 
 
 @dataclass(frozen=True, config=CHECKED)

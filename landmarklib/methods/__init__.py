@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from landmarklib.core.dataset import Dataset
-    from landmarklib.core.experiment import Experiment, Stage
+    from landmarklib.core.experiment import Experiment
+from landmarklib.core.stages import Stage
 
 CLASSES, ANGLES = "classes", "angles"  # kinds of attributes
 

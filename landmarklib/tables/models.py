@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from landmarklib import methods
 from landmarklib.core.errors import UserError, shown
-from landmarklib.core.experiment import ONLY, Evaluation, Experiment, Optimizer, Schedule, Stage
+from landmarklib.core.experiment import Experiment
 from landmarklib.core.kinds import (
     CHECKED,
     AtLeast0,
@@ -34,6 +34,7 @@ from landmarklib.core.kinds import (
     Text,
     Word,
 )
+from landmarklib.core.stages import ONLY, Evaluation, Optimizer, Schedule, Stage
 from landmarklib.core.types import PART, STAND_IN
 from landmarklib.tables import selection
 from landmarklib.tables.budgets import Budget, Changes, Training
@@ -175,6 +176,7 @@ class Table:
     references: tuple[Reference, ...] = ()
     tests: tuple[str, ...] = ()  # other data sets whose test images are judged, too
     jitter: Jitter = field(default_factory=dict)  # of training images, at every budget
+    within_classes: Flag = False  # whether errors are given after a match within each class, too
     open: str = ""  # an openly available data set of the same kind, where the paper's is not
 
     @property
@@ -270,7 +272,7 @@ class Table:
             size=values["size"],
             train_images=values["train_images"],
             stages=tuple(_stage(stage, {**values, **stage.training}, fraction) for stage in row.stages or (alone,)),
-            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
+            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout, self.within_classes),
             dtype=self.budgets[budget].dtype,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from landmarklib.core.experiment import Stage
+from landmarklib.core.stages import Stage
 from landmarklib.training.state import TrainState
 
 

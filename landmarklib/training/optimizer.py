@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from landmarklib.core.experiment import Stage
+from landmarklib.core.stages import Stage
 from landmarklib.methods import Method
 
 

@@ -17,8 +17,8 @@ from torch.func import functional_call, vmap
 
 from landmarklib import methods
 from landmarklib.core import augmentation, coords
-from landmarklib.core.experiment import Stage
 from landmarklib.core.noise import KINDS, Noise, RecordingNoise, ReplayNoise
+from landmarklib.core.stages import Stage
 from landmarklib.core.types import Batch
 from landmarklib.methods import Method, Models
 from landmarklib.training import optimizer

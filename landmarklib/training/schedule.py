@@ -6,7 +6,8 @@ import math
 from itertools import accumulate, pairwise
 
 from landmarklib import methods
-from landmarklib.core.experiment import Experiment, Stage
+from landmarklib.core.experiment import Experiment
+from landmarklib.core.stages import Stage
 from landmarklib.methods import Method
 
 

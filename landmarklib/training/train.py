@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from landmarklib.core.experiment import Stage
+from landmarklib.core.stages import Stage
 from landmarklib.core.types import Annotations
 from landmarklib.methods import Method
 from landmarklib.training import batches, prediction, readout, schedule

@@ -16,7 +16,8 @@ from whole import experiment, made
 from landmarklib import tables
 from landmarklib.core import files
 from landmarklib.core.errors import UserError
-from landmarklib.core.experiment import Experiment, Stage, to_json
+from landmarklib.core.experiment import Experiment, to_json
+from landmarklib.core.stages import Stage
 from landmarklib.engine import golden_runs
 from landmarklib.records import benchmarks, environment, query, record
 from landmarklib.records.record import Record

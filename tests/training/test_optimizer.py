@@ -8,7 +8,7 @@ import pytest
 import torch
 from small import CPU, Walker, annotations, blocks_run, data_of, experiment, fake, train_blocks
 
-from landmarklib.core.experiment import Optimizer, Stage
+from landmarklib.core.stages import Optimizer, Stage
 from landmarklib.methods import Prediction
 from landmarklib.training import optimizer, train
 from landmarklib.training.pack import Pack

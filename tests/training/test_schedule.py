@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from small import EVERYTHING, OPTIONS, experiment
 
-from landmarklib.core.experiment import Stage
+from landmarklib.core.stages import Stage
 from landmarklib.methods import seq_mt
 from landmarklib.training import schedule
 

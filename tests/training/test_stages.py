@@ -18,7 +18,8 @@ from torch import nn
 
 from landmarklib import methods
 from landmarklib.core import coords, heatmaps, versions
-from landmarklib.core.experiment import Evaluation, Experiment, Optimizer, Schedule, Stage, from_json, to_json
+from landmarklib.core.experiment import Experiment, from_json, to_json
+from landmarklib.core.stages import Evaluation, Optimizer, Schedule, Stage
 from landmarklib.core.types import MARGIN
 from landmarklib.datasets import blocks
 from landmarklib.engine import golden_runs
