@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landmarklib import tables
+from landmarklib import loading, tables
 from landmarklib.records import query
 from landmarklib.report import aggregate, claim_tables, claims, markup
 from landmarklib.tables import Table
@@ -59,10 +59,10 @@ def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> l
         return [*line, "planned", "–", entry["what"]]
     m = by_name[entry["run"]]
     cells, of, _, _ = aggregate.state(m.table, m.runs)
-    other = ", ".join(sorted({*m.runs.tier} - {"paper"})) if len(m.runs) else ""
     smaller = _smaller(m.table, m.runs)
-    state = "done" if cells == of and not other and not smaller else "part"
-    state += f": {cells} of {of} cells{f', on {other} data' if other else ''}{', in smaller images' if smaller else ''}"
+    own = not loading.generated(m.table.dataset) and {*m.runs.tier} == {"paper"} if len(m.runs) else True
+    state = "done" if cells == of and own and not smaller else "part"
+    state += f": {cells} of {of} cells{'' if own else f', {_kinds(m.table, m.runs)}'}{', smaller images' * smaller}"
     counts = claims.counted([v.verdict for v in m.verdicts if v.claim.of_paper])
     return [*line, _page(m.table, state), ", ".join(counts) or "none stated as inequalities", entry["what"]]
 
@@ -101,7 +101,11 @@ def _smaller(table: Table, runs: pd.DataFrame) -> bool:
 
 def _data(m: Measured) -> str:
     """What the runs that decide a table's claims saw, in words."""
-    return ", ".join(sorted({*m.deciding.tier})) + ", smaller images" * _smaller(m.table, m.deciding)
+    return _kinds(m.table, m.deciding) + ", smaller images" * _smaller(m.table, m.deciding)
+
+
+def _kinds(table: Table, runs: pd.DataFrame) -> str:
+    return "; ".join(aggregate.kind_of_data(table, tier) for tier in sorted({*runs.tier}))
 
 
 def _papers() -> list[dict]:

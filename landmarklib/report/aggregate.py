@@ -60,7 +60,7 @@ def compares(table: Table, metric: str, tier: str, budget: str) -> bool:
     are made here, even where the paper made its own.
     """
     test = metric.partition(" on ")[2]
-    others = table.dataset, *([test] if test in table.tests else [])
+    others = table.dataset, *([test] if test in map(whole, table.tests) else [])
     made = any(loading.generated(name) or datasets.get(whole(name)).made_points for name in others)
     return tier == "paper" and table.in_full(budget) and not made
 
