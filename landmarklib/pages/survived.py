@@ -7,12 +7,13 @@ from itertools import groupby
 
 import numpy as np
 
+from landmarklib import loading
 from landmarklib.pages.overview import Measured
 from landmarklib.report import aggregate, claim_cards, claim_tables, claims, marks, markup
 
-LINE, HEAD, TOP = 22, 26, 40  # heights in pixels: of a claim, of a group's head, of the axis
+LINE, HEAD, TOP = 24, 26, 24  # heights in pixels: of a claim, of a group's head, of the axis
 TIERS = ("paper", "open", "stand-in", "")
-TICKS = (-100, -50, -25, 0, 25, 50, 75, 90)  # in percent of the error
+TICKS = (-100, -50, 0, 50, 75, 90)  # in percent of the error
 SAYS = {  # of one claim and of several
     claims.EVERYWHERE: ("holds everywhere", "hold everywhere"),
     claims.AVERAGE: ("holds on average", "hold on average"),
@@ -110,7 +111,8 @@ def picture(found: Sequence[Found]) -> markup.Html:
         title=f"The effects of {len(found)} claims, here and in their papers",
         description=text,
         caption="By how many percent the error is smaller, as each claim has it, with its interval over seeds; ◇ is "
-        "the paper's own effect. Right of 0 supports the claim. A line leads to its card. An arrow: the interval goes on.",
+        "the paper's own effect. Right of 0 supports the claim. A line leads to the claim's card."
+        " An arrow: the interval goes on.",
         height=y + LINE // 2,
         ticks=scale.ticks,
         lines=lines,
@@ -121,9 +123,15 @@ def picture(found: Sequence[Found]) -> markup.Html:
 
 def _grouped(found: Sequence[Found]):
     """Heads and claims in the order of the picture: paper by paper, the paper's data first, table by table."""
-    order = sorted(found, key=lambda f: TIERS.index(_tier(f[0])))
     papers = list(dict.fromkeys(m.table.paper for m, _ in found))
-    order.sort(key=lambda f: papers.index(f[0].table.paper))
+    order = sorted(
+        found,
+        key=lambda f: (
+            papers.index(f[0].table.paper),
+            TIERS.index(_tier(f[0])),
+            loading.generated(f[0].table.dataset),
+        ),
+    )
     for (paper, data), group in groupby(order, key=lambda f: (f[0].table.paper, _data(f[0]))):
         yield "group", f"{paper}: {data}"
         for table, claims_of in groupby(group, key=lambda f: f[0].table):
@@ -135,7 +143,7 @@ class _Scale:
     """Effects, logarithms of ratios, as percent of a strip's width; ticks are in percent of the error."""
 
     def __init__(self, values: Sequence[float]):
-        self.low, self.high = min([-0.45, *values]) - 0.05, max([0.75, *values]) + 0.1
+        self.low, self.high = min([-0.45, *values]) - 0.05, max([0.75, *values]) + 0.35
         places = ((-np.log1p(-t / 100), f"{t:+d}%" if t else "0") for t in TICKS)
         self.ticks = [(self.at(x), text) for x, text in places if self.low <= x <= self.high]
 
@@ -150,9 +158,10 @@ class _Scale:
     def line(self, m: Measured, v: claims.Verdict) -> dict:
         """What the template draws of a claim."""
         ends = [(0.0, -1)] * bool(v.low < self.low) + [(100.0, 1)] * bool(v.high > self.high)
-        name, path = marks.SHAPES[v.verdict]
         told = f"{v.claim.id}, {m.table.title}: {v.claim.text} {claim_tables.effect(v)}, {v.verdict}."
-        return {"href": _href(m, v), "id": v.claim.id, "words": told, "name": name, "path": path, "ends": ends} | {
+        return {"href": _href(m, v), "id": v.claim.id, "words": told, "ends": ends} | {
+            "name": marks.name(v.verdict),
+            "path": marks.SHAPES[v.verdict][1],
             "verdict": v.verdict,
             "x": self.place(v.effect),
             "low": self.place(v.low),

@@ -85,7 +85,7 @@ def kind_of_data(table: Table, tier: str) -> str:
     if tier == "open":
         of = "a part of the paper's images" if table.dataset.startswith(PART) else "other images than the paper's"
         return f"open tier, {of}"
-    return "stand-in tier, generated in place of the paper's images"
+    return "stand-in tier, generated"
 
 
 def _found(table: Table, group: pd.DataFrame, metric: str, paper: float, budget: str) -> dict:

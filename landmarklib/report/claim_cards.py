@@ -38,7 +38,7 @@ def cards(table: Table, verdicts: Sequence[claims.Verdict], records: Sequence[Re
 
 def _unlike(table: Table, v: claims.Verdict, part: str) -> list[str]:
     """What is read or measured in unlike ways. part: of the test images, that all here are of, as ` on Common`."""
-    other = part and table.metrics[0] in {c.metric for c in v.claim.comparisons}
+    other = part and v.n and table.metrics[0] in {c.metric for c in v.claim.comparisons}
     said = [f"Ours is{part}; the paper's is on all its test images."] if other else []
     return said + ([reading] if (reading := readings.of_claim(table, v.claim)) else [])
 
@@ -69,7 +69,7 @@ def _says(v: claims.Verdict) -> str:
     if v.verdict == claims.EVERYWHERE:
         return f"{'Each of the ' if asked > 1 else 'Its '}{_number(asked, 'inequality')} holds."
     if v.verdict == claims.AVERAGE:
-        return f"The mean effect is sure; of {_number(asked, 'inequality')}, {hold} hold{'s' * (hold == 1)} alone."
+        return f"The mean effect is sure; of {_number(asked, 'inequality')}, {hold or 'none'} hold{'s' * (hold < 2)} alone."
     if v.verdict == claims.MIXED:
         return f"Of {_number(asked, 'inequality')}, {hold} hold and {turned} are reversed."
     if v.verdict == claims.NO_EFFECT:

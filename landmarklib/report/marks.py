@@ -8,7 +8,7 @@ from __future__ import annotations
 from landmarklib.report import claims, markup
 
 CIRCLE = "M-5.5,0a5.5,5.5 0 1,0 11,0a5.5,5.5 0 1,0 -11,0z"
-PAPER = "M0,-5L5,0L0,5L-5,0z"  # drawn hollow
+PAPER = "M0,-4L4,0L0,4L-4,0z"  # drawn hollow
 # verdict -> its name in the style sheet, its outline in pixels around (0, 0)
 SHAPES = {
     claims.EVERYWHERE: ("everywhere", CIRCLE),
@@ -26,11 +26,10 @@ SHAPES = {
 
 
 def name(verdict: str) -> str:
-    """A verdict's name in the style sheet."""
-    return SHAPES[verdict][0]
+    """A verdict's class in the style sheet."""
+    return f"verdict-{SHAPES[verdict][0]}"
 
 
 def mark(verdict: str) -> markup.Html:
     """A verdict's mark, to stand before the word."""
-    slug, path = SHAPES[verdict]
-    return markup.render("mark", name=slug, path=path)
+    return markup.render("mark", name=name(verdict), path=SHAPES[verdict][1])
