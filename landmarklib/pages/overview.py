@@ -58,13 +58,22 @@ def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> l
     if "run" not in entry:
         return [*line, "planned", "–", entry["what"]]
     m = by_name[entry["run"]]
-    cells, of, _, _ = aggregate.state(m.table, m.runs)
-    smaller = _smaller(m.table, m.runs)
-    own = not loading.generated(m.table.dataset) and {*m.runs.tier} == {"paper"} if len(m.runs) else True
-    state = "done" if cells == of and own and not smaller else "part"
-    state += f": {cells} of {of} cells{'' if own else f', {_kinds(m.table, m.runs)}'}{', smaller images' * smaller}"
     counts = claims.counted([v.verdict for v in m.verdicts if v.claim.of_paper])
-    return [*line, _page(m.table, state), ", ".join(counts) or "none stated as inequalities", entry["what"]]
+    return [*line, _page(m.table, _state(m)), ", ".join(counts) or "none stated as inequalities", entry["what"]]
+
+
+def _state(m: Measured) -> str:
+    """How far a table is: done if every number of the paper's has one here that compares with it, else part."""
+    cells, of, _, _ = aggregate.state(m.table, m.runs)
+    comparable, numbers = aggregate.compared(m.table, m.runs)
+    told = f"{cells} of {of} cells"
+    if comparable == numbers:
+        return f"done: {told}"
+    if len(m.runs) and (loading.generated(m.table.dataset) or {*m.runs.tier} != {"paper"}):
+        told += f", {_kinds(m.table, m.runs)}"
+    if comparable:
+        told += f", {comparable} of {numbers} numbers compare with the paper's"
+    return f"part: {told}{', smaller images' * _smaller(m.table, m.runs)}"
 
 
 def claims_page(measured: Sequence[Measured]) -> str:

@@ -124,3 +124,11 @@ def state(table: Table, runs: pd.DataFrame) -> tuple[int, int, int, int]:
     done = published[published.n_seeds > 0].drop_duplicates(["method", "fraction"])
     failed = int((runs.status == "failed").sum()) if len(runs) else 0
     return len(done), len(published.drop_duplicates(["method", "fraction"])), len(runs) - failed, failed
+
+
+def compared(table: Table, runs: pd.DataFrame) -> tuple[int, int]:
+    """How many of the paper's numbers, by all metrics, have one of ours that compares with them; how many there are."""
+    frames = [cells(table, runs, metric).assign(metric=metric) for metric in table.metrics]
+    published = pd.concat(frames)[lambda frame: frame.paper.notna()]
+    by_number = published.groupby(["metric", "method", "fraction"]).difference.count()
+    return int((by_number > 0).sum()), len(by_number)

@@ -69,7 +69,8 @@ def _says(v: claims.Verdict) -> str:
     if v.verdict == claims.EVERYWHERE:
         return f"{'Each of the ' if asked > 1 else 'Its '}{_number(asked, 'inequality')} holds."
     if v.verdict == claims.AVERAGE:
-        return f"The mean effect is sure; of {_number(asked, 'inequality')}, {hold or 'none'} hold{'s' * (hold < 2)} alone."
+        alone = f"{hold or 'none'} hold{'s' * (hold < 2)} alone"
+        return f"The mean effect is sure; of {_number(asked, 'inequality')}, {alone}."
     if v.verdict == claims.MIXED:
         return f"Of {_number(asked, 'inequality')}, {hold} hold and {turned} are reversed."
     if v.verdict == claims.NO_EFFECT:
