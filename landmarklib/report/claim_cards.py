@@ -100,10 +100,10 @@ def data(table: Table, v: claims.Verdict, records: Iterable[Record]) -> str:
     records = [r for r in records if r.status == "done"]
     cells = {cell for c in v.claim.comparisons for cell in ((c.lower, c.fraction), (c.higher, c.against))}
     behind = [r for r in records if (r.experiment.row, r.experiment.fraction) in cells]
-    if not behind:
-        return "No run."
     wanted = {metric for c in v.claim.comparisons for metric in c.metrics}
     tests = {r.metrics[metric]["n"] for r in behind for metric in wanted if metric in r.metrics}
+    if not v.n or not tests:
+        return "No run saw such test images." if behind and not tests else "No inequality has runs on both sides."
     of = max((r.data.get("n_labelled", 0) for r in records if r.experiment.fraction == 1), default=0)
     labelled = _range(r.data.get("n_labelled", 0) for r in behind)
     of_all = f" of {of:,}" if of and labelled != f"{of:,}" else ""
@@ -112,9 +112,9 @@ def data(table: Table, v: claims.Verdict, records: Iterable[Record]) -> str:
     parts = [
         ", ".join(sorted({aggregate.kind_of_data(table, r.data.get("tier", "")) for r in behind})),
         f"{'all ' if labelled == f'{of:,}' else ''}{labelled}{of_all} training images labelled",
-        f"{_range(tests)} test images" if tests else "no such test image",
+        f"{_range(tests)} test images",
         f"{_range(r.experiment.size for r in behind)} px wide",
-        f"{v.n} seed{'s' * (v.n != 1)} in all cells, {v.looks} of {len(effects.STAGES)} looks" if v.n else "no seed",
+        f"{v.n} seed{'s' * (v.n != 1)} in all cells, {v.looks} of {len(effects.STAGES)} looks",
     ]
     parts += [f"points of {name} made here from others" for name in made]
     text = "; ".join(parts)
