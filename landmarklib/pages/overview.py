@@ -72,7 +72,7 @@ def _state(m: Measured) -> str:
     if len(m.runs) and (loading.generated(m.table.dataset) or {*m.runs.tier} != {"paper"}):
         told += f", {_kinds(m.table, m.runs)}"
     if comparable:
-        told += f", {comparable} of {numbers} numbers compare with the paper's"
+        told += f", {comparable} of {numbers} numbers comparable with the paper's"
     return f"part: {told}{', smaller images' * _smaller(m.table, m.runs)}"
 
 

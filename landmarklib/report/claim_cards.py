@@ -102,7 +102,8 @@ def data(table: Table, v: claims.Verdict, records: Iterable[Record]) -> str:
     behind = [r for r in records if (r.experiment.row, r.experiment.fraction) in cells]
     wanted = {metric for c in v.claim.comparisons for metric in c.metrics}
     tests = {r.metrics[metric]["n"] for r in behind for metric in wanted if metric in r.metrics}
-    if not v.n or not tests:
+    n = v.n or max((c.n for c in v.comparisons if c.verdict == claims.VOID), default=0)
+    if not n or not tests:
         return "No run saw such test images." if behind and not tests else "No inequality has runs on both sides."
     of = max((r.data.get("n_labelled", 0) for r in records if r.experiment.fraction == 1), default=0)
     labelled = _range(r.data.get("n_labelled", 0) for r in behind)
@@ -114,7 +115,7 @@ def data(table: Table, v: claims.Verdict, records: Iterable[Record]) -> str:
         f"{'all ' if labelled == f'{of:,}' else ''}{labelled}{of_all} training images labelled",
         f"{_range(tests)} test images",
         f"{_range(r.experiment.size for r in behind)} px wide",
-        f"{v.n} seed{'s' * (v.n != 1)} in all cells, {v.looks} of {len(effects.STAGES)} looks",
+        f"{n} seed{'s' * (n != 1)} in all cells, {effects.looks(n)} of {len(effects.STAGES)} looks",
     ]
     parts += [f"points of {name} made here from others" for name in made]
     text = "; ".join(parts)

@@ -53,8 +53,8 @@ def verdict(v: claims.Verdict) -> str:
 
 
 def effect(v: claims.Verdict) -> str:
-    """A verdict's mean effect with its interval, or that it is not run."""
-    return _interval(v.claim, v)
+    """A verdict's mean effect with its interval, or that it is not run, or not counted as all is void."""
+    return "not counted" if not v.n and v.count(claims.VOID) else _interval(v.claim, v)
 
 
 def in_paper(v: claims.Verdict) -> str:

@@ -12,7 +12,7 @@ from made import BLOCKS, SHAPES, made
 
 from landmarklib import tables
 from landmarklib.records import record
-from landmarklib.report import claim_cards, claims, readings
+from landmarklib.report import claim_cards, claim_tables, claims, readings
 
 
 def verdict_of(word: str, **changes) -> claims.Verdict:
@@ -50,6 +50,7 @@ def test_a_void_claim_says_why():
     v = verdict_of(claims.VOID)
     v = replace(v, comparisons=(replace(v.comparisons[0], verdict=claims.VOID, why="too easy"),))
     assert claim_cards.meaning(v) == "The runs cannot test it: too easy."
+    assert claim_tables.effect(replace(v, n=0, effect=np.nan)) == "not counted"
 
 
 def test_the_size_beside_the_papers_and_a_paper_against_itself_are_said():
