@@ -67,6 +67,7 @@ class Dataset:
     shifted_labels: Mapping[str, float] = field(default_factory=dict)
     layout: str = ""
     known_issues: tuple[str, ...] = ()  # what a reader of these files gets wrong
+    made_points: bool = False  # here, from others than the papers used, so that errors do not compare with theirs
     # how far outside of its photo a counted point may lie, as a share of the longer side; farther is a mistake
     beyond: float = 1.0
 

@@ -51,6 +51,7 @@ DATASET = replace(
         "the outer corners of the mouth. "
         "MTFL's authors marked AFW anew; those points are not part of their archive.",
     ),
+    made_points=True,
     folder="w300",
     read=read,
     write_standin=write_standin,

@@ -12,7 +12,7 @@ from landmarklib.core import subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
-from landmarklib.core.types import MARGIN, Annotations, Crop, whole
+from landmarklib.core.types import MARGIN, STAND_IN, Annotations, Crop, whole
 
 
 def crops_of(experiment: Experiment) -> dict[str, Crop]:
@@ -70,6 +70,14 @@ def covered(record_data: Mapping[str, Any], dataset: str, size: int) -> dict[str
 def tier(dataset: Dataset, size: int) -> str:
     """The data set's; a generated one at another image side than the paper's is a stand-in."""
     return "stand-in" if dataset.load and size != dataset.size else dataset.tier
+
+
+def generated(name: str) -> bool:
+    """Whether a data set's images are drawn by this library, whatever their tier. Asks for no data.
+
+    name: of the data set. Raises UserError that lists the known ones.
+    """
+    return name.startswith(STAND_IN) or datasets.get(whole(name)).load is not None
 
 
 def first(annotations: Annotations, n: int) -> Annotations:

@@ -16,7 +16,7 @@ from pathlib import Path
 from landmarklib import tables
 from landmarklib.core import progress
 from landmarklib.core.errors import UserError
-from landmarklib.pages import catalogue, conventions, notebooks, overlap, overview, speed_page, status
+from landmarklib.pages import catalogue, conventions, notebooks, overlap, overview, speed_page, status, survived
 from landmarklib.records import benchmarks, query, record
 from landmarklib.report import style
 
@@ -65,6 +65,7 @@ def generate(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     measured = overview.read()
+    (folder / "survived.md").write_text(survived.page(measured), encoding="utf-8")
     (folder / "summary.md").write_text(overview.summary(measured), encoding="utf-8")
     (folder / "claims.md").write_text(overview.claims_page(measured), encoding="utf-8")
     (folder / "deviations.md").write_text(status.deviations_page(), encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landmarklib import tables
+from landmarklib import loading, tables
 from landmarklib.records import query
 from landmarklib.report import aggregate, claim_tables, claims, markup
 from landmarklib.tables import Table
@@ -58,13 +58,22 @@ def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> l
     if "run" not in entry:
         return [*line, "planned", "–", entry["what"]]
     m = by_name[entry["run"]]
-    cells, of, _, _ = aggregate.state(m.table, m.runs)
-    other = ", ".join(sorted({*m.runs.tier} - {"paper"})) if len(m.runs) else ""
-    smaller = _smaller(m.table, m.runs)
-    state = "done" if cells == of and not other and not smaller else "part"
-    state += f": {cells} of {of} cells{f', on {other} data' if other else ''}{', in smaller images' if smaller else ''}"
     counts = claims.counted([v.verdict for v in m.verdicts if v.claim.of_paper])
-    return [*line, _page(m.table, state), ", ".join(counts) or "none stated as inequalities", entry["what"]]
+    return [*line, _page(m.table, _state(m)), ", ".join(counts) or "none stated as inequalities", entry["what"]]
+
+
+def _state(m: Measured) -> str:
+    """How far a table is: done if every number of the paper's has one here that compares with it, else part."""
+    cells, of, _, _ = aggregate.state(m.table, m.runs)
+    comparable, numbers = aggregate.compared(m.table, m.runs)
+    told = f"{cells} of {of} cells"
+    if comparable == numbers:
+        return f"done: {told}"
+    if len(m.runs) and (loading.generated(m.table.dataset) or {*m.runs.tier} != {"paper"}):
+        told += f", {_kinds(m.table, m.runs)}"
+    if comparable:
+        told += f", {comparable} of {numbers} numbers comparable with the paper's"
+    return f"part: {told}{', smaller images' * _smaller(m.table, m.runs)}"
 
 
 def claims_page(measured: Sequence[Measured]) -> str:
@@ -101,7 +110,11 @@ def _smaller(table: Table, runs: pd.DataFrame) -> bool:
 
 def _data(m: Measured) -> str:
     """What the runs that decide a table's claims saw, in words."""
-    return ", ".join(sorted({*m.deciding.tier})) + ", smaller images" * _smaller(m.table, m.deciding)
+    return _kinds(m.table, m.deciding) + ", smaller images" * _smaller(m.table, m.deciding)
+
+
+def _kinds(table: Table, runs: pd.DataFrame) -> str:
+    return "; ".join(aggregate.kind_of_data(table, tier) for tier in sorted({*runs.tier}))
 
 
 def _papers() -> list[dict]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from landmarklib import loading
 from landmarklib.records import query, record
-from landmarklib.report import aggregate, claim_tables, claims, comparison, provenance
+from landmarklib.report import aggregate, claim_cards, claim_tables, claims, comparison, provenance, readings
 from landmarklib.report.markup import Html, label, percent, render, to_html
 from landmarklib.tables import Table
 
@@ -22,58 +23,83 @@ BIN = ".venv/bin/"  # where `make` puts the commands
 def overview(
     table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
 ) -> Html:
-    """The page's result at one glance: the headline and the table beside the paper's, with how to read it."""
-    return headline(table, runs, records, verdicts) + key(table, runs) + comparison.beside_paper(table, runs)
+    """The page's result at one glance: the headline, a card per claim of the paper, the table; then the bookkeeping."""
+    of_paper = [v for v in verdicts if v.claim.of_paper]
+    return (
+        headline(table, runs, verdicts)
+        + claim_cards.cards(table, of_paper, records)
+        + key(table, runs)
+        + comparison.beside_paper(table, runs)
+        + bookkeeping(table, runs, records)
+    )
 
 
 def key(table: Table, runs: pd.DataFrame) -> Html:
     """How to read the table beside the paper's."""
+    metric = aggregate.shown(table, runs)
     which = "lower" if aggregate.better(table) > 0 else "higher"
-    text = f"{label(table.metrics[0])}, mean ± standard deviation over seeds; {which} is better."
-    frame = aggregate.cells(table, runs)
+    text = [f"{_capital(label(metric))}, mean ± standard deviation over seeds; {which} is better."]
+    if metric != table.metrics[0]:
+        part = metric.removeprefix(f"{table.metrics[0]} on ")
+        text.append(f"All test images here are of the paper's {part}, so its numbers on {part} stand beside ours.")
+    frame = aggregate.cells(table, runs, metric)
     if frame.difference.notna().any():
-        text += " ✓: the mean is as good as the paper's or better, whatever the spread."
+        text.append("✓: the mean is as good as the paper's or better, whatever the spread.")
     if frame.improving.any():
-        text += " ⋯: validation of at least one seed still improved, by 2% or more over the last fifth of its training."
-    undefined = [
+        text.append(
+            "⋯: validation of at least one seed still improved, by 2% or more over the last fifth of its training."
+        )
+    text.append(readings.of_rows(table.rows_with(table.metrics[0])))
+    if any(row.needs_unlabelled for row in table.rows) and 1 in table.fractions:
+        text.append("Not defined: with all images labelled there is none for ELT.")
+    left_out = [
         f"{row.name} is run with {', '.join(map(percent, row.fractions))} of the labels only"
         for row in table.rows_with(table.metrics[0])
         if row.fractions
     ]
-    if any(row.needs_unlabelled for row in table.rows) and 1 in table.fractions:
-        undefined.insert(0, "with all images labelled there is none for ELT")
-    if undefined:
-        text += f" Not defined: {'; '.join(undefined)}."
-    return render("key", text=_capital(text))
+    if left_out:
+        text.append(f"Left out: {'; '.join(left_out)}.")
+    return render("key", text=" ".join(filter(None, text)))
 
 
-def headline(
-    table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
-) -> Html:
-    """The page in a few sentences: how complete it is, how it compares, which claims hold, and what to beware of."""
-    frame = aggregate.cells(table, runs)
+def headline(table: Table, runs: pd.DataFrame, verdicts: Sequence[claims.Verdict]) -> Html:
+    """The page in two sentences: which claims hold, and how many cells there are and compare with the paper's."""
+    frame = aggregate.cells(table, runs, aggregate.shown(table, runs))
     shown = frame[frame.n_seeds > 0]
     compared = shown[shown.difference.notna()]
-    done, of, n_runs, failed = aggregate.state(table, runs)
+    done, of, _, _ = aggregate.state(table, runs)
     asked = [
         (len(found), f"{kind}{'s' * (len(found) > 1)} of {whose}", claims.counted([v.verdict for v in found]))
         for of_paper, kind, whose in ((True, "claim", "the paper"), (False, "question", "ours"))
         if (found := [v for v in verdicts if v.claim.of_paper == of_paper])
     ]
+    good = int((aggregate.better(table) * compared.difference <= 0).sum())
+    because = " and ".join(_reasons(table, shown))
+    numbers = {"done": done, "of": of, "shown": len(shown), "compared": len(compared), "good": good}
+    return render("headline", asked=asked, because=because, **numbers)
+
+
+def _reasons(table: Table, shown: pd.DataFrame) -> list[str]:
+    """Why no cell of these compares with the paper's."""
+    reasons = [f"data are of the {aggregate.kind_of_data(table, tier)}" for tier in sorted(set(shown.tier))]
+    smaller = len(shown) and not any(map(table.in_full, set(shown.budget)))
+    own = set(shown.tier) == {"paper"} and not loading.generated(table.dataset)
+    return reasons * (not own) + ["images or networks are smaller"] * smaller
+
+
+def bookkeeping(table: Table, runs: pd.DataFrame, records: Sequence[record.Record]) -> Html:
+    """How many runs, seeds and failures, at which budget, on which data, and what to beware of."""
+    frame = aggregate.cells(table, runs)
+    shown = frame[frame.n_seeds > 0]
+    _, _, n_runs, failed = aggregate.state(table, runs)
     seeds = sorted(shown.n_seeds.unique())
     return render(
-        "headline",
-        done=done,
-        of=of,
+        "bookkeeping",
         runs=n_runs,
         failed=failed,
-        shown=len(shown),
-        compared=len(compared),
-        good=int((aggregate.better(table) * compared.difference <= 0).sum()),
-        asked=asked,
         seeds=" to ".join(str(n) for n in dict.fromkeys([*seeds[:1], *seeds[-1:]])),
         trained=_trained(table, records[0].experiment.budget, records) if seeds else "",
-        tiers=", ".join(sorted(set(shown.tier))),
+        data="; ".join(aggregate.kind_of_data(table, tier) for tier in sorted(set(shown.tier))),
         warnings=provenance.warn_locked(runs)
         + provenance.warn_outliers(records)
         + provenance.warn_improving(runs)
@@ -117,9 +143,15 @@ def _trained(table: Table, budget: str, records: Sequence[record.Record]) -> Htm
 def measures(table: Table, runs: pd.DataFrame, wanted: Sequence[str], where: str = "") -> Html:
     """Some of a table's metrics beside the paper, one below the other, each under its name.
 
+    wanted: their names; the one that the page shows first, above, is left out, unless it is the table's own.
     where: is added to each name.
     """
-    parts = [(_capital(label(metric)), comparison.beside_paper(table, runs, metric)) for metric in wanted]
+    above = {aggregate.shown(table, runs)} - {table.metrics[0]}
+    parts = [
+        (_capital(label(metric)), comparison.beside_paper(table, runs, metric))
+        for metric in wanted
+        if metric not in above
+    ]
     return render("measures", parts=parts, where=where)
 
 
@@ -131,9 +163,7 @@ def details(
     table: Table, runs: pd.DataFrame, records: Sequence[record.Record], verdicts: Sequence[claims.Verdict]
 ) -> Html:
     """What is behind the page, folded: cells, other metrics, inequalities, provenance, flagged runs, commands."""
-    parts = [
-        ("Every cell", comparison.long_table(table, runs) + download(f"{table.name}.csv", aggregate.cells(table, runs)))
-    ]
+    parts = [("Every cell", _every_cell(table, runs))]
     if len(table.metrics) > 1:
         parts.append(("Other metrics", comparison.other_metrics(table, runs)))
     if verdicts:
@@ -144,6 +174,11 @@ def details(
     ]
     parts.append(("Run it again", again(table)))
     return render("details", parts=parts)
+
+
+def _every_cell(table: Table, runs: pd.DataFrame) -> Html:
+    frame = aggregate.cells(table, runs, aggregate.shown(table, runs))
+    return comparison.long_table(table, runs) + download(f"{table.name}.csv", frame)
 
 
 def download(name: str, frame: pd.DataFrame) -> Html:

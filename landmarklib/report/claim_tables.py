@@ -12,27 +12,8 @@ import pandas as pd
 from landmarklib.report import claims, effects, markup
 from landmarklib.tables import Claim
 
-COUNTED = (claims.HOLDS, claims.REVERSED, claims.UNDECIDED, claims.MISSING, claims.VOID)
 NO_BREAK = "\u00a0"  # a space at which no line ends
 BY_THE_PAPER = {True: "holds", False: "does not hold", None: "no number"}
-
-
-def per_claim(verdicts: Sequence[claims.Verdict]) -> markup.Html:
-    """A line per claim: the paper's words, our verdict, the mean effect beside the paper's, counts of inequalities."""
-    out = pd.DataFrame(
-        {
-            "claim": [v.claim.id for v in verdicts],
-            "in words": [v.claim.text for v in verdicts],
-            "here": [verdict(v) for v in verdicts],
-            "mean effect": [effect(v) for v in verdicts],
-            "in the paper": [in_paper(v) for v in verdicts],
-            "hold / reversed / undecided / not run / void": [
-                " / ".join(str(v.count(x)) for x in COUNTED) for v in verdicts
-            ],
-            "by the paper's numbers": [BY_THE_PAPER[v.paper_holds] for v in verdicts],
-        }
-    )
-    return markup.to_html(out, kind="claims")
 
 
 def per_inequality(verdicts: Sequence[claims.Verdict]) -> markup.Html:
@@ -72,14 +53,19 @@ def verdict(v: claims.Verdict) -> str:
 
 
 def effect(v: claims.Verdict) -> str:
-    """A verdict's mean effect with its interval, or that it is not run."""
-    return _interval(v.claim, v)
+    """A verdict's mean effect with its interval, or that it is not run, or not counted as all is void."""
+    return "not counted" if not v.n and v.count(claims.VOID) else _interval(v.claim, v)
 
 
 def in_paper(v: claims.Verdict) -> str:
     """The paper's own effect, and how large ours is beside it."""
     size = {"as large": "ours is as large", "smaller": "ours is smaller", "larger": "ours is larger", "": ""}[v.size]
     return f"{_value(v.claim, v.paper)}{'; ' * bool(size)}{size}"
+
+
+def paper(v: claims.Verdict) -> str:
+    """The paper's own effect; "" where it prints none."""
+    return _value(v.claim, v.paper) if pd.notna(v.paper) else ""
 
 
 def unit(claim: Claim) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from landmarklib.report import effects, untestable
+from landmarklib.report import aggregate, effects, untestable
 from landmarklib.tables import Claim, Inequality, Table
 
 EVERYWHERE, AVERAGE = "holds everywhere", "holds on average"
@@ -126,14 +126,11 @@ def seed_errors(runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.S
 def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.Series]:
     """The same of the lines that others measured: one value for all seeds.
 
-    Empty unless all runs are on the paper's data and in full.
+    Empty unless all runs compare with the paper's (`aggregate.compares`).
     """
-    if (
-        not table.references
-        or not len(runs)
-        or set(runs.tier) != {"paper"}
-        or not all(map(table.in_full, runs.budget.unique()))
-    ):
+    kinds = runs[["tier", "budget"]].drop_duplicates().itertuples(index=False) if table.references and len(runs) else ()
+    compared = [aggregate.compares(table, metric, tier, budget) for tier, budget in kinds]
+    if not compared or not all(compared):
         return {}
     seeds = sorted(runs.seed.unique())
     found = {}

@@ -34,12 +34,13 @@ def beside_paper(table: Table, runs: pd.DataFrame, metric: str | None = None) ->
 
     A cell that is as good as the paper's is marked with a tick, which also says so to those who do not see colours.
 
-    metric: by default the table's first. Of another one only the methods and fractions are shown that have a value here
-    or in the paper.
+    metric: by default the one that a page shows first. Of another one only the methods and fractions are shown that
+        have a value here or in the paper.
     """
-    metric = metric or table.metrics[0]
+    first = aggregate.shown(table, runs)
+    metric = metric or first
     frame, rows = aggregate.cells(table, runs, metric), table.rows_with(metric)
-    if metric != table.metrics[0]:
+    if metric != first:
         frame = frame[frame[["paper", "mean"]].notna().any(axis=1)]
         rows = [row for row in rows if row.name in set(frame.method)]
     fractions = sorted(frame.fraction[frame.method.isin([r.name for r in rows])].unique())
@@ -70,8 +71,11 @@ def _of_others(
 
 
 def _absent(table: Table, method: str, fraction: float) -> Cell:
-    """Why there is no number: nobody has run the cell, or there is no such cell."""
-    return Cell(missing="not run") if table.row(method).has(fraction) else Cell(words="not defined")
+    """Why there is no number: nobody has run the cell, it is left out on purpose, or there is no such cell."""
+    row = table.row(method)
+    if row.has(fraction):
+        return Cell(missing="not run")
+    return Cell(words="not defined" if row.needs_unlabelled and fraction == 1 else "left out")
 
 
 def _cell(line: pd.Series, sign: int) -> Cell:
@@ -96,7 +100,7 @@ def _published(value: float, unit: str) -> str:
 
 def long_table(table: Table, runs: pd.DataFrame) -> Html:
     """Every cell as a sortable line: ours mean ± sd over n seeds, paper, difference, same or better?"""
-    frame = aggregate.cells(table, runs)
+    frame = aggregate.cells(table, runs, aggregate.shown(table, runs))
     sign = aggregate.better(table)
     out = pd.DataFrame({"method": frame.method})
     if table.uses_labels:
@@ -122,7 +126,8 @@ def other_metrics(table: Table, runs: pd.DataFrame) -> Html:
 
     Accuracy needs a trained class head. A mean over seeds of which one is approximate is marked, and a line says so.
     """
-    frames = {metric: aggregate.cells(table, runs, metric) for metric in table.metrics[1:] if metric in runs}
+    others = [metric for metric in table.metrics[1:] if metric != aggregate.shown(table, runs)]
+    frames = {metric: aggregate.cells(table, runs, metric) for metric in others if metric in runs}
     frames = {metric: f[f.method.isin(f.method[f.n_seeds > 0])] for metric, f in frames.items()}
     fractions = sorted({fraction for f in frames.values() for fraction in f.fraction[f.n_seeds > 0]})
     if not fractions:

@@ -21,7 +21,8 @@ def curve(table: Table, runs: pd.DataFrame):
     Ours has its spread over seeds; the paper's is dashed.
     """
     plt = style.pyplot()
-    frame = aggregate.cells(table, runs)
+    metric = aggregate.shown(table, runs)
+    frame = aggregate.cells(table, runs, metric)
     methods = {name: table.row(name).method for name in frame.method}
     measured = {methods[name] for name in frame.method[frame.n_seeds > 0]} or set(methods.values())
     families = [method for method in dict.fromkeys(methods.values()) if method in measured]
@@ -41,7 +42,7 @@ def curve(table: Table, runs: pd.DataFrame):
             axis.plot(paper.fraction * beside, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
         if table.rows[0].published:
             axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
-        axis.set(xscale="log", yscale="log", ylabel=markup.label(table.metrics[0]))
+        axis.set(xscale="log", yscale="log", ylabel=markup.label(metric))
         axis.set_title(", ".join(dict.fromkeys(name.split(" (")[0] for name in rows)))
         style.plain_ticks(axis, sorted(frame.fraction.unique()))
         axis.legend(fontsize=8, frameon=False)

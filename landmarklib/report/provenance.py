@@ -10,8 +10,9 @@ from operator import attrgetter
 import numpy as np
 import pandas as pd
 
-from landmarklib import loading, methods
+from landmarklib import datasets, methods
 from landmarklib.core import metrics
+from landmarklib.core.types import whole
 from landmarklib.records import record, staleness
 from landmarklib.report import untestable
 from landmarklib.report.markup import Html, percent, render, to_html
@@ -177,7 +178,7 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
     attributes = methods.attributes(methods.complete(methods.get(row.method), row.options))
     for i, attribute in enumerate(attributes):
         metric = f"accuracy_percent of {attribute}" if i else "accuracy_percent"
-        n_classes = loading.get(table.dataset).attributes.get(attribute, 0)
+        n_classes = datasets.get(whole(table.dataset)).attributes.get(attribute, 0)
         if not n_classes or metric not in done:
             continue
         told, found = done.dropna(subset=metric), {}  # by what to say, then by row: fractions

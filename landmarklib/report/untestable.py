@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from landmarklib import loading, methods
+from landmarklib import datasets, methods
+from landmarklib.core.types import whole
 from landmarklib.report import effects
 from landmarklib.report.effects import Errors
 from landmarklib.report.markup import label, percent
@@ -25,7 +26,7 @@ def why(table: Table, c: Inequality, errors: Errors) -> str:
 def class_metrics(table: Table, row: Row) -> dict[str, int]:
     """The accuracies of the attributes with classes that the row predicts, with the number of classes of each."""
     attributes = methods.attributes(methods.complete(methods.get(row.method), row.options))
-    known = loading.get(table.dataset).attributes
+    known = datasets.get(whole(table.dataset)).attributes  # known whether its images are here or not
     names = {
         (f"accuracy_percent of {a}" if i else "accuracy_percent"): known.get(a, 0) for i, a in enumerate(attributes)
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from landmarklib import tables
+from landmarklib import loading, tables
 from landmarklib.core import files
 from landmarklib.core.errors import UserError
 from landmarklib.pages import book, notebooks, status
@@ -61,6 +61,23 @@ def test_the_first_page_lists_all_tables_of_the_four_papers(site):
     assert len(re.findall(r"<tr>", text)) >= 36
     for paper in ("honari2018", "thewlis2017", "rahaman2021", "moskvyak2021"):
         assert paper in text
+
+
+def test_the_first_page_leads_to_the_card_of_every_claim_of_the_papers(site):
+    targets = re.findall(r'href="tables/(\w+)\.html#(claim-[^"]*)"', (site / "index.html").read_text())
+    wanted = [(name, c) for name in tables.names() for c in tables.get(name).claims if c.of_paper]
+    assert len(targets) == len(set(targets)) == len(wanted)
+    for name, anchor in targets:
+        assert (site / "tables" / f"{name}.html").read_text().count(f'id="{anchor}"') == 1
+
+
+def test_claims_stand_before_every_table_of_their_page_and_no_tick_on_generated_data(site):
+    for name in tables.names():
+        text = (site / "tables" / f"{name}.html").read_text()
+        if any(c.of_paper for c in tables.get(name).claims):
+            assert text.index('class="headline"') < text.index('class="claim-cards"') < text.index("<table")
+            assert text.index("</table>") < text.index('class="bookkeeping"')
+        assert "✓" not in text or not loading.generated(tables.get(name).dataset)
 
 
 def test_no_cell_of_any_table_is_blank(site):

@@ -65,7 +65,7 @@ def test_a_cell_of_runs_that_had_not_converged_is_marked_and_the_page_warns():
     assert "⋯: validation of at least one seed" in table_page.key(BLOCKS, runs)
     (text,) = provenance.warn_improving(runs)
     assert "2 of 3 runs had not converged" in text
-    assert text in table_page.headline(BLOCKS, runs, [*going, *still], [])
+    assert text in table_page.bookkeeping(BLOCKS, runs, [*going, *still])
     quiet = record.frame(still)
     assert provenance.warn_improving(quiet) == provenance.warn_improving(record.frame([])) == []
     assert "⋯" not in table_page.key(BLOCKS, quiet) + comparison.beside_paper(BLOCKS, quiet)

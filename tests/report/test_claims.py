@@ -254,10 +254,11 @@ def test_cells_of_two_fractions_are_compared_and_a_margin_is_granted_in_points(m
 
 
 def with_reference(fraction: float = 1.0) -> tables.Table:
-    """Blocks with a line that others measured, and the claim that Heatmap-MT at 5% beats it."""
+    """Blocks on photos with a line that others measured, and the claim that Heatmap-MT at 5% beats it."""
     inequality = Inequality(HIGHER, "Others", 0.05, fraction, "error_px")
     return replace(
         tables.get("blocks"),
+        dataset="mtfl",  # of the paper's own images
         references=(Reference("Others", {1.0: 4.0}),),
         claims=(Claim("X", "beats the others", (inequality,)),),
     )
@@ -271,6 +272,8 @@ def test_a_published_line_stands_for_every_seed_where_runs_are_on_the_papers_dat
     for other in ({"tier": "stand-in"}, {"budget": "smoke"}):
         (v,) = claims.evaluate(with_reference(), runs_at(values, **other))
         assert v.comparisons[0].n == 0 and v.verdict == INCOMPLETE
+    (v,) = claims.evaluate(replace(with_reference(), dataset="blocks"), runs_at(values))  # generated here
+    assert v.verdict == INCOMPLETE
     (v,) = claims.evaluate(with_reference(0.5), runs_at(values))  # of which the paper prints nothing
     assert v.verdict == INCOMPLETE and v.paper_holds is None
 

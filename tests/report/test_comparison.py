@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pandas as pd
-from made import BLOCKS, HANDS, SHAPES, failed, hands, made, rows_of, some
+from made import BLOCKS, HANDS, PHOTOS, SHAPES, failed, hands, made, rows_of, some
 
 from landmarklib import tables
 from landmarklib.records import record
@@ -17,7 +18,7 @@ def test_beside_paper_has_ours_over_the_papers_and_no_empty_cell():
     good = some(8.0, 9.0)
     one = some(0.4, fraction=1.0)
     lost = [failed(r.experiment) for r in some(0.0, fraction=0.5)]
-    shown = rows_of(comparison.beside_paper(BLOCKS, record.frame([*good, *one, *lost])))
+    shown = rows_of(comparison.beside_paper(PHOTOS, record.frame([*good, *one, *lost])))
     assert shown["method"] == ["1%", "5%", "10%", "20%", "50%", "100%"]
     ours = shown["Seq-MT (L)"]
     assert ours[0] == "8.50 ± 0.71 paper 8.33"
@@ -29,20 +30,38 @@ def test_beside_paper_has_ours_over_the_papers_and_no_empty_cell():
 
 
 def test_beside_paper_marks_nothing_as_good_on_other_data():
-    assert "✓" in comparison.beside_paper(BLOCKS, record.frame(some(1.0)))
-    assert "✓" not in comparison.beside_paper(BLOCKS, record.frame(some(1.0, data={"tier": "stand-in"})))
+    assert "✓" in comparison.beside_paper(PHOTOS, record.frame(some(1.0)))
+    assert "✓" not in comparison.beside_paper(PHOTOS, record.frame(some(1.0, data={"tier": "stand-in"})))
+
+
+def test_beside_paper_has_no_tick_on_generated_images():
+    runs = record.frame(some(0.01))
+    assert "✓" not in comparison.beside_paper(BLOCKS, runs) and ">yes<" not in comparison.long_table(BLOCKS, runs)
+
+
+def test_on_a_part_of_the_test_images_ours_stand_beside_the_papers_on_that_part():
+    table = tables.get("w300").variants()["part"]
+    line = {"row": "RCN+ (L)", "fraction": 1.0, "seed": 0, "budget": "cpu", "status": "done", "tier": "open"}
+    runs = pd.DataFrame([{**line, "warnings": 0, "nme_percent": 6.0, "nme_percent on Common": 6.0}])
+    shown = rows_of(comparison.beside_paper(table, runs))
+    assert shown["method"] == ["5%", "10%", "20%", "50%", "100%"]
+    assert shown["RCN+ (L)"][0] == "not run" and shown["RCN+ (L)"][-1] == "6.00 paper 4.47"
+    assert "<td>4.47</td>" in comparison.long_table(table, runs) and "on Common" not in comparison.other_metrics(
+        table, runs
+    )
 
 
 def test_beside_paper_where_larger_is_better():
     runs = record.frame([made(e) for e in SHAPES.experiments(seeds=[0])])
-    low = rows_of(comparison.beside_paper(SHAPES, runs))
-    high = rows_of(comparison.beside_paper(SHAPES, runs.assign(accuracy_percent=99.5)))
+    photos = replace(SHAPES, dataset="mtfl")
+    low = rows_of(comparison.beside_paper(photos, runs))
+    high = rows_of(comparison.beside_paper(photos, runs.assign(accuracy_percent=99.5)))
     assert [texts[0] for texts in list(low.values())[1:]] == ["90.00 paper 99", "90.00"]
     assert [texts[0] for texts in list(high.values())[1:]] == ["99.50 paper 99 ✓", "99.50"]
 
 
 def test_long_table_says_in_words_what_is_missing():
-    page = comparison.long_table(BLOCKS, record.frame(some(8.0, 9.0)))
+    page = comparison.long_table(PHOTOS, record.frame(some(8.0, 9.0)))
     lines = [
         [" ".join(html.unescape(part).split()) for part in re.findall(r"<td>(.*?)</td>", line)]
         for line in re.findall(r"<tr>(.*?)</tr>", page, re.S)
@@ -64,7 +83,7 @@ def test_other_metrics_tell_a_missing_run_from_a_cell_that_is_not_defined():
     assert "Seq-MT (L)" not in shown
 
 
-def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
+def test_a_cell_that_nobody_has_run_is_told_from_one_that_is_left_out_and_one_that_there_is_not():
     table = tables.get("mtfl")
     runs = pd.DataFrame(
         [
@@ -79,7 +98,7 @@ def test_a_cell_that_nobody_has_run_is_told_from_one_that_there_is_not():
     (line,) = (line for line in shown.split("<tr>") if "<th>RCN+ (L+ELT)</th>" in line)
     assert line.count("not run") == 2 and line.count("not defined") == 1
     (line,) = (line for line in shown.split("<tr>") if "<th>RCN (L)</th>" in line)
-    assert line.count("not defined") == 2 and "paper 5.6" in line
+    assert line.count("left out") == 2 and "not defined" not in line and "paper 5.6" in line
     (part,) = (part for part in comparison.other_metrics(table, runs).split("<tbody>") if "over 10%" in part)
     assert rows_of(part)["RCN+ (L+A)"] == ["not run", "20.0", "20.0"]
 

@@ -21,10 +21,10 @@ from myst_parser.parsers.options import options_to_items
 
 from landmarklib import datasets, loading, tables
 from landmarklib.core import files
-from landmarklib.pages import catalogue, conventions, overlap, overview, speed_page, status, table_page
+from landmarklib.pages import catalogue, conventions, overlap, overview, speed_page, status, survived, table_page
 from landmarklib.records import benchmarks, query, record
 from landmarklib.records.record import Record
-from landmarklib.report import claim_tables, claims, comparison, markup, provenance
+from landmarklib.report import claim_cards, claim_tables, claims, comparison, markup, provenance
 
 ESCAPED = "&lt;script&gt;&amp;"
 RAW = (  # HTML, directives, a role, links, maths, and what ends a line for Markdown or for a page that includes another
@@ -125,11 +125,18 @@ def check_inert(page: str, *, directives: tuple[str, ...] = (), code: bool = Fal
     assert "<script" not in "".join(t.content for t in tokens if t.type == "html_block")
 
 
+def measured_of(p: SimpleNamespace) -> overview.Measured:
+    return overview.Measured(p.table, p.runs, p.runs, p.verdicts)
+
+
 PARTS = {
     "beside_paper": lambda p: comparison.beside_paper(p.table, p.runs),
     "long_table": lambda p: comparison.long_table(p.table, p.runs),
     "other_metrics": lambda p: comparison.other_metrics(p.table, p.runs),
-    "headline": lambda p: table_page.headline(p.table, p.runs, p.records, p.verdicts),
+    "bookkeeping": lambda p: table_page.bookkeeping(p.table, p.runs, p.records),
+    "cards": lambda p: claim_cards.cards(p.table, p.verdicts, p.records),
+    "picture": lambda p: survived.picture([(measured_of(p), p.verdicts[0])]),
+    "in_points": lambda p: survived.in_points([(measured_of(p), p.verdicts[0])]),
     "key": lambda p: table_page.key(unchecked(p.table, rows=(unchecked(p.table.rows[0], fractions=(0.01,)),)), p.runs),
     "details": lambda p: table_page.details(p.table, p.runs, p.records, p.verdicts),
     "per_seed": lambda p: table_page.per_seed(p.runs.assign(matched_percent=99.0)),
@@ -138,11 +145,8 @@ PARTS = {
     "origin": lambda p: provenance.origin(p.table, p.records),
     "flagged": lambda p: provenance.flagged(p.records),
     "unlearnt": lambda p: provenance.warn_untrained_heads(p.table, p.runs)[0],
-    "per_claim": lambda p: claim_tables.per_claim(p.verdicts),
     "per_inequality": lambda p: claim_tables.per_inequality(p.verdicts),
-    "claims_list": lambda p: overview.claims_list(
-        [(overview.Measured(p.table, p.runs, p.runs, p.verdicts), p.verdicts[0])]
-    ),
+    "claims_list": lambda p: overview.claims_list([(measured_of(p), p.verdicts[0])]),
 }
 
 
@@ -176,7 +180,8 @@ def test_pages_in_markdown_show_texts_of_tables_as_text(parts, monkeypatch):
     check_inert(status.deviations_page(), code=True)
     check_inert(status.status_page())
     check_inert(conventions.page())
-    check_inert(overview.claims_page([overview.Measured(parts.table, parts.runs, parts.runs, parts.verdicts)]))
+    check_inert(overview.claims_page([measured_of(parts)]))
+    check_inert(survived.page([measured_of(parts)]))
 
 
 def without_alt(text: str) -> str:

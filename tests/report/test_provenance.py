@@ -32,7 +32,7 @@ def test_how_long_runs_took_is_read_from_their_records():
     times = [99.4, 100.0, 150.0, 1065.0]
     others = [replace(r, seconds=seconds) for r, seconds in zip(others, times, strict=True)]
     assert provenance.took(others) == "99 s to 18 min a run, the median 2 min"
-    text = re.sub(r"<[^>]*>", "", table_page.headline(BLOCKS, record.frame(others), others, []))
+    text = re.sub(r"<[^>]*>", "", table_page.bookkeeping(BLOCKS, record.frame(others), others))
     assert "training took 99 s to 18 min a run, the median 2 min." in text
 
 
@@ -42,14 +42,14 @@ def test_runs_that_ended_with_broken_maps_are_warned_of():
     assert text.startswith("<b>Beware:</b> 1 of 4 runs ended")
     assert provenance.warn_locked(record.frame(sound)) == provenance.warn_locked(record.frame([])) == []
     runs = record.frame([*sound, broken])
-    assert text in table_page.headline(BLOCKS, runs, [*sound, broken], [])
+    assert text in table_page.bookkeeping(BLOCKS, runs, [*sound, broken])
 
 
 def test_outliers_of_a_cell_are_warned_of():
     records = [*some(8.0, 9.0, 18.1), *some(8.0, 30.0, fraction=0.5), *some(8.0, 9.0, 17.9, fraction=0.2)]
     assert provenance.outliers(records) == {records[2].key: "its error is 2.0 times the median of its cell's 3 seeds"}
     (text,) = provenance.warn_outliers(records)
-    assert "in 1 of 8 runs" in text and text in table_page.headline(BLOCKS, record.frame(records), records, [])
+    assert "in 1 of 8 runs" in text and text in table_page.bookkeeping(BLOCKS, record.frame(records), records)
     assert records[2].key in provenance.flagged(records) and records[7].key not in provenance.flagged(records)
     assert provenance.outliers(records[3:]) == {} and provenance.warn_outliers(records[3:]) == []
     assert "none is an outlier" in provenance.flagged(records[3:])
@@ -60,7 +60,7 @@ def test_runs_whose_form_was_chosen_by_timing_are_warned_of():
     listed = [replace(r, provenance={**r.provenance, "form_chosen": "listed"}) for r in some(7.0, 6.0, 5.0)]
     (text,) = provenance.warn_timed_forms([*timed, *listed])
     assert "in 2 of 5 runs the form of the convolutions was chosen by timing" in text
-    assert text in table_page.headline(BLOCKS, record.frame(timed + listed), [*timed, *listed], [])
+    assert text in table_page.bookkeeping(BLOCKS, record.frame(timed + listed), [*timed, *listed])
     assert provenance.warn_timed_forms(listed) == provenance.warn_timed_forms([]) == []
     shown = rows_of(provenance.origin(BLOCKS, [*timed, *listed]))
     assert shown["that form was"] == ["looked up by kind of processor (3 runs), chosen by timing in the run (2 runs)"]
