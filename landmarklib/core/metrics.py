@@ -16,7 +16,6 @@ LOWER_IS_BETTER = {
     "angle_error_degrees": True,
 }
 PCK_SHARE = 0.1  # of the normalizer, within which a point counts as correct
-WITHIN = "matched within each class"  # qualifies an error of points that nobody named
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
 
 

@@ -30,7 +30,6 @@ def check(where: str, table: Table) -> None:
     check_cells(where, table)
     check_stages(where, table)
     check_runs(where, table)
-    check_classes(where, table)
     check_qualifiers(where, table)
 
 
@@ -69,16 +68,6 @@ def check_data(where: str, table: Table) -> None:
                 raise UserError(f"{where}, {key}: {other.name} has {n} landmarks, and {table.dataset} has {wanted}")
 
 
-def check_classes(where: str, table: Table) -> None:
-    """Matches within classes need a class, and outputs that are matched."""
-    if not table.within_classes:
-        return
-    if "class" not in datasets.get(table.dataset).attributes:
-        raise UserError(f"{where}, within_classes: {table.dataset} has no attribute 'class'")
-    if table.uses_labels:
-        raise UserError(f"{where}, within_classes: outputs are matched only without labels; fractions must be [0]")
-
-
 def check_qualifiers(where: str, table: Table) -> None:
     """What qualifies a metric (`on IBUG`, `of yaw`) is of the table's data or methods."""
     qualifiers = {"", *qualified(table, datasets.get(table.dataset))}
@@ -95,8 +84,6 @@ def qualified(table: Table, dataset: Dataset) -> Iterator[str]:
     yield from (f"of points less {shift:g} px" for shift in dataset.shifted_labels.values())
     for name in dataset.normalizers:
         yield from (f"by {name}", f"at {metrics.PCK_SHARE:g} of {name}")
-    if table.within_classes:
-        yield metrics.WITHIN
     for row in table.rows:
         method = methods.get(row.method)
         yield from method.other_readings(methods.complete(method, row.options))

@@ -72,7 +72,7 @@ def evaluate_test(t: Trained) -> Record:
     if e.evaluation.within_classes:
         validation = loading.first(t.splits["val"], e.evaluation.images)
         on = prediction.predict(r.predictor, t.method, validation.images, t.options, device).points
-        values[f"error_px {metrics.WITHIN}"] = within_classes(found.points, test, on, validation)
+        values["error_px matched within each class"] = within_classes(found.points, test, on, validation)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
     shown = test.images[: t.n_maps]
     maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []

@@ -19,7 +19,6 @@ OPTIONS = "options = { centred = true, out_gain = 0.1 }"
         ('name = "blocks"', "name = ['blocks']", "name ['blocks']; expected 'blocks' or 'honari2018-blocks'"),
         ('paper = "honari2018"', 'paper = "b2020"', "paper 'b2020'; expected 'honari2018'"),
         ('dataset = "blocks"', 'dataset = "block"', "dataset: unknown data set 'block'; did you mean 'blocks'?"),
-        ('dataset = "blocks"', 'dataset = "blocks"\nwithin_classes = true', "within_classes: outputs are matched only"),
         ('dataset = "blocks"', 'dataset = "tiger_pose"', "dataset: tiger_pose has no test images"),
         ('dataset = "blocks"', 'dataset = "blocks"\ntests = ["lspet"]', "tests: lspet has no test images"),
         ('dataset = "blocks"', 'dataset = "blocks"\ntests = ["cats"]', "tests: cats has 9 landmarks, and blocks has "),

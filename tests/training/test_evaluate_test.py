@@ -38,6 +38,6 @@ def test_outputs_are_matched_within_each_class_on_its_validation_images():
     """Class 0 has them as they are, class 1 the other way round and 1 px off, class 2 was not validated."""
     true = np.array([[1.0, 1.0], [5.0, 4.0]])
     validation, test = of_classes([0, 1], true), of_classes([1, 0, 2], true)
-    found = np.stack([true[::-1] + np.array([1, 0]), true, true])
+    found = np.stack([true[::-1] + [1, 0], true, true])
     error = within_classes(found, test, np.stack([true, true[::-1]]), validation)
     assert error[:2].tolist() == [1.0, 0.0] and np.isnan(error[2])
