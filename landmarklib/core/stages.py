@@ -100,7 +100,6 @@ class Evaluation:
     readout: how outputs become landmarks: `named`, the network was told their names; `matched`, each landmark takes the
         output that is closest on validation images (Hungarian method); `regressed`, a linear map from all outputs,
         fitted on the labelled training images.
-    within_classes: whether errors are given, too, after a match on the validation images of each class alone.
     """
 
     select: Text
@@ -108,4 +107,3 @@ class Evaluation:
     test_images: Count
     tests: Sequence[str] = field(default_factory=list)
     readout: Literal["named", "matched", "regressed"] = "named"
-    within_classes: Flag = False

@@ -98,7 +98,7 @@ METHOD = Method(
         "hidden": [256, 256],
         "dropout": 0.25,
         "point_noise": 0.0,
-        # DEVIATION: the ranges of ELT's random maps are ours; honari2018 says small affine maps and gives none.
+        # DEVIATION: the ranges of the random maps of ELT are ours; honari2018 says small affine maps and gives none.
         "rotation_degrees": 180.0,
         "scale": 0.1,
         "shift": 1 / 6,

@@ -176,7 +176,6 @@ class Table:
     references: tuple[Reference, ...] = ()
     tests: tuple[str, ...] = ()  # other data sets whose test images are judged, too
     jitter: Jitter = field(default_factory=dict)  # of training images, at every budget
-    within_classes: Flag = False  # whether errors are given after a match within each class, too
     open: str = ""  # an openly available data set of the same kind, where the paper's is not
 
     @property
@@ -272,7 +271,7 @@ class Table:
             size=values["size"],
             train_images=values["train_images"],
             stages=tuple(_stage(stage, {**values, **stage.training}, fraction) for stage in row.stages or (alone,)),
-            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout, self.within_classes),
+            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
             dtype=self.budgets[budget].dtype,
         )
 

@@ -69,10 +69,6 @@ def evaluate_test(t: Trained) -> Record:
         return stamped(Record(status="done", metrics=summaries(values), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
-    if e.evaluation.within_classes:
-        validation = loading.first(t.splits["val"], e.evaluation.images)
-        on = prediction.predict(r.predictor, t.method, validation.images, t.options, device).points
-        values["error_px matched within each class"] = within_classes(found.points, test, on, validation)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
     shown = test.images[: t.n_maps]
     maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []
@@ -140,21 +136,6 @@ def extra_test_metrics(
         error = metrics.point_error(landmarks, other.points, other.visible, other.normalizer)
         found[f"nme_percent on {whole(name)}"] = 100 * error
     return found
-
-
-def within_classes(found: np.ndarray, test: Annotations, on: np.ndarray, validation: Annotations) -> np.ndarray:
-    """Each test image's error in pixels where its landmarks take the outputs that are closest on its class.
-
-    found, on: outputs on the test and the validation images, in pixels; those of a class are matched on the latter.
-    NaN for a class without validation images.
-    """
-    error = np.full(len(found), np.nan)
-    for one in np.unique(test.attributes["class"]):
-        here, there = test.attributes["class"] == one, validation.attributes["class"] == one
-        if there.any():
-            match = metrics.best_assignment(on[there], validation.points[there], validation.visible[there])
-            error[here] = metrics.point_error(found[here][:, match], test.points[here], test.visible[here])
-    return error
 
 
 def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) -> np.ndarray:

@@ -107,8 +107,8 @@ def printed(capsys, *words: str) -> str:
         (["run", "shapes", "fractions=0.1"], ["table shapes: fractions do not apply"]),
         (["run", "blocks", "seeds=1.5"], ["seeds: '1.5' is not a whole number"]),
         (["run", "blocks", "seeds=-1"], ["seeds: -1 is outside [0, 2**63)"]),
-        (["run", "blocks", "budget=huge"], ["unknown budget 'huge'", "known: smoke, cpu, paper"]),
-        (["table", "blocks", "--budget", "huge"], ["unknown budget 'huge'", "known: smoke, cpu, paper"]),
+        (["run", "blocks", "budget=huge"], ["unknown budget 'huge'", "known: smoke, cpu, converged, paper"]),
+        (["table", "blocks", "--budget", "huge"], ["unknown budget 'huge'", "known: smoke, cpu, converged, paper"]),
         (["run", "blocks", "device=tpu"], ["device: 'tpu' is not here", "valid: cpu"]),
         (["run", "blocks", "workers=-1"], ["workers: -1 is not a whole number >= 0"]),
         (["run", "blocks", "workers=two"], ["workers: 'two' is not a whole number"]),
@@ -196,7 +196,7 @@ def test_list_for_programs_is_json(capsys):
     found = json.loads(printed(capsys, "list", "--json"))
     blocks = next(line for line in found if line["table"] == "blocks")
     assert (blocks["table"], blocks["cells"], blocks["of"], blocks["runs"]) == ("blocks", 0, 46, 0)
-    assert blocks["budgets"] == ["smoke", "cpu", "paper"] and blocks["rows"][0] == ROW
+    assert blocks["budgets"] == ["smoke", "cpu", "converged", "paper"] and blocks["rows"][0] == ROW
 
 
 def test_status_has_a_line_per_table_and_budget(capsys):

@@ -110,7 +110,7 @@ OF_STAGE = {
 }
 OF_OPTIMIZER = {"rate": 0.002, "rates": {"head": 9.0}, "clip": 0.0, "beta2": 0.999, "weight_decay": 0.0}
 OF_SCHEDULE = {"warmup": 3, "plateau": 0.5, "kind": "linear", "floor": 0.02}
-OF_EVALUATION = {"select": "accuracy_percent", "images": 16, "test_images": 0, "tests": [], "readout": "matched", "within_classes": True}
+OF_EVALUATION = {"select": "accuracy_percent", "images": 16, "test_images": 0, "tests": [], "readout": "matched"}
 
 
 def of_stages(which: int, **values) -> Experiment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -67,7 +68,12 @@ def test_claims_stand_by_kind_of_data_the_papers_own_first(page):
     ]
 
 
-def test_an_interval_that_goes_on_beyond_the_picture_ends_in_an_arrow(page):
-    (line,) = (line for line in page.split("<a ") if "H24-S6, Multi-PIE" in line and "href" in line)
-    assert line.count('class="end') == 2
+def test_an_interval_that_goes_on_beyond_the_picture_ends_in_an_arrow(measured, page):
+    (found,) = ((m, v) for m, v in survived.of_papers(measured) if v.claim.id == "H4")
+    others = [(m, v) for m, v in survived.of_papers(measured) if not v.claim.in_points and v.claim.id != "H4"]
+    assert survived.picture([found]).count('class="end') == 0
+    for low, high, arrows in ((-9.0, 9.0, 2), (-9.0, 0.0, 1), (0.0, 9.0, 1)):
+        wide = survived.picture([(found[0], replace(found[1], low=low, high=high)), *others])
+        (line,) = (line for line in wide.split("<a ") if "H4, Blocks" in line and "href" in line)
+        assert line.count('class="end') == arrows
     assert all(0 <= float(x) <= 100 for x in re.findall(r'x[12]?="([-\d.]+)%"', page))
