@@ -14,6 +14,7 @@ from landmarklib.report import aggregate, claim_cards, claim_tables, claims, mar
 LINE, HEAD, TOP = 24, 26, 24  # heights in pixels: of a claim, of a group's head, of the axis
 TIERS = ("paper", "open", "stand-in", "")
 TICKS = (-100, -50, 0, 50, 75, 90)  # in percent of the error
+WIDEST = -0.8, 2.4  # effects: the error more than doubled, or less than a tenth; what is beyond ends in an arrow
 SAYS = {  # of one claim and of several
     claims.EVERYWHERE: ("holds everywhere", "hold everywhere"),
     claims.AVERAGE: ("holds on average", "hold on average"),
@@ -143,7 +144,8 @@ class _Scale:
     """Effects, logarithms of ratios, as percent of a strip's width; ticks are in percent of the error."""
 
     def __init__(self, values: Sequence[float]):
-        self.low, self.high = min([-0.45, *values]) - 0.05, max([0.75, *values]) + 0.35
+        self.low = max(min([-0.45, *values]) - 0.05, WIDEST[0])
+        self.high = min(max([0.75, *values]) + 0.35, WIDEST[1])
         places = ((-np.log1p(-t / 100), f"{t:+d}%" if t else "0") for t in TICKS)
         self.ticks = [(self.at(x), text) for x, text in places if self.low <= x <= self.high]
 
@@ -157,7 +159,8 @@ class _Scale:
 
     def line(self, m: Measured, v: claims.Verdict) -> dict:
         """What the template draws of a claim."""
-        ends = [(0.0, -1)] * bool(v.low < self.low) + [(100.0, 1)] * bool(v.high > self.high)
+        ends = [(0.0, -1)] * bool(min(v.low, v.effect) < self.low)
+        ends += [(100.0, 1)] * bool(max(v.high, v.effect) > self.high)
         told = f"{v.claim.id}, {m.table.title}: {v.claim.text} {claim_tables.effect(v)}, {v.verdict}."
         return {"href": _href(m, v), "id": v.claim.id, "words": told, "ends": ends} | {
             "name": marks.name(v.verdict),

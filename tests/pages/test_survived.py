@@ -72,8 +72,13 @@ def test_an_interval_that_goes_on_beyond_the_picture_ends_in_an_arrow(measured, 
     (found,) = ((m, v) for m, v in survived.of_papers(measured) if v.claim.id == "H4")
     others = [(m, v) for m, v in survived.of_papers(measured) if not v.claim.in_points and v.claim.id != "H4"]
     assert survived.picture([found]).count('class="end') == 0
-    for low, high, arrows in ((-9.0, 9.0, 2), (-9.0, 0.0, 1), (0.0, 9.0, 1)):
-        wide = survived.picture([(found[0], replace(found[1], low=low, high=high)), *others])
+    for low, effect, high, arrows in (
+        (-9.0, 0.0, 9.0, 2),
+        (-9.0, 0.0, 0.1, 1),
+        (0.0, 0.1, 9.0, 1),
+        (8.0, 9.0, 10.0, 1),
+    ):
+        wide = survived.picture([(found[0], replace(found[1], low=low, effect=effect, high=high)), *others])
         (line,) = (line for line in wide.split("<a ") if "H4, Blocks" in line and "href" in line)
         assert line.count('class="end') == arrows
     assert all(0 <= float(x) <= 100 for x in re.findall(r'x[12]?="([-\d.]+)%"', page))
