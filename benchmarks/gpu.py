@@ -22,6 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,10 +37,10 @@ LEAST = 20.0  # seconds of training that are worth starting
 
 class Kind(NamedTuple):
     """What differs between a GPU and a rehearsal. limits: most seconds of the comparisons, of the speeds and of
-    training; chosen: pytest's words; benchmarks: arguments by script.
+    training; chosen: pytest's words; benchmarks: arguments by script. budgets: the first before the second.
     """
 
-    budget: str
+    budgets: Sequence[str]
     results: Path
     tested: Path
     limits: tuple[float, float, float]
@@ -48,7 +49,7 @@ class Kind(NamedTuple):
 
 
 GPU = Kind(
-    "paper",
+    ("converged", "paper"),
     ROOT / "gpu-results",
     BUILD / "tested-on-cuda",
     (90.0, 60.0, math.inf),
@@ -61,7 +62,7 @@ GPU = Kind(
     },
 )
 REHEARSAL = Kind(
-    "smoke",
+    ("smoke",),
     BUILD / "rehearsal",
     BUILD / "rehearsal" / "tested-on-cpu",
     (120.0, 90.0, 80.0),
@@ -76,11 +77,12 @@ REHEARSAL = Kind(
 
 
 class Open(NamedTuple):
-    """What is missing of a table: on which tier of data, how many runs, how many images they process
+    """What is missing of a table at a budget: on which tier of data, how many runs, how many images they process
     (`schedule.images_processed`).
     """
 
     table: str
+    budget: str
     data: str
     runs: int
     images: float
@@ -94,8 +96,10 @@ class Phase(NamedTuple):
     limit: float
 
 
-def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], data: str = "auto") -> list[Open]:
-    """What is missing of these tables at that budget, the most images to process first.
+def open_budgets(
+    budgets: Sequence[str], folders: Sequence[Path], names: Sequence[str], data: str = "auto"
+) -> list[Open]:
+    """What is missing of these tables, budget by budget, at each the most images to process first.
 
     Of tables with such a budget whose data are here, generated or bundled.
 
@@ -106,7 +110,7 @@ def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], dat
     from landmarklib.training import schedule
 
     found = []
-    for name in names:
+    for budget, name in product(budgets, names):
         table = tables.get(name)
         if budget not in table.budgets or not (here := on(table, budget, data)):
             continue
@@ -114,8 +118,8 @@ def open_budgets(budget: str, folders: Sequence[Path], names: Sequence[str], dat
         experiments = variant.experiments(budget=budget)
         missing = [e for e in experiments if not any(record.path_of(folder, e).exists() for folder in folders)]
         if missing:
-            found.append(Open(name, tier, len(missing), sum(map(schedule.images_processed, missing))))
-    return sorted(found, key=lambda o: -o.images)
+            found.append(Open(name, budget, tier, len(missing), sum(map(schedule.images_processed, missing))))
+    return sorted(found, key=lambda o: (budgets.index(o.budget), -o.images))
 
 
 def on(table, budget: str, data: str = "auto"):
@@ -157,7 +161,7 @@ def in_words(phases: Sequence[Phase], kind: Kind, opened: Sequence[Open]) -> str
         "compare": "losses, gradients, packs, captured steps and a resumed run against the CPU; a failure ends it all",
         "speed": ", ".join(kind.benchmarks),
         "train": "; then ".join(
-            f"{o.table} ({o.data} data, {o.runs} runs, {o.images:,.0f} images processed)" for o in opened
+            f"{o.table} at {o.budget} ({o.data} data, {o.runs} runs, {o.images:,.0f} images processed)" for o in opened
         ),
     }
     lines = [f"{_clock(p.start)} to {_clock(p.start + p.limit)}  {p.name:<8} {what[p.name]}" for p in phases]
@@ -249,16 +253,16 @@ def train(kind: Kind, device: str, opened: Sequence[Open], end: float) -> None:
         left = end - time.monotonic()
         if left < 2 * START + LEAST:
             break
-        _, variant = on(tables.get(o.table), kind.budget, o.data)
-        for e in variant.experiments(budget=kind.budget):
+        _, variant = on(tables.get(o.table), o.budget, o.data)
+        for e in variant.experiments(budget=o.budget):
             home, there = (record.path_of(folder, e) for folder in (record.results_folder(), kind.results))
             if home.exists() and not there.exists():
                 there.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(home, there)
-        words = [f"data={o.data}", f"budget={kind.budget}", f"device={device}", f"results={kind.results}"]
+        words = [f"data={o.data}", f"budget={o.budget}", f"device={device}", f"results={kind.results}"]
         command = ["-m", "landmarklib", "run", o.table, *words, f"deadline={left - 2 * START:.0f}"]
         if wrong := trouble(command, left, device):
-            print(f"train: {o.table} stopped: {wrong}; what is finished is kept", flush=True)
+            print(f"train: {o.table} at {o.budget} stopped: {wrong}; what is finished is kept", flush=True)
 
 
 def spend(seconds: float, device: str, table: str | None, data: str) -> int:
@@ -273,11 +277,12 @@ def spend(seconds: float, device: str, table: str | None, data: str) -> int:
         shutil.rmtree(kind.results, ignore_errors=True)
     checks.device(device)
     folders = [kind.results, record.results_folder()]
-    opened = open_budgets(kind.budget, folders, [table] if table else tables.names(), data)
+    opened = open_budgets(kind.budgets, folders, [table] if table else tables.names(), data)
     tested = kind.tested.exists() and kind.tested.read_text(encoding="utf-8") == digest()
     phases = plan(seconds, kind, tested)
     if not opened:
-        print(f"Nothing is missing at the budget {kind.budget} of {table or 'any table'} whose data are here.")
+        of = table or "any table"
+        print(f"Nothing is missing at the budget {' or '.join(kind.budgets)} of {of} whose data are here.")
         phases = phases[:-1]
     print(in_words(phases, kind, opened), flush=True)
     limits = {phase.name: phase.limit for phase in phases}
@@ -288,10 +293,10 @@ def spend(seconds: float, device: str, table: str | None, data: str) -> int:
         return 1
     time_it(kind, device, limits["speed"])
     train(kind, device, opened, min(begun + seconds, time.monotonic() + kind.limits[-1]))
-    left = open_budgets(kind.budget, folders, [o.table for o in opened], data)
+    left = open_budgets(kind.budgets, folders, list(dict.fromkeys(o.table for o in opened)), data)
     for o in opened:
-        runs = next((n.runs for n in left if n.table == o.table), 0)
-        print(f"{o.table}: {o.runs - runs} of {o.runs} missing runs are made")
+        runs = next((n.runs for n in left if (n.table, n.budget) == (o.table, o.budget)), 0)
+        print(f"{o.table} at {o.budget}: {o.runs - runs} of {o.runs} missing runs are made")
     took = f"{time.monotonic() - begun:.0f} s"
     print(took if kind is REHEARSAL else f"{took}; at home: landmarklib results import {kind.results.name}")
     return 0

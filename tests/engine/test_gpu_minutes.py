@@ -41,19 +41,22 @@ def test_too_few_seconds_are_refused(gpu):
 
 
 def test_the_plan_is_told_with_its_minutes(gpu):
-    opened = [gpu.Open("blocks", "paper", 230, 6e7), gpu.Open("shapes", "paper", 10, 1e6)]
+    opened = [gpu.Open("blocks", "converged", "paper", 230, 6e7), gpu.Open("shapes", "paper", "paper", 10, 1e6)]
     _, compare, speed, train = gpu.in_words(gpu.plan(780, gpu.GPU, False), gpu.GPU, opened).splitlines()
     assert compare.startswith(" 0:00 to  1:30  compare") and speed.startswith(" 1:30 to  2:30  speed")
     assert train.startswith(" 2:30 to 13:00  train")
-    assert train.index("blocks (paper data, 230 runs, 60,000,000 images processed)") < train.index("shapes (paper data")
+    blocks = train.index("blocks at converged (paper data, 230 runs, 60,000,000 images processed)")
+    assert blocks < train.index("shapes at paper (paper data")
 
 
 def test_the_largest_open_budget_whose_data_are_here_comes_first(gpu, tmp_path):
-    found = gpu.open_budgets("paper", [tmp_path], tables.names())
+    found = gpu.open_budgets(["paper"], [tmp_path], tables.names())
     blocks = tables.get("blocks").experiments(budget="paper")
     assert [o.table for o in found] == ["blocks", "shapes"]  # of photos there is no bundle here
-    assert found[0] == ("blocks", "paper", len(blocks), sum(map(schedule.images_processed, blocks)))
+    assert found[0] == ("blocks", "paper", "paper", len(blocks), sum(map(schedule.images_processed, blocks)))
     assert found[0].images > found[1].images
+    both = gpu.open_budgets(gpu.GPU.budgets, [tmp_path], tables.names())
+    assert [(o.table, o.budget) for o in both] == [("blocks", "converged"), ("blocks", "paper"), ("shapes", "paper")]
 
 
 def test_a_run_that_has_a_record_in_either_folder_is_not_missing(gpu, tmp_path):
@@ -63,16 +66,16 @@ def test_a_run_that_has_a_record_in_either_folder_is_not_missing(gpu, tmp_path):
         path = record.path_of(folder, e)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    found = gpu.open_budgets("paper", folders, ["blocks", "shapes"])
+    found = gpu.open_budgets(["paper"], folders, ["blocks", "shapes"])
     assert [o.table for o in found] == ["shapes", "blocks"]
-    assert found[1] == ("blocks", "paper", 1, schedule.images_processed(blocks[1]))
+    assert found[1] == ("blocks", "paper", "paper", 1, schedule.images_processed(blocks[1]))
     record.path_of(folders[0], blocks[1]).touch()
-    assert [o.table for o in gpu.open_budgets("paper", folders, ["blocks", "shapes"])] == ["shapes"]
+    assert [o.table for o in gpu.open_budgets(["paper"], folders, ["blocks", "shapes"])] == ["shapes"]
 
 
 def test_a_table_without_its_data_or_of_another_tier_is_not_open(gpu, tmp_path):
-    assert gpu.open_budgets("paper", [tmp_path], ["mtfl"]) == []
-    assert gpu.open_budgets("paper", [tmp_path], ["blocks"], data="stand-in") == []
+    assert gpu.open_budgets(["paper"], [tmp_path], ["mtfl"]) == []
+    assert gpu.open_budgets(["paper"], [tmp_path], ["blocks"], data="stand-in") == []
 
 
 def test_a_phase_that_fails_or_hangs_says_so(gpu):
