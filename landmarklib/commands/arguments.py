@@ -13,7 +13,7 @@ RUN_PARAMETERS = {
     "seeds": "whole numbers, such as 0,1,2; with until how many at most: 5, 10 or 20",
     "until": "decided: 5 seeds first, then 10 and 20 for the cells of claims that are undecided",
     "rows": "of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'; with a comma in the name '[\"...\"]'",
-    "budget": "smoke, cpu or paper",
+    "budget": "smoke, cpu, paper or another of the table's",
     "data": "auto, paper, open or stand-in",
     "device": "cpu, cuda, cuda:1 ...",
     "workers": "processes; 0 takes one per core on a CPU and one on a GPU",

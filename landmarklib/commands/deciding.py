@@ -3,8 +3,8 @@
 A look at stage n is at the seeds below n alone, whatever else is recorded, of the cells that its claims need. A page
 takes the seeds that all of a claim's cells share. So it shows a claim on more seeds than the look that decided it only
 where other claims needed more seeds of all its cells, or somebody ran more by hand. The intervals are wide enough for
-all looks of `effects.STAGES` together, so the page errs no more often than the looks. That does not hold for a number
-of seeds between two stages, which only runs by hand leave.
+all looks of `effects.STAGES` together, so the page errs no more often than the looks. That does not hold for other
+numbers of seeds, which runs without `until` leave.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from landmarklib.core.dataset import Dataset
     from landmarklib.core.experiment import Experiment
-from landmarklib.core.stages import Stage
+    from landmarklib.core.stages import Stage
 
 CLASSES, ANGLES = "classes", "angles"  # kinds of attributes
 

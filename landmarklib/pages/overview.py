@@ -95,7 +95,7 @@ def claims_list(found: Sequence[tuple[Measured, claims.Verdict]]) -> markup.Html
             "in words": v.claim.text,
             "mean effect": claim_tables.effect(v),
             "in the paper": claim_tables.in_paper(v),
-            "data": _data(m) if v.n else "none",
+            "data": _data(m) if any(c.n for c in v.comparisons) else "none",
             "by the paper's numbers": claim_tables.BY_THE_PAPER[v.paper_holds],
         }
         for m, v in found

@@ -169,5 +169,5 @@ class _Scale:
             "x": self.place(v.effect),
             "low": self.place(v.low),
             "high": self.place(v.high),
-            "paper": self.place(v.paper),
+            "paper": self.place(v.paper) if self.low <= v.paper <= self.high else None,
         }

@@ -15,13 +15,6 @@ from landmarklib.records.record import Record
 from landmarklib.report import aggregate, claim_tables, claims, effects, marks, markup, readings
 from landmarklib.tables import Claim, Table
 
-SIZES = {
-    "as large": "The effect is as large as the paper's.",
-    "smaller": "The effect is smaller than the paper's.",
-    "larger": "The effect is larger than the paper's.",
-    "": "",
-}
-
 
 def cards(table: Table, verdicts: Sequence[claims.Verdict], records: Sequence[Record]) -> markup.Html:
     """A card for each verdict; nothing without one."""
@@ -55,7 +48,8 @@ def anchor(claim: Claim) -> str:
 
 def meaning(v: claims.Verdict) -> str:
     """What a verdict says, in a sentence or two, and what the paper's own numbers say where they contradict it."""
-    says = [_says(v), SIZES["" if v.verdict == claims.REVERSED else v.size]]
+    size = f"The effect is {v.size} {'as' if v.size == 'as large' else 'than'} the paper's." if v.size else ""
+    says = [_says(v), size]
     if v.why and v.verdict != claims.VOID:
         says.append(f"{_number(v.count(claims.VOID), 'inequality')} cannot be tested: {v.why}.")
     if v.paper_holds is False:
@@ -72,23 +66,21 @@ def _says(v: claims.Verdict) -> str:
         alone = f"{hold or 'none'} hold{'s' * (hold < 2)} alone"
         return f"The mean effect is sure; of {_number(asked, 'inequality')}, {alone}."
     if v.verdict == claims.MIXED:
-        return f"Of {_number(asked, 'inequality')}, {hold} hold and {turned} are reversed."
+        mean = " The mean effect is reversed." * (v.high < 0)
+        verbs = f"{hold} hold{'s' * (hold == 1)} and {turned} {'is' if turned == 1 else 'are'} reversed"
+        return f"Of {_number(asked, 'inequality')}, {verbs}.{mean}"
     if v.verdict == claims.NO_EFFECT:
         return f"The mean effect lies within {100 * v.claim.equivalence_margin:g}% either way."
     if v.verdict == claims.REVERSED:
         return "The opposite is so."
     if v.verdict == claims.UNDECIDED:
-        return f"The interval leaves it open; {_seeds(v.needed)}."
+        return f"The interval leaves it open; {claim_tables.seeds_needed(v)}."
     if v.verdict == claims.INCOMPLETE:
-        return f"Of {_number(asked, 'inequality')}, {v.count(claims.MISSING)} lack two seeds."
+        missing = v.count(claims.MISSING)
+        if not missing:
+            return "Its inequalities share no two seeds."
+        return f"Of {_number(asked, 'inequality')}, {missing} lack{'s' * (missing == 1)} two seeds."
     return f"The runs cannot test it: {v.why}."
-
-
-def _seeds(needed: int) -> str:
-    if not needed:
-        return "more seeds would tell how many would decide"
-    most = effects.MOST_SEEDS
-    return f"about {needed:,} seeds would decide" if needed <= most else f"more than {most:,} seeds would be needed"
 
 
 def _number(n: int, word: str) -> str:
@@ -115,11 +107,16 @@ def data(table: Table, v: claims.Verdict, records: Iterable[Record]) -> str:
         f"{'all ' if labelled == f'{of:,}' else ''}{labelled}{of_all} training images labelled",
         f"{_range(tests)} test images",
         f"{_range(r.experiment.size for r in behind)} px wide",
-        f"{n} seed{'s' * (n != 1)} in all cells, {effects.looks(n)} of {len(effects.STAGES)} looks",
+        f"{n} seed{'s' * (n != 1)} in all cells, {_looks(n)}",
     ]
     parts += [f"points of {name} made here from others" for name in made]
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _looks(n_seeds: int) -> str:
+    of = len(effects.STAGES)
+    return f"look {effects.looks(n_seeds)} of {of}" if effects.looks(n_seeds) else f"before the first of {of} looks"
 
 
 def _range(numbers: Iterable[int]) -> str:

@@ -43,13 +43,17 @@ def per_inequality(verdicts: Sequence[claims.Verdict]) -> markup.Html:
 def verdict(v: claims.Verdict) -> str:
     """The verdict, with the number of seeds that would decide it or the reason why it is void."""
     if v.needed:
-        most = effects.MOST_SEEDS
-        return (
-            f"{v.verdict}: about {v.needed:,} seeds would decide"
-            if v.needed <= most
-            else f"{v.verdict}: more than {most:,} seeds would be needed"
-        )
+        return f"{v.verdict}: {seeds_needed(v)}"
     return f"{v.verdict}: {v.why}" if v.verdict == claims.VOID else v.verdict
+
+
+def seeds_needed(v: claims.Verdict) -> str:
+    """How many seeds would decide the mean of an undecided claim, as far as that is known."""
+    if not v.needed:
+        return "more seeds would tell how many would decide"
+    most = effects.MOST_SEEDS
+    told = f"about {v.needed:,}" if v.needed <= most else f"more than {most:,}"
+    return f"{told} seeds would decide its mean"
 
 
 def effect(v: claims.Verdict) -> str:
@@ -59,8 +63,7 @@ def effect(v: claims.Verdict) -> str:
 
 def in_paper(v: claims.Verdict) -> str:
     """The paper's own effect, and how large ours is beside it."""
-    size = {"as large": "ours is as large", "smaller": "ours is smaller", "larger": "ours is larger", "": ""}[v.size]
-    return f"{_value(v.claim, v.paper)}{'; ' * bool(size)}{size}"
+    return _value(v.claim, v.paper) + f"; ours is {v.size}" * bool(v.size)
 
 
 def paper(v: claims.Verdict) -> str:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from landmarklib import datasets
+from landmarklib.core import metrics
+from landmarklib.core.types import whole
 from landmarklib.report import aggregate, effects, untestable
 from landmarklib.tables import Claim, Inequality, Table
 
@@ -20,6 +23,7 @@ MIXED, NO_EFFECT, REVERSED = "mixed", "no effect", "reversed"
 UNDECIDED, INCOMPLETE, VOID = "undecided", "incomplete", "void"
 WORDS = (EVERYWHERE, AVERAGE, MIXED, NO_EFFECT, REVERSED, UNDECIDED, INCOMPLETE, VOID)
 OPEN = (UNDECIDED, INCOMPLETE, VOID)  # the others are decisions
+COUNTED = ("accuracy_percent", "failures_percent", "matched_percent")  # shares of images
 HOLDS, MISSING = "holds", "not run"  # what an inequality may be, too
 
 
@@ -53,7 +57,7 @@ class Verdict:
     effect, low, high: mean over seeds of the mean effect of all inequalities that are run and not void, with its
         interval: a logarithm of ratios of errors, or a difference in the metric's unit where the claim grants a margin.
     n: seeds that all of these have.
-    paper: the effect of the published numbers, NaN where the paper has none for some inequality.
+    paper: the mean effect of the published numbers of the same inequalities, NaN where the paper lacks one.
     paper_holds: whether they agree with the claim; None where the paper prints no number that would say.
     needed: seeds that would decide an undecided claim, 0 for any other.
     """
@@ -76,13 +80,13 @@ class Verdict:
 
     @property
     def looks(self) -> int:
-        """How often the claim was looked at, once at least."""
+        """How often the claim was looked at; 0 while it has fewer seeds than the first look takes."""
         return effects.looks(self.n)
 
     @property
     def size(self) -> str:
-        """How large the effect is beside the paper's; "" where the paper's is not known or ours not decided."""
-        if not self.decided or not np.isfinite([self.low, self.high, self.paper]).all():
+        """How large the effect is beside the paper's; "" where the paper's is not known, or ours reversed or open."""
+        if not self.decided or self.verdict == REVERSED or not np.isfinite([self.low, self.high, self.paper]).all():
             return ""
         return "smaller" if self.high < self.paper else "larger" if self.paper < self.low else "as large"
 
@@ -102,24 +106,31 @@ def evaluate(table: Table, runs: pd.DataFrame) -> list[Verdict]:
     A claim holds everywhere if each inequality's interval lies above 0 (so that their number needs no correction). It
     holds on average if the mean's interval does and none is reversed after Holm's correction. It is mixed if some are
     reversed and the mean is not, or some hold where the mean is; it is reversed if the mean's interval lies below 0. It
-    has no effect if that lies within the claim's margin. It is void if half of its inequalities or more are; fewer are
-    left out. It is incomplete if one of the others lacks two seeds. A published line (`Reference`) can only be the
-    larger one: an inequality in which it is the smaller counts as not run.
+    has no effect if that lies within the claim's margin and no inequality holds. It is void if half of its inequalities
+    or more are; fewer are left out. It is incomplete if one of the others lacks two seeds, or if they share no two. A
+    published line (`Reference`) can only be the larger one: an inequality in which it is the smaller is void.
     """
     if "budget" in runs and runs.budget.nunique() > 1:
         raise ValueError(f"claims compare runs of one budget, not of {', '.join(sorted(runs.budget.unique()))}")
     wanted = {m for claim in table.claims for c in claim.comparisons for m in (*c.metrics, c.other_reading) if m}
-    wanted |= {m for row in table.rows for m in untestable.class_metrics(table, row)}
-    errors = {metric: published(table, runs, metric) | seed_errors(runs, metric) for metric in sorted(wanted)}
+    wanted |= {table.metrics[0]} | {m for row in table.rows for m in untestable.class_metrics(table, row)}
+    n_images = datasets.get(whole(table.dataset)).counts["test"]
+    errors = {metric: published(table, runs, metric) | seed_errors(runs, metric, n_images) for metric in sorted(wanted)}
     tiers = set(runs.tier) if "tier" in runs else set()
     return [_evaluate(table, claim, errors, tiers) for claim in table.claims]
 
 
-def seed_errors(runs: pd.DataFrame, metric: str) -> dict[tuple[str, float], pd.Series]:
-    """(row, fraction) -> error by seed, of the runs that are done."""
+def seed_errors(runs: pd.DataFrame, metric: str, n_images: int) -> dict[tuple[str, float], pd.Series]:
+    """(row, fraction) -> error by seed, of the runs that are done.
+
+    n_images: of the test split. A share of images that is right in all of them counts as wrong in half an image: it is
+    not known better, and a ratio of errors is to be finite.
+    """
     if metric not in runs:
         return {}
     done = runs[(runs.status == "done") & runs[metric].notna()]
+    if metrics.base(metric) in COUNTED:
+        done = done.assign(**{metric: done[metric].clip(50 / n_images, 100 - 50 / n_images)})
     return {key: group.set_index("seed")[metric] for key, group in done.groupby(["row", "fraction"])}
 
 
@@ -142,16 +153,12 @@ def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, 
 
 
 def _evaluate(table: Table, claim: Claim, errors: effects.Errors, tiers: set[str]) -> Verdict:
-    comparisons, samples = _compare(table, claim, errors, tiers)
-    asked = [(c, s) for c, s in zip(comparisons, samples, strict=True) if c.verdict != VOID]
-    shown = [s for c, s in asked if len(s)]
-    means = pd.concat(shown, axis=1).dropna().mean(axis=1).to_numpy() if shown else np.array([])
+    comparisons, means = _compare(table, claim, errors, tiers)
     effect, low, high = effects.interval(means)
     # a share of the error as the ratio of what is left to all: a claim in points has no such margin
     margin = np.nan if claim.in_points else -np.log1p(-claim.equivalence_margin)
     verdict = _word(comparisons, low, high, margin)
-    papers = [c.paper for c in comparisons]
-    known = [p for p in papers if np.isfinite(p)]
+    asked = [c for c in comparisons if c.verdict != VOID] or comparisons  # as ours, where there is one
     return Verdict(
         claim,
         verdict,
@@ -159,8 +166,8 @@ def _evaluate(table: Table, claim: Claim, errors: effects.Errors, tiers: set[str
         low,
         high,
         len(means),
-        float(np.mean(papers)),
-        all(p > 0 for p in papers) if known else None,
+        float(np.mean([c.paper for c in asked])),
+        _paper_holds([c.paper for c in comparisons]),
         effects.seeds_needed(means, margin) if verdict == UNDECIDED and len(means) > 1 else 0,
         comparisons,
     )
@@ -171,7 +178,7 @@ def _word(comparisons: tuple[Comparison, ...], low: float, high: float, margin: 
     verdicts = [c.verdict for c in comparisons]
     if 2 * verdicts.count(VOID) >= len(verdicts):
         return VOID
-    if MISSING in verdicts:
+    if MISSING in verdicts or np.isnan(low):  # of the mean, where the inequalities share no two seeds
         return INCOMPLETE
     if set(verdicts) <= {HOLDS, VOID}:
         return EVERYWHERE
@@ -181,31 +188,31 @@ def _word(comparisons: tuple[Comparison, ...], low: float, high: float, margin: 
         return MIXED
     if low > 0:
         return AVERAGE
-    return NO_EFFECT if -margin < low and high < margin else UNDECIDED
+    return NO_EFFECT if -margin < low and high < margin and HOLDS not in verdicts else UNDECIDED
 
 
 def _compare(
     table: Table, claim: Claim, errors: effects.Errors, tiers: set[str]
-) -> tuple[tuple[Comparison, ...], list[pd.Series]]:
-    """Each inequality of a claim, and its effects by seed."""
+) -> tuple[tuple[Comparison, ...], np.ndarray]:
+    """Each inequality of a claim, and the mean effect of those that are run and not void, by seed."""
+    everywhere = next((claim.void_on[tier] for tier in sorted(tiers) if tier in claim.void_on), "")
+    reasons = [everywhere or untestable.why(table, c, errors, bool(tiers)) for c in claim.comparisons]
     lines = {reference.name for reference in table.references}
-    samples = [
-        pd.Series(dtype=float) if c.lower in lines else effects.by_seed(c, errors, claim.in_points)
-        for c in claim.comparisons
-    ]
-    samples = _shared(samples)
+    seen = [effects.by_seed(c, errors, claim.in_points)[: 0 if c.lower in lines else None] for c in claim.comparisons]
+    samples = _shared([sample[:0] if why else sample for sample, why in zip(seen, reasons, strict=True)])
     enough = [i for i, sample in enumerate(samples) if len(sample) > 1]
     sure = dict(zip(enough, effects.sure([samples[i].to_numpy() for i in enough]), strict=True))
-    everywhere = next((claim.void_on[tier] for tier in sorted(tiers) if tier in claim.void_on), "")
     found = []
-    for i, (c, sample) in enumerate(zip(claim.comparisons, samples, strict=True)):
+    for i, (c, why) in enumerate(zip(claim.comparisons, reasons, strict=True)):
+        sample = seen[i] if why else samples[i]
         effect, low, high = effects.interval(sample.to_numpy())
-        why = (everywhere or untestable.why(table, c, errors)) if i in sure else ""
         verdict = VOID if why else MISSING if i not in sure else HOLDS if low > 0 else UNDECIDED
         if verdict == UNDECIDED and effect < 0 and sure[i]:
             verdict = REVERSED
         found.append(Comparison(c, len(sample), effect, low, high, _paper(table, claim, c), verdict, why))
-    return tuple(found), samples
+    shown = [sample for sample in samples if len(sample)]
+    means = pd.concat(shown, axis=1).dropna().mean(axis=1).to_numpy() if shown else np.array([])
+    return tuple(found), means
 
 
 def _shared(samples: list[pd.Series]) -> list[pd.Series]:
@@ -224,6 +231,13 @@ def _paper(table: Table, claim: Claim, c: Inequality) -> float:
     of_lower, of_higher = c.metrics
     lower, higher = table.paper_value(c.lower, c.fraction, of_lower), table.paper_value(c.higher, c.against, of_higher)
     return float(effects.effect(c, lower, higher, claim.in_points))
+
+
+def _paper_holds(papers: list[float]) -> bool | None:
+    """Whether the paper's own effects agree with a claim; None where they are silent on some and against none."""
+    if any(p <= 0 for p in papers):
+        return False
+    return None if np.isnan(papers).any() else True
 
 
 def counted(verdicts: list[str]) -> list[str]:

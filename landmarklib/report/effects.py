@@ -107,5 +107,5 @@ def seeds_needed(values: np.ndarray, margin: float) -> int:
 
 
 def looks(n_seeds: int) -> int:
-    """How often a claim with so many seeds was looked at, at least once."""
-    return max(1, sum(stage <= n_seeds for stage in STAGES))
+    """How many of the looks a claim with so many seeds has had."""
+    return sum(stage <= n_seeds for stage in STAGES)

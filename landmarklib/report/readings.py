@@ -1,6 +1,6 @@
 """How rows read the points off their maps, in words: numbers that are read in different ways hardly compare. No torch.
 
-A map of a softmax is read by argmax, to a whole cell; all others by soft-argmax, between cells.
+A map of a softmax is read by argmax, to a whole cell; others by soft-argmax, between cells, or there is no map.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from landmarklib import methods
+from landmarklib.core import metrics
 from landmarklib.tables import Claim, Row, Table
 
 
@@ -31,7 +32,7 @@ def of_claim(table: Table, claim: Claim) -> str:
     mixed: dict[str, Row] = {}
     for c in claim.comparisons:
         pair = [rows[name] for name in (c.lower, c.higher) if name in rows]
-        if not c.higher_metric and len({by_argmax(row) for row in pair}) == 2:
+        if metrics.is_of_points(c.metric) and not c.higher_metric and len({by_argmax(row) for row in pair}) == 2:
             mixed |= {row.name: row for row in pair}
     coarse = [name for name, row in mixed.items() if by_argmax(row)]
     fine = [name for name, row in mixed.items() if not by_argmax(row)]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from landmarklib import datasets, methods
@@ -18,9 +17,26 @@ from landmarklib.report.markup import label, percent
 from landmarklib.tables import Inequality, Row, Table
 
 
-def why(table: Table, c: Inequality, errors: Errors) -> str:
-    """In words, why these runs do not test the inequality; "" where they do."""
-    return _blind_head(table, c, errors) or _turning_sign(c, errors)
+def why(table: Table, c: Inequality, errors: Errors, any_run: bool) -> str:
+    """In words, why these runs do not test the inequality; "" where they do. any_run: whether the table has some."""
+    if not any_run:
+        return ""
+    return _no_value(table, c, errors) or _blind_head(table, c, errors) or _turning_sign(c, errors)
+
+
+def _no_value(table: Table, c: Inequality, errors: Errors) -> str:
+    """Whether a side lacks a number that no run would give it: of a published line, or of other test images."""
+    lines = {reference.name for reference in table.references}
+    if c.lower in lines:
+        return f"{c.lower} is published, and nothing here runs it"
+    for name, fraction, metric in ((c.lower, c.fraction, c.metrics[0]), (c.higher, c.against, c.metrics[1])):
+        if (name, fraction) in errors.get(metric, {}):
+            continue
+        if name in lines:
+            return f"the published number of {name} compares only with runs on the paper's images in full"
+        if any((name, fraction) in of for of in errors.values()):
+            return f"no test image here has the {label(metric).rpartition(' [')[0]}"
+    return ""
 
 
 def class_metrics(table: Table, row: Row) -> dict[str, int]:
@@ -38,11 +54,16 @@ def blind(accuracies: pd.Series, chance: float) -> str:
 
     accuracies, chance: in percent of the images.
     """
-    if len(accuracies) >= 3 and accuracies.nunique() == 1 and accuracies.max() < 100:
+    if _constant(accuracies):
         return f"{accuracies.mean():.0f}% with every seed, so one class whatever it sees"
     low = accuracies[accuracies < 1.5 * chance]
     some = f" with {len(low)} of {len(accuracies)} seeds" if len(low) < len(accuracies) else ""
     return f"{low.mean():.0f}%{some}" if len(low) else ""
+
+
+def _constant(accuracies: pd.Series) -> bool:
+    """Whether three seeds or more are all right in as many images, and not nearly in all: one class for every image."""
+    return bool(len(accuracies) >= 3 and accuracies.nunique() == 1 and accuracies.max() < 99)
 
 
 def _blind_head(table: Table, c: Inequality, errors: Errors) -> str:
@@ -54,12 +75,12 @@ def _blind_head(table: Table, c: Inequality, errors: Errors) -> str:
         heads = class_metrics(table, row)
         heads = {metric: heads[metric]} if metric in heads else heads
         found = {m: errors.get(m, {}).get((name, fraction)) for m in heads}
-        means = {m: float(a.mean()) for m, a in found.items() if a is not None and len(a)}
-        if means and all(mean < 150 / heads[m] for m, mean in means.items()):
-            m, mean = next(iter(means.items()))
+        known = {m: a for m, a in found.items() if a is not None and len(a)}
+        if known and all(a.mean() < 150 / heads[m] or _constant(a) for m, a in known.items()):
+            m, a = next(iter(known.items()))
             return (
-                f"the class head of {name} with {percent(fraction)} labelled is right in {mean:.0f}%, "
-                f"by chance in {100 / heads[m]:.0f}%"
+                f"the class head of {name} with {percent(fraction)} labelled is right in {a.mean():.0f}%"
+                f"{' with every seed' * _constant(a)}, by chance in {100 / heads[m]:.0f}%"
             )
     return ""
 
@@ -69,16 +90,26 @@ def _uses_classes(row: Row) -> bool:
 
 
 def _turning_sign(c: Inequality, errors: Errors) -> str:
-    """Whether the other reading of the maps of `higher` turns the sign of the mean effect."""
+    """Whether the effect is one of how the maps of `higher` are read.
+
+    It is if the effect is off zero as they are read, by the other reading not surely on the same side, and surely
+    another one.
+    """
     if not c.other_reading:
         return ""
-    means = [
-        effects.by_seed(one, errors, in_points=False).mean() for one in (c, replace(c, higher_metric=c.other_reading))
-    ]
-    if not np.isfinite(means).all() or means[0] * means[1] > 0:
-        return ""
-    as_is, other = (f"{effects.reduction(mean):+.0f}%" for mean in means)
-    return (
-        f"the sign turns with the reading of the maps: {as_is} for {c.higher} as it is, "
-        f"{other} by its {label(c.other_reading)}"
+    as_is, other = (
+        effects.by_seed(one, errors, in_points=False) for one in (c, replace(c, higher_metric=c.other_reading))
     )
+    sides = [_side(sample) for sample in (as_is, other, (as_is - other).dropna())]
+    if not sides[0] or sides[0] == sides[1] or not sides[2]:
+        return ""
+    shown = (f"{effects.reduction(sample.mean()):+.0f}%" for sample in (as_is, other))
+    return "the effect hangs on how the maps of {} are read: {} as it is, {} by its {}".format(
+        c.higher, *shown, label(c.other_reading)
+    )
+
+
+def _side(sample: pd.Series) -> int:
+    """On which side of 0 the interval of the mean lies: -1, 1, or 0 for neither."""
+    _, low, high = effects.interval(sample.to_numpy())
+    return int(low > 0) - int(high < 0)

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from landmarklib.core.errors import UserError
-from landmarklib.core.kinds import CHECKED, Name, Number, Share, Text, Tier
+from landmarklib.core.kinds import CHECKED, Decay, Name, Number, Share, Text, Tier
 from landmarklib.core.metrics import base
 from landmarklib.core.mistakes import unknown
 from landmarklib.tables.models import EQUIVALENCE_MARGIN, Claim, Inequality, Table
@@ -44,7 +44,7 @@ class WrittenClaim:
     id: Name
     text: Text
     comparisons: tuple[WrittenComparison, ...]
-    equivalence_margin: Share = EQUIVALENCE_MARGIN
+    equivalence_margin: Decay = EQUIVALENCE_MARGIN
     void_on: Mapping[Tier, Text] = field(default_factory=dict)
 
 

@@ -137,7 +137,7 @@ class Claim:
     id: Name
     text: Text
     comparisons: tuple[Inequality, ...]
-    equivalence_margin: Share = EQUIVALENCE_MARGIN
+    equivalence_margin: Decay = EQUIVALENCE_MARGIN
     void_on: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -76,7 +76,7 @@ class Choice(NamedTuple):
 def pack_key(experiment: Experiment) -> tuple:
     """What the runs of a pack agree in: everything but row, seed, fraction and how much a loss term weighs.
 
-    Steps of a run that has no unlabelled image are smaller, so it is of another kind where steps take such images.
+    Steps of a run that has no unlabelled image may be smaller, so it is of another kind where steps take such images.
     """
     e, method = experiment, methods.get(experiment.method)
     n = e.train_images or loading.get(e.dataset).counts["train"]

@@ -85,7 +85,7 @@ def test_only_cells_of_undecided_claims_get_the_seeds_of_the_next_stage(capsys, 
         "look 3 of 3, seeds 10 to 19: 20 runs for never",
         "sure, 5 seeds: holds everywhere",
         "at ten, 10 seeds: holds everywhere",
-        "never, 20 seeds: undecided: about 1,738 seeds would decide",
+        "never, 20 seeds: undecided: about 1,738 seeds would decide its mean",
         "lost: incomplete",
         "1 void or incomplete, to which more seeds are not given: lost",
         "1 still undecided after the last look: never",
@@ -150,7 +150,7 @@ def test_a_deadline_may_end_between_two_looks(capsys, computed, claiming, monkey
         "look 1 of 3, seeds 0 to 4: no run is missing for sure, never",
         "look 2 of 3, seeds 5 to 9: 10 runs for never",
         "sure, 5 seeds: holds everywhere",
-        "never, 5 seeds: undecided: about 317 seeds would decide",
+        "never, 5 seeds: undecided: about 317 seeds would decide its mean",
         "10 runs did not fit before the deadline; the same command goes on from here",
     ]
 
