@@ -234,7 +234,7 @@ def test_a_process_killed_in_the_middle_of_a_run_leaves_whole_records_and_the_ne
         ({"methods": [ROW]}, "rows and methods are both given; methods is an older name of rows, give rows alone"),
         ({"rows": None, "methods": ["Seq-MT"]}, "unknown row 'Seq-MT'; known: Seq-MT "),
         ({"rows": ["Seq-MT"]}, "unknown row 'Seq-MT'; known: Seq-MT "),
-        ({"budget": "huge"}, "unknown budget 'huge'; known: smoke, cpu, paper"),
+        ({"budget": "huge"}, "unknown budget 'huge'; known: smoke, cpu, converged, paper"),
         ({"device": "tpu"}, "device: 'tpu' is not here; valid: cpu"),
         ({"workers": -1}, "workers: -1 is not a whole number >= 0"),
         ({"deadline": -0.5}, "deadline: -0.5 is not a number >= 0"),
