@@ -51,7 +51,7 @@ def curve(table: Table, runs: pd.DataFrame):
     return figure
 
 
-def effects(table: Table, verdicts: Sequence[claims.Verdict]):
+def effects(verdicts: Sequence[claims.Verdict]):
     """Every claim's mean effect with its interval, and the paper's as a hollow mark. Returns a Figure.
 
     An effect right of zero supports the claim. Claims in points, which have another scale, are left out.

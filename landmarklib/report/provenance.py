@@ -10,9 +10,8 @@ from operator import attrgetter
 import numpy as np
 import pandas as pd
 
-from landmarklib import datasets, methods
+from landmarklib import methods
 from landmarklib.core import metrics
-from landmarklib.core.types import whole
 from landmarklib.records import record, staleness
 from landmarklib.report import untestable
 from landmarklib.report.markup import Html, percent, render, to_html
@@ -115,53 +114,54 @@ def outliers(records: Sequence[record.Record]) -> dict[str, str]:
 
 def warn_locked(runs: pd.DataFrame) -> list[Html]:
     """A warning for runs that ended with dead or saturated maps: their initial weights may decide their numbers."""
-    done = runs[runs.status == "done"] if len(runs) else runs
+    done = _done(runs)
     n = int((done.warnings > 0).sum()) if len(done) else 0
-    if not n:
-        return []
-    text = (
+    return _beware(
+        n,
         f"{n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
-        "the means; “Flagged runs” below names them."
+        "the means; “Flagged runs” below names them.",
     )
-    return [render("beware", text=text)]
 
 
 def warn_outliers(records: Sequence[record.Record]) -> list[Html]:
     """A warning for outliers: a cell's mean and intervals depend on them."""
     n = len(outliers(records))
-    if not n:
-        return []
-    text = (
+    return _beware(
+        n,
         f"in {n} of {len(records)} runs the error is more than twice the median of the cell's seeds. Such a run is in "
-        "the mean and widens the interval; “Flagged runs” below names them."
+        "the mean and widens the interval; “Flagged runs” below names them.",
     )
-    return [render("beware", text=text)]
 
 
 def warn_improving(runs: pd.DataFrame) -> list[Html]:
     """A warning for runs that had not converged: rows and fractions may differ by how far they came."""
-    done = runs[runs.status == "done"] if len(runs) else runs
+    done = _done(runs)
     n = int(done.improving.sum()) if len(done) else 0
-    if not n:
-        return []
-    text = (
+    return _beware(
+        n,
         f"{n} of {len(done)} runs had not converged: their best validation value still improved by 2% or more over the "
         "last fifth of training, while the learning rate fell. More training would move them, and perhaps the order of "
-        "rows and fractions."
+        "rows and fractions.",
     )
-    return [render("beware", text=text)]
 
 
 def warn_timed_forms(records: Sequence[record.Record]) -> list[Html]:
     """A warning for runs whose last digits hang on how busy the machine was: the same command gives others."""
     n = sum("form_chosen" not in r.provenance for r in records)
-    if not n:
-        return []
-    text = (
+    return _beware(
+        n,
         f"in {n} of {len(records)} runs the form of the convolutions was chosen by timing. The same command may give "
-        "other numbers for them; they stay until they are run again."
+        "other numbers for them; they stay until they are run again.",
     )
-    return [render("beware", text=text)]
+
+
+def _done(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[runs.status == "done"] if len(runs) else runs
+
+
+def _beware(n: int, text: str) -> list[Html]:
+    """A warning of so many runs; none of no run."""
+    return [render("beware", text=text)] if n else []
 
 
 def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0) -> list[Html]:
@@ -173,14 +173,12 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
     """
     if table.metrics[0] == "accuracy_percent" or not len(runs):
         return []
-    done, text = runs[runs.status == "done"], []
-    row = table.rows[0]
-    attributes = methods.attributes(methods.complete(methods.get(row.method), row.options))
-    for i, attribute in enumerate(attributes):
-        metric = f"accuracy_percent of {attribute}" if i else "accuracy_percent"
-        n_classes = datasets.get(whole(table.dataset)).attributes.get(attribute, 0)
-        if not n_classes or metric not in done:
+    done, text, row = _done(runs), [], table.rows[0]
+    first = methods.attributes(methods.complete(methods.get(row.method), row.options))[:1]
+    for metric, n_classes in untestable.class_metrics(table, row).items():
+        if metric not in done:
             continue
+        attribute = metric.partition(" of ")[2] or first[0]
         told, found = done.dropna(subset=metric), {}  # by what to say, then by row: fractions
         if attribute == "class":
             of = "The class, over all fractions"

@@ -122,7 +122,7 @@ def extra_test_metrics(
     points, values: those of the test images.
     """
     e, found = t.run.experiment, {}
-    dataset, device = loading.get(e.dataset), t.run.data.images.device
+    dataset = loading.get(e.dataset)
     if shift := dataset.shifted_labels.get("test", 0.0):
         found[f"nme_percent of points less {shift:g} px"] = shifted_labels(points, test, shift)
     for name, (attribute, of_part) in dataset.subsets.items():
@@ -131,7 +131,7 @@ def extra_test_metrics(
             found[f"nme_percent on {name}"] = np.where(inside, values["nme_percent"], np.nan)
     for name in e.evaluation.tests:
         other = loading.split(name, "test", Crop(e.size))
-        there = prediction.predict(t.run.predictor, t.method, other.images, t.options, device)
+        there = prediction.predict(t.run.predictor, t.method, other.images, t.options, t.run.data.images.device)
         landmarks = fitted.landmarks(there.points, e.size)
         error = metrics.point_error(landmarks, other.points, other.visible, other.normalizer)
         found[f"nme_percent on {whole(name)}"] = 100 * error

@@ -128,5 +128,5 @@ def test_a_method_that_nobody_has_run_has_no_panel_unless_none_has():
 def test_effects_are_those_of_claims_that_share_the_scale():
     faces = tables.get("aflw").variants()["stand-in"]
     verdicts = claims.evaluate(faces, query.read(faces, "cpu")[0])
-    (axis,) = figures.effects(faces, verdicts).axes
+    (axis,) = figures.effects(verdicts).axes
     assert [label.get_text().split(":")[0] for label in axis.get_yticklabels()] == ["H19", "H20"]
