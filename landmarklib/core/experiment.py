@@ -34,6 +34,7 @@ from landmarklib.core.mistakes import checked
 from landmarklib.core.stages import Evaluation, Optimizer, Schedule, Stage
 
 DType = Literal["float32", "bfloat16"]
+BALANCED_BY = "class"
 HEAD = "head"  # the group of parameters that the flat form has a rate of
 
 
@@ -48,6 +49,7 @@ class Experiment:
     train_images: of the training split that are used; 0 for all.
     stages: trained one after the other.
     dtype: number type of the costly part of the network in training; everything else is in float32.
+    balanced_by: the attribute whose classes the labelled images hold in equal numbers, where the data set has it.
     """
 
     table: Text
@@ -63,6 +65,7 @@ class Experiment:
     stages: Annotated[tuple[Stage, ...], Limits(min_length=1)]
     evaluation: Evaluation
     dtype: DType = "float32"
+    balanced_by: Text = BALANCED_BY
 
     @property
     def steps(self) -> int:
@@ -124,6 +127,7 @@ class Flat:
     tests: Sequence[str] = field(default_factory=list)
     dtype: DType = "float32"
     refill: Flag = False
+    balanced_by: Text = BALANCED_BY
 
     @property
     def experiment(self) -> Experiment:

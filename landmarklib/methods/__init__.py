@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from landmarklib.core.errors import UserError, shown
+from landmarklib.core.experiment import BALANCED_BY
 from landmarklib.core.kinds import AtLeast0, Count, Flag, Text
 from landmarklib.core.mistakes import checked
 
@@ -279,6 +280,8 @@ def check_data(experiment: Experiment, dataset: Dataset) -> None:
     if e.fraction and round(e.fraction * n) == 0:
         raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
     dataset.check_jitter(e.jitter)
+    if e.balanced_by != BALANCED_BY:
+        _only("balanced_by: ", f"attribute of {dataset.name}", [e.balanced_by], dataset.attributes)
     check_attributes(e, dataset)
     options = complete(method, e.options)
     if round(e.fraction * n) == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from landmarklib import methods
 from landmarklib.core.errors import UserError, shown
-from landmarklib.core.experiment import Experiment
+from landmarklib.core.experiment import BALANCED_BY, Experiment
 from landmarklib.core.kinds import (
     CHECKED,
     AtLeast0,
@@ -176,6 +176,7 @@ class Table:
     references: tuple[Reference, ...] = ()
     tests: tuple[str, ...] = ()  # other data sets whose test images are judged, too
     jitter: Jitter = field(default_factory=dict)  # of training images, at every budget
+    balanced_by: Text = BALANCED_BY  # attribute whose classes the labelled images hold in equal numbers
     open: str = ""  # an openly available data set of the same kind, where the paper's is not
 
     @property
@@ -273,6 +274,7 @@ class Table:
             stages=tuple(_stage(stage, {**values, **stage.training}, fraction) for stage in row.stages or (alone,)),
             evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
             dtype=self.budgets[budget].dtype,
+            balanced_by=self.balanced_by,
         )
 
 

@@ -32,6 +32,7 @@ KEY = "seq-mt-l-elt-5pc-seed3-smoke-ca3f4876"
 CHANGES = {
     "dtype": "bfloat16",
     "refill": True,
+    "balanced_by": "gesture",
     "table": "shapes",
     "row": "Seq-MT (L)",
     "dataset": "shapes",
@@ -197,7 +198,7 @@ def test_what_would_be_lost_side_by_side_is_written_with_its_stages(e):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda raw: raw | {"colour": "blue"}, "unknown key 'colour'; known: budget, dataset, "),
+        (lambda raw: raw | {"colour": "blue"}, "unknown key 'colour'; known: balanced_by, budget, dataset, "),
         (lambda raw: raw | {"seed": [0]}, "seed: [0] is not a whole number"),
         (lambda raw: {**raw, "stages": []}, "stages: [] is empty; at least one value is needed"),
         (lambda raw: {**raw, "stages": [raw["stages"][0] | {"rate": 1.0}]}, "stage first: unknown key 'rate'"),

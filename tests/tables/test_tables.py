@@ -39,7 +39,7 @@ def test_the_text_as_it_stands_is_read(edited):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("n_maps = 0", "n_maps = 0\nn_mpas = 4", ["unknown key 'n_mpas'", "known: budgets, citation"]),
+        ("n_maps = 0", "n_maps = 0\nn_mpas = 4", ["unknown key 'n_mpas'", "known: balanced_by, budgets, citation"]),
         ("[budgets.cpu]", "[budgets.cpu]\nepochs = 3", ["budget cpu", "unknown key 'epochs'", "evaluation_images"]),
         ("[[rows]]", "[[rows]]\nweigths = {}", ["row Seq-MT (L)", "unknown key 'weigths'", "weights"]),
         ("clip = 1.0, b", "clipp = 1.0, b", ["row Heatmap-MT (L), training", "unknown key 'clipp'", "clip"]),
@@ -416,12 +416,23 @@ def test_a_row_without_points_has_no_value_of_the_first_metric():
             'select = "nme"',
             "w300.toml: select 'nme'; known: nme_percent, nme_percent on",
         ),
-        ("w300", "[common]", "[comon]", "unknown key 'comon'; did you mean 'common'? known: budgets, citation"),
+        (
+            "w300",
+            "[common]",
+            "[comon]",
+            "unknown key 'comon'; did you mean 'common'? known: balanced_by, budgets, citation",
+        ),
         (
             "shapes",
             "[common]\noptions = { kernel = 7, beta = 1.0, dropout = 0.0 }",
             "common = 3",
             "common: 3 is not a table of names and values",
+        ),
+        (
+            "hgr1",
+            "n_maps = 0",
+            'n_maps = 0\nbalanced_by = "pose"',
+            "balanced_by: unknown attribute of hgr1 'pose'; known:",
         ),
         ("w300", "schema = 1", "schema = true", "schema True; this library reads tables up to schema 1"),
         ("hgr1", "needs_unlabelled = true", "needs_unlabelled = 1", "needs_unlabelled: 1 is neither true nor false"),

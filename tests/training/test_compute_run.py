@@ -9,7 +9,9 @@ import pytest
 import torch
 from experiments import changed
 
-from landmarklib import tables
+from landmarklib import loading, tables
+from landmarklib.core import subsets
+from landmarklib.core.types import Crop
 from landmarklib.nets import forms
 from landmarklib.records import distributions, staleness
 from landmarklib.training import autotune, compute, prediction
@@ -48,6 +50,15 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others():
     assert other.metrics["error_px"]["mean"] != first.metrics["error_px"]["mean"]
     assert other.data["labelled"] != first.data["labelled"]
     assert other.data["fingerprint"] == first.data["fingerprint"]
+
+
+@pytest.mark.parametrize("attribute, balanced", [("class", True), ("gesture", False)])
+def test_labelled_images_are_balanced_by_the_attribute_that_is_named(attribute, balanced):
+    (e,) = tables.get("blocks").experiments([0.1], [0], [ROW], "smoke")
+    (r,) = compute.run([replace(e, balanced_by=attribute)], form=forms.LITERAL)
+    train = loading.first(loading.split("blocks", "train", Crop(e.size)), e.train_images)
+    chosen = subsets.label_subset(train.ids, 0.1, 0, train.attributes["class"] if balanced else None)
+    assert r.data["labelled"] == subsets.ids_hash([train.ids[i] for i in chosen])
 
 
 def test_the_record_of_a_run_says_how_it_was_made():
