@@ -111,7 +111,7 @@ def folder(dataset: Dataset, root: str | Path | None = None) -> Path:
     """Where a data set's files are; a stand-in's are written first if they are not all there. Raises DataMissing."""
     if not dataset.name.startswith(STAND_IN):
         return archive.find(dataset.folder, root, dataset.obtain)
-    place = archive.roots(root)[0] / dataset.folder
+    place = _place(dataset, root)
     if not _is_drawn(place):
         waiting = f"another process draws {dataset.name}; waiting for it"
         with files.lock(place.with_suffix(".lock"), files.DATA, waiting=waiting):
@@ -129,6 +129,16 @@ def bundled(dataset: Dataset, root: str | Path | None = None) -> Path | None:
     A stand-in's is taken before one is drawn.
     """
     return bundle.find(dataset.name, dataset.folder, root) if dataset.folder else None
+
+
+def is_drawn(dataset: Dataset, root: str | Path | None = None) -> bool:
+    """Whether the pictures of a stand-in are all there. It draws none."""
+    return _is_drawn(_place(dataset, root))
+
+
+def _place(dataset: Dataset, root: str | Path | None) -> Path:
+    """Where a stand-in is or would be."""
+    return archive.roots(root)[0] / dataset.folder
 
 
 def _here(dataset: Dataset, root: str | Path | None) -> Dataset | None:

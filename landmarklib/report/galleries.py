@@ -1,56 +1,132 @@
 """Pictures of single runs: galleries of predictions, probability maps, and which runs to show in them. No torch.
 
-They redraw test images from the data set's generator, so they need no picture files.
+They need the test images: drawn anew where a data set is generated, else its photos or its stand-in's pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from landmarklib import loading
 from landmarklib.core import metrics
+from landmarklib.core.errors import UserError
+from landmarklib.core.types import Annotations
+from landmarklib.loading import at_hand
 from landmarklib.records import query, record
 from landmarklib.records.record import Record
-from landmarklib.report import style
+from landmarklib.report import markup, style
 from landmarklib.tables import Table
 
+LABEL, TITLE, LEGEND = 0.5, 0.28, 0.4  # inches beside the images, above each line of them and below all
+# Areas of a ring and of a cross and the width of lines, in points, where so many landmarks or fewer are shown: those of
+# a face of 68 must not hide it.
+MARKS = ((10, 30, 18, 1.5), (40, 9, 7, 1.0), (np.inf, 3, 3, 0.6))
 
-def gallery(table: Table, shown: Sequence[Record | None], kind: str = "fixed"):
+
+def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[str] = "fixed"):
     """Test images with truth, prediction and the line between them; a line of images per run. Returns a Figure.
 
-    Images are cut to where the points are.
+    Images are cut to where the points are. Points that do not count are not shown. Above an image stands its error.
+    Where lines are of several label fractions, each says its own. Without the runs, or where the images cannot be shown
+    at once, the picture says so instead.
 
     kind: `fixed` shows the same images for every run, `worst` each run's own worst ones, `best`, `median` likewise.
+        Several kinds stand side by side.
     """
-    runs = [r for r in shown if r is not None and any(g["kind"] == kind for g in r.gallery)]
-    if not runs:
+    kinds = (kind,) if isinstance(kind, str) else tuple(kind)
+    chosen = [(r, _entries(r, kinds)) for r in shown if r is not None]
+    lines = [(r, entries) for r, entries in chosen if entries]
+    if not lines:
         return style.message("The runs of this picture are not computed yet.")
+    if lacking := next(filter(None, (_lacking(r) for r, _ in lines)), ""):
+        return style.message(lacking)
     plt = style.pyplot()
-    entries = [[g for g in r.gallery if g["kind"] == kind][:4] for r in runs]
-    columns = max(len(e) for e in entries)
-    side = style.WIDTH / columns * 1.3
-    figure, axes = plt.subplots(
-        len(runs), columns, figsize=(style.WIDTH, side * len(runs)), squeeze=False, layout="constrained"
-    )
-    for line, r, chosen in zip(axes, runs, entries, strict=True):
+    columns = max(len(entries) for _, entries in lines)
+    size = style.WIDTH, ((style.WIDTH - LABEL) / columns + TITLE) * len(lines) + LEGEND
+    figure, axes = plt.subplots(len(lines), columns, figsize=size, squeeze=False, layout="constrained")
+    fractions = {r.experiment.fraction for r, _ in lines}
+    for line, (r, entries) in zip(axes, lines, strict=True):
         test = query.test_images(r)
-        for axis, g in zip(line, chosen, strict=False):
+        for axis, g in zip(line, entries, strict=False):
             _draw(axis, test, g)
-        for axis in line[len(chosen) :]:
+            axis.set_title(f"{g['kind']}: " * (len(kinds) > 1) + _error(test, g), fontsize=9)
+        for axis in line[len(entries) :]:
             axis.axis("off")
-        line[0].set_ylabel(r.experiment.row.replace(" (", "\n("), fontsize=9)
+        line[0].set_ylabel(_label(r, fractions), fontsize=9)
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
     return figure
 
 
+def predictions(
+    table: Table,
+    records: Sequence[Record],
+    cells: Sequence[tuple[str, float]],
+    hard: Sequence[tuple[str, float]],
+    seed: int = 0,
+) -> list:
+    """A gallery of the same test images for each of these cells; then of some, their median and worst images.
+
+    Returns the Figures: one alone where the runs or the images are not there, which says so.
+
+    cells: row and label fraction, in the order of the lines.
+    hard: those whose median and worst images are shown.
+    """
+    shown = of_cells(records, cells, seed)
+    first = gallery(table, shown)
+    if not shown or any(map(_lacking, shown)):
+        return [first]
+    return [first, gallery(table, of_cells(records, hard, seed), ("median", "worst"))]
+
+
+def _entries(r: Record, kinds: Sequence[str]) -> list[dict]:
+    return [g for kind in kinds for g in [g for g in r.gallery if g["kind"] == kind][:4]]
+
+
+def _lacking(r: Record) -> str:
+    """Why the test images of a run cannot be shown now; "" where they can."""
+    name = r.experiment.dataset
+    if lacking := at_hand.lacking(name):
+        return lacking
+    try:
+        if query.is_of(r, query.test_images(r)):
+            return ""
+    except UserError:  # its words name folders of this machine, which belong on no page
+        pass
+    return (
+        f"The test images of {loading.get(name).title} that are here cannot be read, or are not those of these runs: "
+        f"`landmarklib data check {name}` says more."
+    )
+
+
+def _label(r: Record, fractions: Collection[float]) -> str:
+    """What stands beside the images of a run: its row, and its label fraction where there are several."""
+    e = r.experiment
+    return e.row.replace(" (", "\n(") + f"\n{markup.percent(e.fraction)} labelled" * (len(fractions) > 1)
+
+
+def _error(test: Annotations, g: dict) -> str:
+    """The error of an image as the table has it: in percent of a length of the image, or in its pixels."""
+    if test.normalizer is None:
+        return f"{g['error_px']:.1f} px"
+    return f"{100 * g['error_px'] / test.normalizer[g['index']]:.1f}%"
+
+
+def of_cells(records: Sequence[Record], cells: Sequence[tuple[str, float]], seed: int = 0) -> list[Record]:
+    """The run of each of these cells with that seed, where there is one.
+
+    cells: row and label fraction.
+    """
+    done = {(r.experiment.row, r.experiment.fraction, r.experiment.seed): r for r in records if r.status == "done"}
+    return [done[*cell, seed] for cell in cells if (*cell, seed) in done]
+
+
 def runs_of(records: Sequence[Record], rows: Sequence[str], fraction: float, seed: int = 0) -> list[Record]:
     """The run of each of these rows at that label fraction with that seed, where there is one."""
-    done = {(r.experiment.row, r.experiment.fraction, r.experiment.seed): r for r in records if r.status == "done"}
-    return [done[row, fraction, seed] for row in rows if (row, fraction, seed) in done]
+    return of_cells(records, [(row, fraction) for row in rows], seed)
 
 
 def best(records: Sequence[Record], row: str) -> Record | None:
@@ -108,20 +184,22 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     return figure
 
 
-def _draw(axis, test, g: dict) -> None:
+def _draw(axis, test: Annotations, g: dict) -> None:
     """One image, cut to a square around truth and prediction."""
-    found, truth = np.array(g["points"]), test.points[g["index"]]
-    both, side = np.concatenate([truth, found]), test.images.shape[-1]
+    seen, image = test.visible[g["index"]], test.images[g["index"]]
+    found, truth = np.array(g["points"])[seen], test.points[g["index"]][seen]
+    both, side = np.concatenate([truth, found]), image.shape[-1]
     low, high = both.min(0), both.max(0)
     half = max(0.17 * side, (high - low).max() / 2 + 0.09 * side)
     (x, y) = (low + high) / 2
-    axis.imshow(test.images[g["index"], 0], cmap="gray", vmin=0, vmax=255)
+    axis.imshow(image[0] if len(image) == 1 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
+    ring, cross, width = next(marks for most, *marks in MARKS if len(truth) <= most)
     for a, b in zip(truth, found, strict=True):
-        axis.plot(*zip(a, b, strict=True), color=style.ERROR, lw=1.5, zorder=2)
-    axis.scatter(*truth.T, facecolor="none", edgecolor=style.TRUTH, lw=1.5, marker="o", s=30, label="truth", zorder=3)
-    axis.scatter(*found.T, color=style.FOUND, marker="x", lw=1.2, s=18, label="prediction", zorder=4)
+        axis.plot(*zip(a, b, strict=True), color=style.ERROR, lw=width, zorder=2)
+    edge = {"facecolor": "none", "edgecolor": style.TRUTH, "marker": "o"}
+    axis.scatter(*truth.T, lw=width, s=ring, label="truth", zorder=3, **edge)
+    axis.scatter(*found.T, color=style.FOUND, marker="x", lw=0.8 * width, s=cross, label="prediction", zorder=4)
     axis.plot([], [], color=style.ERROR, lw=1.5, label="error")
-    axis.set_title(f"{g['error_px']:.1f} px", fontsize=9)
     axis.set(xticks=[], yticks=[], xlim=(x - half, x + half), ylim=(y + half, y - half), facecolor="black")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
+from textwrap import wrap
 
 WIDTH = 4.4  # inches; with it, fonts of 10 pt are 11 px high on a page 390 px wide
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -48,8 +49,10 @@ def plain_numbers(scale, places: Sequence[float | int]) -> None:
 def message(text: str):
     """A picture that says why there is none. Returns a Figure."""
     plt = pyplot()
-    figure = plt.figure(figsize=(WIDTH, 0.6))
-    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=9)
+    lines = wrap(text, 62, break_on_hyphens=False)  # a command stays whole
+    figure = plt.figure(figsize=(WIDTH, 0.45 + 0.15 * len(lines)))
+    figure.add_axes((0, 0, 1, 1)).axis("off")  # a notebook shows no figure without axes
+    figure.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=9)
     return figure
 
 

@@ -25,41 +25,6 @@ def close():
     plt.close("all")
 
 
-def test_runs_are_found_by_row_fraction_and_seed():
-    found = galleries.runs_of(RECORDS, [*ROWS, "no such row"], 0.05)
-    assert [(r.experiment.row, r.experiment.fraction) for r in found] == [(row, 0.05) for row in ROWS]
-    assert galleries.runs_of(RECORDS, ROWS, 0.05, seed=9) == []
-
-
-def test_best_and_worst_are_by_validation():
-    def reached(error: float) -> record.Record:
-        return replace(RECORDS[0], curve=({"step": 1, "validation": {"error_px": error}},))
-
-    records = [reached(2.0), reached(1.0), reached(3.0)]
-    row = records[0].experiment.row
-    assert galleries.best(records, row) is records[1] and galleries.worst(records, row) is records[2]
-    assert galleries.best(records, "no such row") is None and galleries.worst([], row) is None
-
-
-def test_a_gallery_shows_each_image_cut_to_truth_and_prediction():
-    runs = galleries.runs_of(RECORDS, ROWS, 0.05)
-    figure = galleries.gallery(TABLE, runs)
-    assert len(figure.axes) == 2 * 4
-    for axis, entry in zip(figure.axes, [g for r in runs for g in r.gallery if g["kind"] == "fixed"], strict=True):
-        points = np.array(entry["points"])
-        (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
-        assert (points > (left, top)).all() and (points < (right, bottom)).all()
-        assert right - left == pytest.approx(bottom - top) and right - left <= 45
-
-
-@pytest.mark.parametrize(
-    "draw", [lambda: galleries.gallery(TABLE, [None]), lambda: galleries.probability_maps(TABLE, None)]
-)
-def test_a_picture_without_runs_says_so(draw):
-    figure = draw()
-    assert "no" in figure.texts[0].get_text().lower()
-
-
 def test_one_seed_draws_no_spread_and_a_narrow_range_has_ticks():
     (axis,) = figures.curve(TABLE, RUNS).axes
     assert not any(container.has_yerr for container in axis.containers)
