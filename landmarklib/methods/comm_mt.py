@@ -1,8 +1,11 @@
-"""Comm-MT (honari2018, Fig. 5, S9): one shared trunk with pooling, two linear heads, points by regression."""
+"""Comm-MT (honari2018, Fig. 5, S9): one shared trunk with pooling, two linear heads, points by regression.
+
+Option `pools`: 0 and 4 are the variants of footnote 3.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.core.kinds import Decay, Some
 from landmarklib.methods import Method, Models, Prediction, Term, outputs
@@ -16,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
-    from landmarklib.nets.honari import CommonNet
+    from landmarklib.nets.honari import CommonLayout, CommonNet
 
-    shape = size, options["kernel"], options["width"], len(dataset.landmarks), outputs(dataset, options)
-    return CommonNet(*shape, options["dropout"], generator, options["standard"])
+    layout = CommonLayout(size, **{name: options[name] for name in ("kernel", "width", "pools", "standard")})
+    return CommonNet(layout, len(dataset.landmarks), outputs(dataset, options), options["dropout"], generator)
 
 
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
@@ -43,9 +46,9 @@ TERMS = {
 }
 METHOD = Method(
     name="comm_mt",
-    options={"kernel": 9, "width": 8, "standard": False, "attributes": ["class"], "dropout": 0.25},
-    kinds={"kernel": Some, "width": Some, "dropout": Decay},
-    shape=("kernel", "width", "attributes"),
+    options={"kernel": 9, "width": 8, "pools": 2, "standard": False, "attributes": ["class"], "dropout": 0.25},
+    kinds={"kernel": Some, "width": Some, "pools": Literal[0, 2, 4], "dropout": Decay},
+    shape=("kernel", "width", "pools", "attributes"),
     terms=TERMS,
     costly="first",
     build=build,

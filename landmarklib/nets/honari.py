@@ -141,38 +141,51 @@ class LocalizerAndHead(nn.Module):
         self.localizer, self.head = localizer, head
 
 
-class CommonNet(nn.Module):
-    """Comm-MT (S9): convolutions with two poolings, two shared layers of 256 units, heads for points and attributes.
+@dataclass(frozen=True)
+class CommonLayout:
+    """The shape of a `CommonNet`.
 
     size: side of the images in pixels.
     kernel: side of the convolutions in pixels, odd.
     width: channels of each.
+    pools: number of poolings: 2 in the paper's network, 0 and 4 in the variants of its footnote 3.
+    standard: each image is standardised by itself.
+    """
+
+    size: int
+    kernel: int = 9
+    width: int = 8
+    pools: int = 2
+    standard: bool = False
+
+
+class CommonNet(nn.Module):
+    """Comm-MT (S9): convolutions with poolings, two shared layers of 256 units, heads for points and attributes.
+
+    A pooling after the first five convolutions and after each later one; without any, the later one stays.
+
+    layout: its shape.
     n_points: number of landmarks.
     outputs: number of classes of each attribute, 1 for an angle.
     dropout: its probability after each shared layer.
     generator: draws the first weights.
-    standard: each image is standardised by itself.
     """
 
     def __init__(
-        self,
-        size: int,
-        kernel: int,
-        width: int,
-        n_points: int,
-        outputs: list[int],
-        dropout: float,
-        generator: torch.Generator,
-        standard: bool = False,
+        self, layout: CommonLayout, n_points: int, outputs: list[int], dropout: float, generator: torch.Generator
     ):
         super().__init__()
+        kernel, width = layout.kernel, layout.width
         self.first = ConvStack(1, [width] * 5, kernel, generator)
-        self.second = ConvStack(width, [width], kernel, generator)
-        self.third = ConvStack(width, [width] * 2, 1, generator)
-        self.shared = nn.ModuleList([Linear(width * (size // 4) ** 2, 256, generator), Linear(256, 256, generator)])
+        self.later = nn.ModuleList(
+            ConvStack(width, [width], kernel, generator) for _ in range(max(1, layout.pools - 1))
+        )
+        self.last = ConvStack(width, [width] * 2, 1, generator)
+        cells = (layout.size >> layout.pools) ** 2
+        self.shared = nn.ModuleList([Linear(width * cells, 256, generator), Linear(256, 256, generator)])
         self.points = Linear(256, 2 * n_points, generator)
         self.attributes = Linear(256, sum(outputs), generator)
-        self.outputs, self.dropout, self.standard = outputs, dropout, standard
+        self.outputs, self.dropout, self.layout = outputs, dropout, layout
         with torch.no_grad():  # start with points near the centre, whatever the features' scale
             self.points.weight *= 0.1
 
@@ -183,9 +196,11 @@ class CommonNet(nn.Module):
 
         Those are B x classes, logits, or B x 1, an angle in radians.
         """
-        x = standardised(images) if self.standard else images
-        x = F.max_pool2d(self.second(F.max_pool2d(self.first(x), 2)), 2)
-        x = self.third(x).flatten(1)
+        x = standardised(images) if self.layout.standard else images
+        for stack in (self.first, *self.later):
+            x = stack(x)
+            x = F.max_pool2d(x, 2) if self.layout.pools else x
+        x = self.last(x).flatten(1)
         for layer in self.shared:
             x = layers.dropout(F.relu(layer(x)), self.dropout if self.training else 0.0, noise)
         return self.points(x).view(len(x), -1, 2), self.attributes(x).split(self.outputs, -1)
@@ -194,7 +209,13 @@ class CommonNet(nn.Module):
 class MapClassifier(nn.Module):
     """Heatmap-MT's branch for attributes (S10): four times (pool 2, convolution), then a `Classifier`.
 
-    Its input is the maps before the softmax, B x K x size x size. The arguments are those of `CommonNet`.
+    Its input is the maps before the softmax, B x K x size x size.
+
+    size, kernel, width: as in `CommonLayout`.
+    n_maps: number of maps.
+    outputs: number of classes of each attribute, 1 for an angle.
+    dropout: as in `Classifier`.
+    generator: draws the first weights.
     """
 
     def __init__(

@@ -176,7 +176,7 @@ def test_a_deadline_may_end_between_two_looks(capsys, computed, claiming, monkey
         (["blocks", "until=decided", "device=tpu"], ["device: 'tpu' is not here"]),
         (["blocks", "until=decided", "workers=-1"], ["workers: -1 is not a whole number >= 0"]),
         (["blocks", "until=decided", "deadline=-1"], ["deadline: -1.0 is not a number >= 0"]),
-        (["blocks", "until=decided", "deadline=0"], ["deadline: 0 s is too short for any of the 230 runs"]),
+        (["blocks", "until=decided", "deadline=0"], ["deadline: 0 s is too short for any of the 250 runs"]),
     ],
     ids=lambda value: " ".join(value),
 )

@@ -21,6 +21,7 @@ from landmarklib.nets.plain import ConvStack
 
 BLOCKS = [(1, 2), (2, 1), (2, 2), (1, 4), (4, 4)]
 KERNELS = [5, 7, 9]
+COMMON = honari.CommonLayout(16, kernel=5, width=4)
 SMALL = honari.Layout(kernel=5, depth=2, width=4)
 
 
@@ -228,7 +229,7 @@ def test_weights_are_he_normal():
     "build",
     [
         lambda g: honari.Localizer(SMALL, 3, g),
-        lambda g: honari.CommonNet(16, 5, 4, 3, [2], 0.25, g),
+        lambda g: honari.CommonNet(COMMON, 3, [2], 0.25, g),
         lambda g: honari.MapClassifier(16, 5, 4, 3, [2], 0.25, g),
         lambda g: layers.Perceptron([4, 8, 2], 0.25, g),
     ],
@@ -361,15 +362,19 @@ def test_out_gain_scales_the_first_maps():
     assert torch.allclose(flat(images), 0.1 * ordinary(images), rtol=1e-5)
 
 
-@pytest.mark.parametrize("size", [60, 32, 30])
-def test_common_net_gives_points_and_class_logits(size):
-    net = honari.CommonNet(size, 5, 4, 5, [15], 0.25, seeded()).eval()
+@pytest.mark.parametrize(
+    "size, pools, cells", [(60, 2, 15), (32, 2, 8), (30, 2, 7), (60, 0, 60), (60, 4, 3), (32, 4, 2)]
+)
+def test_common_net_gives_points_and_class_logits(size, pools, cells):
+    net = honari.CommonNet(replace(COMMON, size=size, pools=pools), 5, [15], 0.25, seeded()).eval()
     points, (logits,) = net(torch.rand(2, 1, size, size, generator=seeded(1)))
     assert points.shape == (2, 5, 2) and logits.shape == (2, 15)
+    assert net.shared[0].weight.shape == (256, 4 * cells**2)
+    assert len(net.later) == max(1, pools - 1)
 
 
 def test_common_net_starts_with_points_near_the_centre():
-    net = honari.CommonNet(16, 5, 4, 5, [15], 0.25, seeded())
+    net = honari.CommonNet(COMMON, 5, [15], 0.25, seeded())
     assert net.points.weight.std().item() == pytest.approx(0.1 * math.sqrt(2 / 256), rel=0.05)
     assert net.attributes.weight.std().item() == pytest.approx(math.sqrt(2 / 256), rel=0.05)
 
@@ -410,9 +415,9 @@ def test_multipies_classifier_has_the_size_of_the_supplement():
 
 
 def test_set_form_reaches_every_stack_inside():
-    net = honari.CommonNet(16, 5, 4, 3, [2], 0.25, seeded())
+    net = honari.CommonNet(COMMON, 3, [2], 0.25, seeded())
     forms.set_form(net, Form((2, 2)))
-    assert [part.conv_form for part in (net.first, net.second, net.third)] == [Form((2, 2))] * 3
+    assert [part.conv_form for part in (net.first, *net.later, net.last)] == [Form((2, 2))] * 3
 
 
 @pytest.mark.parametrize("size, blocks", [(8, {form.block for form in CANDIDATES["cpu"]}), (9, {(1, 1)})])
