@@ -107,12 +107,15 @@ class Recipe:
     margin: its side, as a multiple of the longer side of those.
     grey: one channel, else three.
     groups: of landmarks, whose centres are the points that count here; none for all points that are visible.
+    moved: where it reaches out of its photo it is shifted inside, and made smaller where the photo is; else it stays
+        where it is and is black there.
     """
 
     around: str = "points"
     margin: float = 1.5
     grey: bool = True
     groups: tuple[tuple[int, ...], ...] = ()
+    moved: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from landmarklib.core import files, progress, versions
 from landmarklib.core.errors import UserError
@@ -54,9 +54,9 @@ def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = Non
     if part.left_out:
         photos.tell(f"{dataset.name}: {part.report}: left out")
     listing = part.listing
-    cut_out = squares(listing, dataset.recipe, crop.margin)
-    points = to_crop(listing.points, cut_out, crop.size)
-    scale = crop.size / cut_out[:, 2]
+    taken = cut_out(dataset, part, crop.margin)
+    points = to_crop(listing.points, taken, crop.size)
+    scale = crop.size / taken[:, 2]
     inside = ((points >= -0.5) & (points <= crop.size - 0.5)).all(-1)
     return Annotations(
         images,
@@ -70,8 +70,27 @@ def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = Non
     )
 
 
+def cut_out(dataset: Dataset, part: photos.Split, margin: float = 1.0) -> Float[np.ndarray, "N 3"]:
+    """What is cut from each photo of a split: its square, moved into the photo where the recipe has it so.
+
+    Only then are the photos looked at, and of each its header alone. Raises UserError for one that cannot be read.
+
+    margin: of a crop.
+    """
+    recipe, listing = dataset.recipe, part.listing
+    if not recipe.moved:
+        return squares(listing, recipe, margin)
+    if dataset.images:
+        sizes = [image.shape[:0:-1] for image in dataset.images(part.folder, part.name)]
+    else:
+        sizes = [archive.size(archive.safe_join(part.folder, file)) for file in listing.files]
+    return moved(squares(listing, recipe), np.array(sizes, int).reshape(-1, 2), margin)
+
+
 def squares(listing: Listing, recipe: Recipe, margin: float = 1.0) -> Float[np.ndarray, "N 3"]:
-    """Left, top and side of what is cut from each photo, in its pixels, from the edge of its first one.
+    """Left, top and side of the square around each face or body, in the photo's pixels, from the edge of its first one.
+
+    Photos may end within it (`moved`).
 
     margin: of a crop, by which the recipe's is multiplied.
     """
@@ -91,6 +110,22 @@ def squares(listing: Listing, recipe: Recipe, margin: float = 1.0) -> Float[np.n
         low, high = np.nanmin(points, 1), np.nanmax(points, 1)
     side = (margin * recipe.margin) * np.maximum((high - low).max(-1), 1)
     return np.concatenate([(low + high) / 2 - side[:, None] / 2, side[:, None]], 1)
+
+
+def moved(
+    square: Float[np.ndarray, "N 3"], photo: Int[np.ndarray, "N 2"], margin: float = 1.0
+) -> Float[np.ndarray, "N 3"]:
+    """Squares in their photos: shifted inside along both axes, and as small as the photo where that is smaller.
+
+    What a smaller photo takes off one axis is taken off the other one on both sides alike, after the shift.
+
+    photo: width and height of each.
+    margin: of a crop. A square is widened by it where it lies at last, and may reach out of its photo again.
+    """
+    length = np.minimum(square[:, 2:], photo)
+    middle = np.clip(square[:, :2], 0, photo - length) + length / 2
+    side = margin * length.min(1, keepdims=True)
+    return np.concatenate([middle - side / 2, side], 1)
 
 
 def to_crop(
@@ -125,6 +160,15 @@ def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size
     photo = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
     small = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC, tuple(box), reducing_gap=3.0))
     return small[None] if small.ndim == 2 else np.ascontiguousarray(small.transpose(2, 0, 1))
+
+
+def _cut(
+    image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], recipe: Recipe, crop: Crop
+) -> UInt8[np.ndarray, "C S S"]:
+    """A crop. square: without the crop's margin where it is to be moved into the photo, else with it."""
+    if recipe.moved:
+        (square,) = moved(square[None], np.array([image.shape[:0:-1]]), crop.margin)
+    return cut(image, square, crop.size)
 
 
 def prepare(
@@ -180,17 +224,17 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
                 unreadable[listing.files[i]] = photos.fault(file, error)
                 return None
             try:
-                return cut(image, square, size)
+                return _cut(image, square, recipe, crop)
             except UserError as error:
                 raise UserError(f"{file}: {error}") from None
         image = packed[i]
         if recipe.grey and len(image) == 3:
             raise UserError(f"{dataset.name}: its images have colours, and its recipe is grey")
-        return cut(image if recipe.grey or len(image) == 3 else np.repeat(image, 3, 0), square, size)
+        return _cut(image if recipe.grey or len(image) == 3 else np.repeat(image, 3, 0), square, recipe, crop)
 
     def write(file: BinaryIO) -> None:
         """One image after the other: on a full disk writing is an OSError, where a memory map ends the process."""
-        jobs = enumerate(squares(listing, recipe, crop.margin))
+        jobs = enumerate(squares(listing, recipe, 1.0 if recipe.moved else crop.margin))
         shape = (len(listing), 1 if recipe.grey else 3, size, size)
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         label = f"{dataset.name}: {split.name} in crops of {size} px"
@@ -207,10 +251,12 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
 def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
     """16 hex digits over the recipe, the squares, and name, size and time of every photo.
 
-    Where a file holds many images, over the names, sizes and times of all files.
+    Squares that are moved into their photos are taken as they are before, since the photos tell the rest. Where a file
+    holds many images, over the names, sizes and times of all files.
     """
     recipe, folder, listing = dataset.recipe, split.folder, split.listing
-    digest = hashlib.sha256(json.dumps([versions.of("crops"), *crop, asdict(recipe)]).encode())
+    told = {name: value for name, value in asdict(recipe).items() if name != "moved" or value}  # files from before stay
+    digest = hashlib.sha256(json.dumps([versions.of("crops"), *crop, told]).encode())
     digest.update(f"{split.name} {len(listing)}".encode())
     digest.update(np.ascontiguousarray(squares(listing, recipe, crop.margin).round(3)).tobytes())
     whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())

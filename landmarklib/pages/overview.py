@@ -43,9 +43,14 @@ def summary(measured: Sequence[Measured]) -> str:
     return f"{markup.to_html(frame, kind='summary')}\n"
 
 
+def page_of(table: str) -> str:
+    """The name of the page that a table stands on: its own, or that of another table."""
+    return _list()["shown_with"].get(table, table)
+
+
 def _page(table: Table, text: str = "") -> markup.Html:
     """A link to a table's page, by default with its title."""
-    return markup.link(f"tables/{table.name}.html", text or table.title)
+    return markup.link(f"tables/{page_of(table.name)}.html", text or table.title)
 
 
 def _summary_line(paper: str, entry: dict, by_name: Mapping[str, Measured]) -> list[str]:
@@ -118,4 +123,8 @@ def _kinds(table: Table, runs: pd.DataFrame) -> str:
 
 
 def _papers() -> list[dict]:
-    return tomllib.loads((Path(__file__).parent / "papers.toml").read_text(encoding="utf-8"))["papers"]
+    return _list()["papers"]
+
+
+def _list() -> dict:
+    return tomllib.loads((Path(__file__).parent / "papers.toml").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from landmarklib import loading
-from landmarklib.pages.overview import Measured
+from landmarklib.pages.overview import Measured, page_of
 from landmarklib.report import aggregate, claim_cards, claim_tables, claims, marks, markup
 
 LINE, HEAD, TOP = 24, 26, 24  # heights in pixels: of a claim, of a group's head, of the axis
@@ -80,7 +80,7 @@ def in_points(found: Sequence[Found]) -> markup.Html:
 
 
 def _href(m: Measured, v: claims.Verdict) -> str:
-    return f"tables/{m.table.name}.html#{claim_cards.anchor(v.claim)}"
+    return f"tables/{page_of(m.table.name)}.html#{claim_cards.anchor(v.claim)}"
 
 
 def _tier(m: Measured) -> str:

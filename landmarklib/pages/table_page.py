@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from landmarklib import loading
+from landmarklib import loading, tables
 from landmarklib.records import query, record
 from landmarklib.report import aggregate, claim_cards, claim_tables, claims, comparison, provenance, readings
 from landmarklib.report.markup import Html, label, percent, render, to_html
@@ -132,6 +132,25 @@ def at_budget(table: Table, budget: str, results: str | Path | None = None) -> H
     wanted = [m for m in table.metrics if any(table.published(row.name, m) for row in table.rows)]
     where = " at the budget " + _trained(table, budget, records)
     return measures(table, runs, wanted, where) + provenance.origin(table, records)
+
+
+def on_other_data(table: Table, name: str, budget: str, results: str | Path | None = None) -> Html:
+    """The cells that a table shares with one that runs them on other data, side by side at one budget.
+
+    Then where the numbers of the other one come from; a sentence alone where it has no run yet.
+
+    name: of the other table. It is looked at on the same kind of data as the first: the paper's, a part, stand-ins.
+    """
+    kind = next(kind for kind, v in tables.get(table.name).variants().items() if v.dataset == table.dataset)
+    other = tables.get(name).variants()[kind]
+    runs, records = query.read(other, budget, results)
+    if not records:
+        return render("paragraph", text=f"Not computed yet: the table {name} at the budget {budget}.")
+    shown = comparison.side_by_side([(table, query.read(table, budget, results)[0]), (other, runs)])
+    where = " at the budget " + _trained(other, budget, records)
+    return render("measures", parts=[("The same runs on other data", shown)], where=where) + provenance.origin(
+        other, records
+    )
 
 
 def _trained(table: Table, budget: str, records: Sequence[record.Record]) -> Html:

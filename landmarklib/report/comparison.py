@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from landmarklib import datasets
+from landmarklib.core.types import whole
 from landmarklib.report import aggregate
 from landmarklib.report.markup import APPROXIMATE, Html, label, marked, percent, render, to_html, unit
 from landmarklib.tables import Reference, Table
@@ -96,6 +98,34 @@ def _mean(line: pd.Series, decimals: int) -> tuple[str, str]:
 def _published(value: float, unit: str) -> str:
     """Pixels with two decimals, as the papers print them; percent as given."""
     return f"{value:.2f}" if unit == "px" else f"{value:g}"
+
+
+def side_by_side(parts: Sequence[tuple[Table, pd.DataFrame]]) -> Html:
+    """The cells that all these tables have, a column per table under its data set's title, a group per metric.
+
+    parts: tables with their runs at one budget.
+    """
+    first, groups = parts[0][0], []
+    known = [({row.name: row for row in table.rows}, table.fractions) for table, _ in parts]
+    shared = [
+        (row.name, f)
+        for f in first.fractions
+        for row in first.rows
+        if all(row.name in rows and f in fractions and rows[row.name].has(f) for rows, fractions in known)
+    ]
+    for metric in (m for m in first.metrics if all(m in table.metrics for table, _ in parts)):
+        frames = [aggregate.cells(table, runs, metric) for table, runs in parts]
+        sign = aggregate.better(first, metric)
+        groups.append((label(metric), [_across(frames, *key, sign) for key in shared]))
+    head = [datasets.get(whole(table.dataset)).title for table, _ in parts]
+    return render("comparison", head=head, groups=groups, strong=True)
+
+
+def _across(frames: Sequence[pd.DataFrame], row: str, fraction: float, sign: int) -> tuple[str, str, list[Cell]]:
+    """The line of a cell that is in several tables."""
+    found = [frame[(frame.method == row) & (frame.fraction == fraction)] for frame in frames]
+    cells = [_cell(part.iloc[0], sign) if len(part) else Cell(missing="not run") for part in found]
+    return row, f"{percent(fraction)} labelled", cells
 
 
 def long_table(table: Table, runs: pd.DataFrame) -> Html:

@@ -188,6 +188,7 @@ def touch(faces, folder):
         touch,
         lambda faces, folder: replace(faces, recipe=Recipe("box", 1.3)),
         lambda faces, folder: replace(faces, recipe=Recipe("box", 1.2, grey=False)),
+        lambda faces, folder: replace(faces, recipe=Recipe("box", 1.2, moved=True)),
         lambda faces, folder: replace(faces, read=lambda f: {"train": faces.read(f)["train"][np.array([0])]}),
     ],
 )

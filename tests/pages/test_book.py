@@ -11,7 +11,7 @@ import pytest
 from landmarklib import loading, tables
 from landmarklib.core import files
 from landmarklib.core.errors import UserError
-from landmarklib.pages import book, notebooks, status
+from landmarklib.pages import book, notebooks, overview, status
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +51,7 @@ def test_a_remote_script_would_be_seen(tmp_path):
 
 def test_every_table_has_its_page_with_its_methods(site):
     for name in tables.names():
-        text = (site / "tables" / f"{name}.html").read_text()
+        text = (site / "tables" / f"{overview.page_of(name)}.html").read_text()
         for row in tables.get(name).rows:
             assert row.name in text
 
@@ -73,7 +73,7 @@ def test_the_first_page_leads_to_the_card_of_every_claim_of_the_papers(site):
 
 def test_claims_stand_before_every_table_of_their_page_and_no_tick_on_generated_data(site):
     for name in tables.names():
-        text = (site / "tables" / f"{name}.html").read_text()
+        text = (site / "tables" / f"{overview.page_of(name)}.html").read_text()
         if any(c.of_paper for c in tables.get(name).claims):
             assert text.index('class="headline"') < text.index('class="claim-cards"') < text.index("<table")
             assert text.index("</table>") < text.index('class="bookkeeping"')

@@ -140,6 +140,30 @@ def test_another_budget_is_shown_with_every_measure_of_the_paper_by_name(tmp_pat
     assert "No record yet" in table_page.at_budget(table, "paper", tmp_path)
 
 
+def test_a_table_on_other_data_stands_beside_the_one_whose_cells_it_shares(tmp_path):
+    """On the same kind of data as that one, and only where it has a run."""
+    table = tables.get("mtfl")
+
+    def save(of: tables.Table, seed: int, **found: float) -> None:
+        (e,) = of.experiments([1.0], [seed], ["RCN+ (L)"], "full")
+        metrics = {name: {"mean": v, "low": v, "high": v, "n": 9} for name, v in found.items()}
+        record.save(Record(experiment=e, status="done", metrics=metrics, data={"tier": "paper"}), tmp_path)
+
+    save(table, 0, nme_percent=6.25, failures_percent=9.0)
+    shown = table_page.on_other_data(table, "mtfl-crops", "full", tmp_path)
+    assert shown == "<p>Not computed yet: the table mtfl-crops at the budget full.</p>"
+    save(tables.get("mtfl-crops"), 0, nme_percent=5.0)
+    shown = table_page.on_other_data(table, "mtfl-crops", "full", tmp_path)
+    cells, rest = shown.split("</table>", 1)
+    assert re.findall("<th>(.*?)</th>", cells)[:3] == ["method", "MTFL", "MTFL, squares moved into the photo"]
+    groups = [" ".join(re.sub("<[^>]*>", " ", part).split()) for part in cells.split("<tbody>")[1:]]
+    assert groups[0] == "NME [%] RCN+ (L) 100% labelled 6.25 paper 5.22 5.00 paper 5.22 ✓"
+    assert groups[1].endswith("labelled not run not run") and groups[2].endswith("labelled 9.00 not run")
+    assert "full: 50,000 images seen" in rest
+    stand_ins = table.variants()["stand-in"]
+    assert "Not computed yet" in table_page.on_other_data(stand_ins, "mtfl-crops", "full", tmp_path)
+
+
 def test_the_key_says_why_a_cell_is_not_defined():
     table = tables.get("mtfl")
     shown = table_page.key(table, NOTHING)

@@ -167,8 +167,8 @@ def two_stages() -> Experiment:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"colour": "blue"}, "experiment: unknown key 'colour'; known: batch, "),
-        ({"rates": 0.1}, "experiment: unknown key 'rates'; did you mean 'rate'? known: batch, "),
+        ({"colour": "blue"}, "experiment: unknown key 'colour'; known: balanced_by, batch, "),
+        ({"rates": 0.1}, "experiment: unknown key 'rates'; did you mean 'rate'? known: balanced_by, batch, "),
         ({"row": 5}, "experiment, row: 5 is not a string"),
         ({"fraction": "ten"}, "experiment, fraction: 'ten' is not a number"),
         ({"seed": [0]}, "experiment, seed: [0] is not a whole number"),

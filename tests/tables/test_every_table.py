@@ -4,6 +4,8 @@ it exists.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from landmarklib import tables
@@ -42,3 +44,18 @@ def test_defaults_are_the_default_budget(name):
 def test_keys_of_all_experiments_are_different(name):
     keys = [e.key for e in experiments_of(tables.get(name))]
     assert keys and len(set(keys)) == len(keys)
+
+
+def test_the_table_of_other_crops_differs_from_mtfls_in_its_data_alone():
+    """Else their difference would not be that of the crops."""
+    plain, moved = tables.get("mtfl"), tables.get("mtfl-crops")
+    (row,) = moved.rows
+    assert (moved.dataset, moved.fractions, moved.seeds) == ("mtfl_moved", (1.0,), plain.seeds)
+    assert row == replace(plain.row(row.name), published_also={})
+    assert set(moved.metrics) <= set(plain.metrics) and moved.select == plain.select
+    for budget in moved.budgets:
+        for e in moved.experiments(budget=budget):
+            of_plain = plain.experiment(plain.row(e.row), e.fraction, e.seed, budget)
+            evaluation = replace(of_plain.evaluation, tests=[])
+            assert e == replace(of_plain, table=moved.name, dataset=moved.dataset, evaluation=evaluation)
+            assert moved.budgets[budget] == plain.budgets[budget]
