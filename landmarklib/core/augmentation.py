@@ -10,6 +10,7 @@ from torch import Tensor
 from landmarklib.core import coords, warps
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import MARGIN, Batch
+from landmarklib.core.warps import Warp
 
 
 def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batch:
@@ -33,13 +34,12 @@ def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batc
     )
 
 
-def second_view(batch: Batch, first: int, affine: Float[Tensor, "b 2 3"]) -> Float[Tensor, "b C H W"]:
-    """The batch's images from index `first` on, moved by a further affine map.
+def second_view(batch: Batch, first: int, warp: Warp) -> Float[Tensor, "b C H W"]:
+    """The batch's images from index `first` on, moved by a further map, an affine one or a thin plate.
 
     Jittered images are taken from `batch.source` under both maps at once, so no pixel is interpolated twice.
     """
     if batch.source is None:
-        return warps.warp_images(batch.images[first:], affine)
-    return warps.warp_images(
-        batch.source[first:], warps.compose(affine, batch.jitter[first:]), batch.images.shape[-1], MARGIN
-    )
+        return warps.warp_images(batch.images[first:], warp)
+    both = warps.compose(warp, batch.jitter[first:])
+    return warps.warp_images(batch.source[first:], both, batch.images.shape[-1], MARGIN)

@@ -14,6 +14,8 @@ LOWER_IS_BETTER = {
     "accuracy_percent": False,
     "matched_percent": False,
     "angle_error_degrees": True,
+    "equivariance_px": True,
+    "equivariance_ratio": True,
 }
 PCK_SHARE = 0.1  # of the normalizer, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
@@ -123,7 +125,7 @@ def best_assignment(
 
 def is_of_points(name: str) -> bool:
     """Whether a metric is of points, and not of attributes."""
-    return base(name) not in ("accuracy_percent", "angle_error_degrees")
+    return base(name) not in ("accuracy_percent", "angle_error_degrees", "equivariance_px", "equivariance_ratio")
 
 
 def nearer_to_own(

@@ -90,6 +90,24 @@ class Stage:
 
 
 @dataclass(frozen=True, config=CHECKED)
+class Regressor:
+    """The linear map of a `regressed` readout, from the coordinates of all outputs to those of the landmarks.
+
+    origin: of the coordinates, which matters without a bias: `centre` or `corner` (top left) of the image. `free` has a
+        bias, so that none is needed.
+    ridge: weight of the squared coefficients against the squared errors, both summed, for coordinates in [-1, 1]. A
+        bias costs nothing.
+    few: numbers of labelled images from which it is fitted, too.
+    draws: of so many images at random, over which such errors are a mean.
+    """
+
+    origin: Literal["centre", "corner", "free"] = "centre"
+    ridge: AtLeast0 = 0.0
+    few: tuple[Some, ...] = ()
+    draws: Some = 10
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Evaluation:
     """How a run is judged.
 
@@ -100,6 +118,7 @@ class Evaluation:
     readout: how outputs become landmarks: `named`, the network was told their names; `matched`, each landmark takes the
         output that is closest on validation images (Hungarian method); `regressed`, a linear map from all outputs,
         fitted on the labelled training images.
+    regressor: that map.
     """
 
     select: Text
@@ -107,3 +126,4 @@ class Evaluation:
     test_images: Count
     tests: Sequence[str] = field(default_factory=list)
     readout: Literal["named", "matched", "regressed"] = "named"
+    regressor: Regressor = field(default_factory=Regressor)

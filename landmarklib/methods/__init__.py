@@ -102,6 +102,8 @@ class Method:
     teacher: whether `loss` uses a teacher, in a stage at least.
     named: whether output k is landmark k; else outputs are matched or regressed.
     other_readings: options -> names of `Prediction.others`.
+    measure: (network, images in [0, 1], options, `Noise`) -> metric -> a value for each image; what needs no
+        annotations, such as how far the points are from moving with the image.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
     """
@@ -120,6 +122,7 @@ class Method:
     packable: bool = True
     teacher: bool = False
     named: bool = True
+    measure: Callable[..., dict[str, Tensor]] | None = None
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
     other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
 

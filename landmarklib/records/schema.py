@@ -25,6 +25,7 @@ MOST = 10_000  # entries of a list or a mapping
 QUANTILES = 21  # of a record: 0%, 5% .. 100%
 OPEN = ConfigDict(extra="allow")
 FLOAT32 = 3.5e38  # more than any number of that type
+UNBOUNDED = ("error_px", "nme_percent", "equivariance_px", "equivariance_ratio")
 DEGREES, PERCENT = 180.0, 100.0  # the largest angle error, and what a share cannot exceed
 
 
@@ -90,9 +91,7 @@ def _in_range(found: Mapping[str, Any]) -> Mapping[str, Any]:
     for name, value in found.items():
         mean = value["mean"] if isinstance(value, Mapping) else value
         base = metrics.base(name)
-        most = (
-            DEGREES if base == "angle_error_degrees" else math.inf if base in ("error_px", "nme_percent") else PERCENT
-        )
+        most = DEGREES if base == "angle_error_degrees" else math.inf if base in UNBOUNDED else PERCENT
         if not (math.isnan(mean) or 0 <= mean <= min(most * (1 + 1e-6), FLOAT32)):
             valid = f"from 0 to {most:g}" if most < math.inf else "a finite number from 0"
             raise _mistake(f"{name}: {mean:g} is out of range; it must be {valid}")

@@ -218,4 +218,5 @@ def _costly(network: Network, device: str) -> tuple[torch.nn.Module, torch.Tenso
     dataset, options = loading.get(network.dataset), {**spec.options, **dict(network.shape)}
     module = spec.build(dataset, network.size, options, generator).to(device).eval()
     seen = (1, network.size, network.size) if spec.input == "images" else (len(dataset.landmarks), 2)
-    return attrgetter(spec.costly)(module), torch.rand(network.batch, *seen, generator=generator).to(device)
+    part = attrgetter(spec.costly)(module) if spec.costly else module
+    return part, torch.rand(network.batch, *seen, generator=generator).to(device)

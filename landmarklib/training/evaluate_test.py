@@ -69,6 +69,10 @@ def evaluate_test(t: Trained) -> Record:
         return stamped(Record(status="done", metrics=summaries(values), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
+    if e.evaluation.readout == "regressed":
+        known = readout.labelled(r, t.method, t.options)
+        values |= readout.other_regressors(known, r, t.splits["train"].ids, found.points, test)
+    values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
     shown = test.images[: t.n_maps]
     maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []
