@@ -4,9 +4,9 @@ A TOML holds everything that a paper's table is here: citation, rows (method, op
 budgets, the published numbers, the claims. To add a row or other fractions, edit that file; no code knows a table by
 name.
 
-models.py and budgets.py have what a table is made of, reading.py (with comparisons.py for claims) makes it from a TOML,
-rules.py says what must fit together in it, selection.py checks what a user asks of a table. Kinds of values and the
-words for what is wrong are core's.
+models.py, claims.py and budgets.py have what a table is made of, reading.py (with comparisons.py for claims) makes it
+from a TOML, rules.py says what must fit together in it, selection.py checks what a user asks of a table. Kinds of
+values and the words for what is wrong are core's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 from landmarklib.core.errors import UserError, shown
 from landmarklib.tables import reading
 from landmarklib.tables.budgets import Budget
-from landmarklib.tables.models import Claim, Inequality, Reference, Row, Table
+from landmarklib.tables.claims import Claim, Inequality
+from landmarklib.tables.models import Reference, Row, Table
 
 __all__ = ["FOLDER", "Budget", "Claim", "Inequality", "Reference", "Row", "Table", "get", "names"]
 FOLDER = Path(__file__).parent

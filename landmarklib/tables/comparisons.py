@@ -13,7 +13,8 @@ from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import CHECKED, Decay, Name, Number, Share, Text, Tier
 from landmarklib.core.metrics import base
 from landmarklib.core.mistakes import unknown
-from landmarklib.tables.models import EQUIVALENCE_MARGIN, Claim, Inequality, Table
+from landmarklib.tables.claims import EQUIVALENCE_MARGIN, Claim, Inequality
+from landmarklib.tables.models import Table
 
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 

@@ -5,7 +5,6 @@ What is wrong raises pydantic's ValidationError.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, replace
 from typing import Annotated, Any, Literal
@@ -25,7 +24,6 @@ from landmarklib.core.kinds import (
     Flag,
     Jitter,
     Name,
-    Number,
     Options,
     Positive,
     Seed,
@@ -34,12 +32,11 @@ from landmarklib.core.kinds import (
     Text,
     Word,
 )
-from landmarklib.core.stages import ONLY, Evaluation, Optimizer, Schedule, Stage
+from landmarklib.core.stages import ONLY, Evaluation, Optimizer, Regressor, Schedule, Stage
 from landmarklib.core.types import PART, STAND_IN
 from landmarklib.tables import selection
 from landmarklib.tables.budgets import Budget, Changes, Training
-
-EQUIVALENCE_MARGIN = 0.02
+from landmarklib.tables.claims import Claim
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -101,57 +98,6 @@ class Reference:
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Inequality:
-    """`lower` at `fraction` has a smaller value of the metric than `higher` at `against`, plus the margin.
-
-    higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
-    other_reading: another metric of `higher` that must not turn the sign; empty for none.
-    """
-
-    lower: Text
-    higher: Text
-    fraction: Share
-    against: Share
-    metric: Text
-    margin: Number = 0.0
-    higher_metric: str = ""
-    other_reading: str = ""
-
-    @property
-    def metrics(self) -> tuple[str, str]:
-        """That of `lower` and that of `higher`."""
-        return self.metric, self.higher_metric or self.metric
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Claim:
-    """A sentence as inequalities: in every comparison, `lower` has the smaller error at each of the fractions.
-
-    The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the
-    paper's numbers may answer them.
-
-    equivalence_margin: share of the error within which a mean effect is none.
-    void_on: why data of some tiers cannot test the sentence, by tier.
-    """
-
-    id: Name
-    text: Text
-    comparisons: tuple[Inequality, ...]
-    equivalence_margin: Decay = EQUIVALENCE_MARGIN
-    void_on: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def of_paper(self) -> bool:
-        """Whether the paper claims it."""
-        return bool(re.match(r"[A-Z]\d", self.id))
-
-    @property
-    def in_points(self) -> bool:
-        """Whether it grants a margin, so that its effect is a difference in the metric's unit and not a ratio."""
-        return any(c.margin for c in self.comparisons)
-
-
-@dataclass(frozen=True, config=CHECKED)
 class Table:
     """One table of a paper, as it is run here."""
 
@@ -177,6 +123,7 @@ class Table:
     tests: tuple[str, ...] = ()  # other data sets whose test images are judged, too
     jitter: Jitter = field(default_factory=dict)  # of training images, at every budget
     balanced_by: Text = BALANCED_BY  # attribute whose classes the labelled images hold in equal numbers
+    regressor: Regressor = field(default_factory=Regressor)  # of rows whose outputs are regressed
     open: str = ""  # an openly available data set of the same kind, where the paper's is not
 
     @property
@@ -260,6 +207,7 @@ class Table:
         alone = RowStage(ONLY, row.weights, row.onset, row.rates)
         numbers = values["evaluation_images"], values["test_images"]
         readout = row.readout or methods.default_readout(methods.get(row.method), fraction)
+        regressor = self.regressor if readout == "regressed" else Regressor()
         return Experiment(
             table=self.name,
             row=row.name,
@@ -272,7 +220,7 @@ class Table:
             size=values["size"],
             train_images=values["train_images"],
             stages=tuple(_stage(stage, {**values, **stage.training}, fraction) for stage in row.stages or (alone,)),
-            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
+            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout, regressor),
             dtype=self.budgets[budget].dtype,
             balanced_by=self.balanced_by,
         )
