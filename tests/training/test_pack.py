@@ -81,7 +81,8 @@ def experiment(name: str, **changes) -> Experiment:
         "test_images": 0,
         "select": select_of(name),
     }
-    return flat(**{**values, **changes})
+    e = flat(**{**values, **changes})
+    return replace(e, evaluation=replace(e.evaluation, readout=methods.default_readout(methods.get(name), e.fraction)))
 
 
 def annotations(name: str, n: int = N, seed: int = 0) -> Annotations:
