@@ -26,6 +26,16 @@ def base(name: str) -> str:
     return name.partition(" ")[0]
 
 
+def from_labels(metric: str, n: int) -> str:
+    """The metric of a readout that is fitted on n labelled images, a mean over draws of them."""
+    return f"{metric} from {n} label{'s' if n > 1 else ''}"
+
+
+def is_of_draws(name: str) -> bool:
+    """Whether a metric is a mean over draws of labelled images (`from_labels`), and not over test images alone."""
+    return " from " in name
+
+
 def lower_is_better(name: str) -> bool:
     """Whether a smaller value of that metric is better."""
     return LOWER_IS_BETTER[base(name)]
