@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -24,6 +26,17 @@ FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
 def base(name: str) -> str:
     """A metric without what qualifies it: `nme_percent on afw` is an `nme_percent`."""
     return name.partition(" ")[0]
+
+
+def n_labels(name: str) -> int:
+    """From how few labels a metric of a regressed readout is, a mean over draws of them; 0 where it is from all."""
+    found = re.search(r" from (\d+) labels\b", name)
+    return int(found[1]) if found else 0
+
+
+def over_images(name: str) -> str:
+    """The same metric where it is from all labels, so that it is a mean over test images."""
+    return re.sub(r" from \d+ labels\b", "", name)
 
 
 def lower_is_better(name: str) -> bool:

@@ -10,12 +10,11 @@ from jaxtyping import Bool, Float
 
 from landmarklib.core import metrics, subsets
 from landmarklib.core.readouts import NAMED, Readout, regress
+from landmarklib.core.stages import ORIGINS, from_labels
 from landmarklib.core.types import Annotations
 from landmarklib.methods import Method
 from landmarklib.training import prediction
 from landmarklib.training.state import TrainState, frames
-
-ORIGINS = {"centre": "about the centre", "corner": "about the corner", "free": "with a bias"}
 
 
 class Labelled(NamedTuple):
@@ -88,7 +87,7 @@ def other_regressors(
             values[f"{main}{about}"] = errors(known)
         for n in regressor.few:
             drawn = (draw(known, ids, n, seed) for seed in range(regressor.draws))
-            values[f"{main} from {n} labels{about}"] = np.array([np.nanmean(errors(chosen)) for chosen in drawn])
+            values[f"{main} {from_labels(n)}{about}"] = np.array([np.nanmean(errors(chosen)) for chosen in drawn])
     return values
 
 
