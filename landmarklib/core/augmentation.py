@@ -34,12 +34,18 @@ def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batc
     )
 
 
-def second_view(batch: Batch, first: int, warp: Warp) -> Float[Tensor, "b C H W"]:
-    """The batch's images from index `first` on, moved by a further map, an affine one or a thin plate.
+def second_view(batch: Batch, first: int, *further: Warp) -> Float[Tensor, "b C H W"]:
+    """The batch's images from index `first` on, moved by further maps, affine ones or thin plates, one after the other.
 
-    Jittered images are taken from `batch.source` under both maps at once, so no pixel is interpolated twice.
+    Jittered images are taken from `batch.source` under all maps at once, so no pixel is interpolated twice.
     """
-    if batch.source is None:
-        return warps.warp_images(batch.images[first:], warp)
-    both = warps.compose(warp, batch.jitter[first:])
-    return warps.warp_images(batch.source[first:], both, batch.images.shape[-1], MARGIN)
+    images, margin, side = batch.images[first:], 1.0, batch.images.shape[-1]
+    before, *after = further
+    if batch.source is not None:
+        images, margin, before = batch.source[first:], MARGIN, warps.compose(before, batch.jitter[first:])
+    if not after:
+        return warps.warp_images(images, before, side, margin)
+    places = warps.pixel_origins(after[-1], side, images.dtype, images.device).flatten(2).mT
+    for warp in [*after[-2::-1], before]:  # what is done last is undone first
+        places = warps.origins(places, warp)
+    return warps.sample(images, places.mT.unflatten(2, (side, side)), margin)

@@ -150,8 +150,14 @@ def warp_images(
     """
     if images.shape[-1] != images.shape[-2]:
         raise ValueError(f"warps need square images, not {images.shape[-1]} x {images.shape[-2]}")
-    planes = pixel_origins(warp, side or images.shape[-1], images.dtype, images.device)
-    grid = planes.permute(0, 2, 3, 1)
+    return sample(images, pixel_origins(warp, side or images.shape[-1], images.dtype, images.device), margin)
+
+
+def sample(
+    images: Float[Tensor, "B C H W"], places: Float[Tensor, "B 2 S S"], margin: float = 1.0
+) -> Float[Tensor, "B C S S"]:
+    """What images show at places in [-1, 1]: bilinear, black outside. margin: as for `warp_images`."""
+    grid = places.permute(0, 2, 3, 1)
     if margin != 1:
         grid = grid / margin
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
 
+STILL = {"rotation_degrees": 0.0, "scale": 0.0, "shift": 0.0}
 PLATE = ("controls", "bend", "strong_bend", "rotation_degrees", "scale", "shift")
 
 
@@ -37,8 +38,13 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     from landmarklib.core import augmentation, heatmaps, warps
     from landmarklib.losses import discovery
 
-    plate = warps.random_thin_plate(len(batch.images), noise, **{name: options[name] for name in PLATE})
-    views = torch.cat([batch.images, augmentation.second_view(batch, 0, plate)])
+    n, first_view, before = len(batch.images), batch.images, ()
+    if options["first_bend"]:
+        bent = {"bend": options["first_bend"], "strong_bend": options["first_bend"]}
+        before = (warps.random_thin_plate(n, noise, controls=options["controls"], **bent, **STILL),)
+        first_view = augmentation.second_view(batch, 0, *before)
+    plate = warps.random_thin_plate(n, noise, **{name: options[name] for name in PLATE})
+    views = torch.cat([first_view, augmentation.second_view(batch, 0, *before, plate)])
     probabilities = heatmaps.spatial_softmax(models.student(views), options["beta"])
     one, other = probabilities.chunk(2)
     side, kind, device = one.shape[-1], one.dtype, one.device
@@ -83,6 +89,9 @@ METHOD = Method(
         "out_std": 0.01,
         "pool": 5,
         "form": "maps",
+        # standard deviation of what bends the first view, and once more of what is added to half of that, beside the
+        # similarity by which a table jitters its images; 0 for none
+        "first_bend": 0.0,
         # of the second view, for faces (Table 1 of the supplement); all are standard deviations
         "controls": 10,
         "bend": 0.001,

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from landmarklib.core.errors import UserError
 from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
 from landmarklib.nets.layers import he_normal
@@ -23,7 +24,7 @@ class Detector(nn.Module):
     Each convolution but the last has batch normalization and ReLU; 2 x 2 max pooling follows the first.
 
     channels: of the images.
-    widths: channels of the first five convolutions.
+    widths: channels of the convolutions before the last, five in the paper. Raises UserError for more.
     n_maps: K.
     out_std: standard deviation of the last layer's first weights; small, the first maps are nearly flat.
     generator: draws the first weights.
@@ -39,9 +40,13 @@ class Detector(nn.Module):
 
     def __init__(self, channels: int, widths: list[int], n_maps: int, out_std: float, generator: torch.Generator):
         super().__init__()
+        if len(widths) > len(KERNELS):
+            raise UserError(
+                f"widths: {len(widths)} of them; the detector has at most {len(KERNELS)} before its last layer"
+            )
         sides = itertools.pairwise([channels, *widths])
         self.weights = nn.ParameterList(
-            he_normal((d, c, k, k), generator) for (c, d), k in zip(sides, KERNELS, strict=True)
+            he_normal((d, c, k, k), generator) for (c, d), k in zip(sides, KERNELS, strict=False)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(d) for d in widths)
         self.out = nn.Parameter(out_std * torch.randn((n_maps, widths[-1], 1, 1), generator=generator))
@@ -52,7 +57,7 @@ class Detector(nn.Module):
         form = self.conv_form
         layout = torch.channels_last if form.channels_last else torch.contiguous_format
         x = (2 * images - 1).to(form.dtype).contiguous(memory_format=layout)
-        for i, (weight, norm, dilation) in enumerate(zip(self.weights, self.norms, DILATIONS, strict=True)):
+        for i, (weight, norm, dilation) in enumerate(zip(self.weights, self.norms, DILATIONS, strict=False)):
             padding = dilation * (weight.shape[-1] // 2)
             x = F.relu(norm(F.conv2d(x, weight.to(form.dtype), padding=padding, dilation=dilation)))
             x = x if i else F.max_pool2d(x, 2)
