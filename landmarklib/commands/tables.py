@@ -19,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     sub = command(commands, "run", run_table, "Compute the runs of a table that are missing.", epilog=known)
     sub.add_argument("table")
     sub.add_argument("parameters", nargs=argparse.REMAINDER, metavar="name=value")
-    of_cells = "One line per cell: method, fraction, n_seeds, mean, sd, unit, paper, tier, budget."
+    of_cells = "One line per cell: method, fraction or labels, n_seeds, mean, sd, unit, paper, tier, budget."
     of_claims = "One line per claim: verdict, effect with its interval (also in percent), the paper's, data, seeds."
     for name, function, text in (("table", show_table, of_cells), ("claims", show_claims, of_claims)):
         sub = command(commands, name, function, text)
@@ -113,7 +113,7 @@ def show_table(arguments: argparse.Namespace) -> None:
     from landmarklib.report import aggregate
 
     table, runs = _runs(arguments)
-    _print(aggregate.cells(table, runs), arguments.csv)
+    _print(aggregate.written(table, aggregate.cells(table, runs)), arguments.csv)
 
 
 def show_claims(arguments: argparse.Namespace) -> None:

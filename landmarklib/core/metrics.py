@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -26,14 +28,15 @@ def base(name: str) -> str:
     return name.partition(" ")[0]
 
 
-def from_labels(metric: str, n: int) -> str:
-    """The metric of a readout that is fitted on n labelled images, a mean over draws of them."""
-    return f"{metric} from {n} label{'s' if n > 1 else ''}"
+def n_labels(name: str) -> int:
+    """From how few labels a metric of a regressed readout is, a mean over draws of them; 0 where it is from all."""
+    found = re.search(r" from (\d+) labels?\b", name)
+    return int(found[1]) if found else 0
 
 
-def is_of_draws(name: str) -> bool:
-    """Whether a metric is a mean over draws of labelled images (`from_labels`), and not over test images alone."""
-    return " from " in name
+def over_images(name: str) -> str:
+    """The same metric where it is from all labels, so that it is a mean over test images."""
+    return re.sub(r" from \d+ labels?\b", "", name)
 
 
 def lower_is_better(name: str) -> bool:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from itertools import product
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
 from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Flag, Jitter, Positive, Share, Some, Text
 
+ORIGINS = {"centre": "about the centre", "corner": "about the corner", "free": "with a bias"}
 ONLY = "train"  # the name of a stage that is alone
 
 
@@ -89,6 +91,11 @@ class Stage:
         return max(1, self.images // (self.batch or self.batch_unlabelled))
 
 
+def from_labels(n: int) -> str:
+    """What qualifies an error from so few labels."""
+    return f"from {n} label{'s' * (n != 1)}"
+
+
 @dataclass(frozen=True, config=CHECKED)
 class Regressor:
     """The linear map of a `regressed` readout, from the coordinates of all outputs to those of the landmarks.
@@ -107,6 +114,16 @@ class Regressor:
     views: Count = 0
     few: tuple[Some, ...] = ()
     draws: Some = 10
+
+    @property
+    def readings(self) -> list[str]:
+        """What qualifies the errors that a run has beside those of this map: from few labels, and about other origins.
+
+        From few labels an error is a mean over draws, and not over images.
+        """
+        about = ["" if origin == self.origin else words for origin, words in ORIGINS.items()]
+        few = ["", *map(from_labels, self.few)]
+        return [" ".join(filter(None, both)) for both in product(few, about) if any(both)]
 
 
 @dataclass(frozen=True, config=CHECKED)

@@ -40,6 +40,7 @@ def experiments() -> list[Experiment]:
         *found,
         _experiment("rcn", "mtfl", ["pose"], decoder="softmax"),
         _experiment("heatmap_mt", "blocks", ["class"], decoder="soft-argmax"),
+        _experiment("fse_supervised", "blocks", ["class"], end="soft-argmax"),
         _experiment("rcn", "aflw", ["yaw", "pitch", "roll"], elt_on_all=True),
         _experiment("seq_mt", "shapes", ["class"]),
         _experiment("comm_mt", "w300", []),  # which has several normalizers

@@ -162,6 +162,7 @@ def unpacked(text: str, size: int) -> UInt8[np.ndarray, "H W"]:
 def frame(records: list[Record]) -> pd.DataFrame:
     """One line per run: row, fraction, seed, budget, tier, status, every metric's mean, and what qualifies them.
 
+    fraction: of the images that are labelled, or how many where the table counts them (`core.amounts`).
     improving: whether validation was still improving at the end (`convergence`).
     approximate: the metric of which that is so in this run; empty where all are exact.
     """
@@ -174,7 +175,7 @@ def frame(records: list[Record]) -> pd.DataFrame:
 def _line(r: Record) -> dict[str, Any]:
     e, (area, exact) = r.experiment, distributions.auc(r)
     return (
-        {"row": e.row, "fraction": e.fraction, "seed": e.seed, "budget": e.budget, "status": r.status}
+        {"row": e.row, "fraction": e.amount, "seed": e.seed, "budget": e.budget, "status": r.status}
         | {"tier": r.data.get("tier", ""), "device": r.provenance.get("device", ""), "key": r.key}
         | {"seconds": r.seconds, "warnings": len(r.warnings), "reason": r.reason}
         | {"improving": convergence.converged(r) is False}

@@ -146,7 +146,7 @@ def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, 
     seeds = sorted(runs.seed.unique())
     found = {}
     for reference in table.references:
-        for fraction in table.fractions:
+        for fraction in table.amounts:
             if np.isfinite(value := table.paper_value(reference.name, fraction, metric)):
                 found[reference.name, fraction] = pd.Series(value, index=seeds)
     return found

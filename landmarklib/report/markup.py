@@ -139,8 +139,3 @@ def label(metric: str) -> str:
     """A metric in words, with its unit."""
     words, _, of = LABELS[metrics.base(metric)].rpartition(" [")
     return f"{words} {metric.partition(' ')[2]}".rstrip() + f" [{of}"
-
-
-def percent(fraction: float) -> str:
-    """0.05 -> 5%."""
-    return f"{100 * fraction:g}%"

@@ -8,7 +8,7 @@ from dataclasses import field
 
 from pydantic.dataclasses import dataclass
 
-from landmarklib.core.kinds import CHECKED, Decay, Name, Number, Share, Text
+from landmarklib.core.kinds import CHECKED, Amount, Decay, Name, Number, Text
 
 EQUIVALENCE_MARGIN = 0.02
 
@@ -17,14 +17,15 @@ EQUIVALENCE_MARGIN = 0.02
 class Inequality:
     """`lower` at `fraction` has a smaller value of the metric than `higher` at `against`, plus the margin.
 
+    fraction, against: or numbers of labels, where the table counts.
     higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
     other_reading: another metric of `higher` that must not turn the sign; empty for none.
     """
 
     lower: Text
     higher: Text
-    fraction: Share
-    against: Share
+    fraction: Amount
+    against: Amount
     metric: Text
     margin: Number = 0.0
     higher_metric: str = ""

@@ -153,7 +153,7 @@ def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) 
 def summaries(values: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Each metric's summary, of those that some image, or some draw of labelled images, has a value of."""
     return {
-        name: summary(v) | ({"sd": round(float(np.nanstd(v, ddof=1)), 4)} if metrics.is_of_draws(name) else {})
+        name: summary(v) | ({"sd": round(float(np.nanstd(v, ddof=1)), 4)} if metrics.n_labels(name) else {})
         for name, v in values.items()
         if not np.isnan(v).all()
     }

@@ -11,13 +11,11 @@ from jaxtyping import Bool, Float
 from landmarklib.core import augmentation, metrics, subsets
 from landmarklib.core.noise import Noise
 from landmarklib.core.readouts import NAMED, Origin, Readout, regress
-from landmarklib.core.stages import Regressor
+from landmarklib.core.stages import ORIGINS, Regressor, from_labels
 from landmarklib.core.types import Annotations, Batch
 from landmarklib.methods import Method
 from landmarklib.training import prediction
 from landmarklib.training.state import TrainState, frames, pixels
-
-ORIGINS = {"centre": "about the centre", "corner": "about the corner", "free": "with a bias"}
 
 
 class Labelled(NamedTuple):
@@ -44,7 +42,7 @@ def fit(run: TrainState, method: Method, options: dict, validation: Annotations)
         return Readout(tuple(metrics.best_assignment(found.points, validation.points, validation.visible)))
     if evaluation.readout == "named":
         return NAMED
-    return from_labels(labelled(run, method, options, evaluation.regressor.views), evaluation.regressor)
+    return fitted_on(labelled(run, method, options, evaluation.regressor.views), evaluation.regressor)
 
 
 def while_training(run: TrainState, method: Method, options: dict, validation: Annotations) -> Readout:
@@ -54,12 +52,12 @@ def while_training(run: TrainState, method: Method, options: dict, validation: A
     """
     evaluation = run.experiment.evaluation
     if evaluation.readout == "regressed":
-        return from_labels(labelled(run, method, options, min(1, evaluation.regressor.views)), evaluation.regressor)
+        return fitted_on(labelled(run, method, options, min(1, evaluation.regressor.views)), evaluation.regressor)
     by_points = metrics.is_of_points(evaluation.select)
     return fit(run, method, options, validation) if evaluation.readout != "matched" or by_points else NAMED
 
 
-def from_labels(known: Labelled, regressor: Regressor, origin: Origin | None = None) -> Readout:
+def fitted_on(known: Labelled, regressor: Regressor, origin: Origin | None = None) -> Readout:
     """The linear map that fits what is known. origin: the regressor's by default."""
     return regress(known.outputs, known.points, known.visible, origin or regressor.origin, regressor.ridge)
 
@@ -99,7 +97,7 @@ def other_regressors(
         about = "" if origin == regressor.origin else f" {words}"
 
         def errors(chosen: Labelled, origin=origin) -> np.ndarray:
-            landmarks = from_labels(chosen, regressor, origin).landmarks(found, test.images.shape[-1])
+            landmarks = fitted_on(chosen, regressor, origin).landmarks(found, test.images.shape[-1])
             if test.normalizer is None:
                 return metrics.point_error(landmarks, test.points, test.visible)
             return 100 * metrics.point_error(landmarks, test.points, test.visible, test.normalizer)
@@ -108,7 +106,7 @@ def other_regressors(
             values[f"{main}{about}"] = errors(known)
         for n in regressor.few:
             drawn = (draw(known, ids, n, seed) for seed in range(regressor.draws))
-            values[metrics.from_labels(main, n) + about] = np.array([np.nanmean(errors(chosen)) for chosen in drawn])
+            values[f"{main} {from_labels(n)}{about}"] = np.array([np.nanmean(errors(chosen)) for chosen in drawn])
     return values
 
 

@@ -33,6 +33,7 @@ CHANGES = {
     "dtype": "bfloat16",
     "refill": True,
     "balanced_by": "gesture",
+    "labels": 10,
     "table": "shapes",
     "row": "Seq-MT (L)",
     "dataset": "shapes",
