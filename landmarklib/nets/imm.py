@@ -115,7 +115,6 @@ class Painter(nn.Module):
         self.pose = Encoder(channels, width, halvings, generator)
         widest = width << halvings
         self.head = nn.Parameter(out_std * torch.randn((n_points, widest, 1, 1), generator=generator))
-        self.head_bias = nn.Parameter(torch.zeros(n_points))
         self.appearance = Encoder(channels, width, halvings, generator)
         self.renderer = Renderer(widest + n_points, channels, widest, sides, out_std, generator)
         self.gauss_std, self.conv_form = gauss_std, forms.LITERAL
@@ -126,7 +125,7 @@ class Painter(nn.Module):
     def maps(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
         """Where the points are: maps whose softmax is the product of a distribution over columns and one over rows."""
         x = self.pose(self._prepared(images))
-        return separable(F.conv2d(x.float(), self.head, self.head_bias))
+        return separable(F.conv2d(x.float(), self.head))  # a softmax would cancel a bias
 
     def paint(self, images: Float[Tensor, "B C H W"], points: Float[Tensor, "B K 2"]) -> Float[Tensor, "B C H W"]:
         """Images, black 0 and white 1, that look like the given ones and have their landmarks at these points."""
