@@ -14,6 +14,7 @@ from landmarklib.core.noise import Noise
 from landmarklib.core.types import MARGIN, Batch
 from landmarklib.losses import discovery, reconstruction
 from landmarklib.methods import Models, imm
+from landmarklib.nets import imm as painter
 from landmarklib.nets import vgg
 
 SIZE, B = 16, 6
@@ -161,3 +162,28 @@ class Steady(Noise):
 
 
 STEADY = Steady(seeded())
+
+
+def blobs(n: int, generator: torch.Generator) -> torch.Tensor:
+    """Images of one bright blob each, anywhere but near the border."""
+    return painter.gaussians(torch.rand(n, 1, 2, generator=generator) - 0.5, SIZE, 0.3)
+
+
+def test_the_painting_learns_to_go_by_the_points():
+    """A blob that is painted from another image's points is at a wrong place."""
+    options, generator = options_of(), seeded(7)
+    net = built(options)
+    optimizer = torch.optim.Adam(net.parameters(), 0.01)
+    for _ in range(120):
+        batch = replace(batch_of(), images=blobs(B, generator))
+        imm.loss(Models(net), batch, {"reconstruct"}, options, Noise(generator))["reconstruct"].mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    target, still = blobs(64, generator), torch.ones(64, 1, SIZE, SIZE)
+    with torch.no_grad():
+        source = warps.warp_images(target, imm._plate(64, Noise(generator), options, "source"))
+        points = imm.predict(net.eval(), target, options).points
+        own, others = (
+            reconstruction.pixels(net.paint(source, p), target, still).mean() for p in (points, points.flip(0))
+        )
+    assert others > 1.5 * own
