@@ -95,13 +95,13 @@ def run_table(arguments: argparse.Namespace) -> None:
     if parameters.pop("until", None):
         deciding.decide(arguments.table, **parameters)
         return
-    table, runs, _ = ensure(arguments.table, **parameters)
+    table, runs, records = ensure(arguments.table, **parameters)
     wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "rows", "budget")))
     cells, of, _, failed = aggregate.state(table, runs)
-    there = f"{len(runs)} of {len(wanted)} runs are there ({failed} failed)"
+    there = f"{len(records)} of {len(wanted)} runs are there ({failed} failed)"
     print(f"{table.name}: {there}; {cells} of the paper's {of} cells")
-    if len(runs) < len(wanted):
-        left = len(wanted) - len(runs)
+    if len(records) < len(wanted):
+        left = len(wanted) - len(records)
         print(
             f"{left} run{'s' * (left > 1)} did not fit before the deadline; "
             + ("they stay as they were" if parameters.get("refresh") else "the same command goes on from here")

@@ -130,8 +130,9 @@ def state(table: Table, runs: pd.DataFrame) -> tuple[int, int, int, int]:
     frame = cells(table, runs)
     published = frame[frame.paper.notna()]
     done = published[published.n_seeds > 0].drop_duplicates(["method", "fraction"])
+    n_runs = runs.key.nunique() if "key" in runs else len(runs)
     failed = int((runs.status == "failed").sum()) if len(runs) else 0
-    return len(done), len(published.drop_duplicates(["method", "fraction"])), len(runs) - failed, failed
+    return len(done), len(published.drop_duplicates(["method", "fraction"])), n_runs - failed, failed
 
 
 def compared(table: Table, runs: pd.DataFrame) -> tuple[int, int]:

@@ -100,7 +100,7 @@ def _pairs(where: str, c: WrittenComparison, table: Table) -> list[Inequality]:
 
 def _check_regressed(where: str, table: Table, lines: Names, metrics: Sequence[str]) -> None:
     """No error from few labels is asked of a row that has none: only a regressed one is fitted to them afterwards."""
-    for row in (row for row in table.rows if row.name in lines and not rules.is_regressed(row)):
+    for row in (row for row in table.rows if row.name in lines and not table.regresses(row)):
         if few := [metric for metric in metrics if n_labels(metric)]:
             raise UserError(f"{where}: {row.name} has no {few[0]!r}; its landmarks are not regressed")
 

@@ -127,12 +127,21 @@ class Table:
         """The runs of the table, seed by seed, rows in the order asked for; None takes the table's own values.
 
         fractions: numbers of labelled images, or "all", where the table counts them.
-        Rows that need unlabelled images have no cell where all are labelled. Raises UserError for what is not valid.
+        Rows that need unlabelled images have no cell where all are labelled. One run has all cells of a row whose
+        landmarks are regressed from few labels, too. Raises UserError for what is not valid.
         """
-        cells = selection.cells(self, fractions, rows)
+        cells = dict.fromkeys((row, self.trained_at(row, f)) for row, f in selection.cells(self, fractions, rows))
         seeds = selection.check_seeds(self.seeds if seeds is None else seeds)
         budget = selection.check_budget(self, budget)
         return [self.experiment(row, fraction, seed, budget) for seed in seeds for row, fraction in cells]
+
+    def regresses(self, row: Row) -> bool:
+        """Whether the landmarks of a row's runs are regressed from its outputs."""
+        return (row.readout or methods.default_readout(methods.get(row.method), 1.0)) == "regressed"
+
+    def trained_at(self, row: Row, amount: float) -> float:
+        """At how many labels the run is trained that has this cell."""
+        return self.everything if self.regresses(row) and amount in self.regressor.few else amount
 
     def in_full(self, budget: str) -> bool:
         """Whether images and networks are of the table's size at that budget."""

@@ -89,12 +89,7 @@ def qualified(table: Table, dataset: Dataset) -> Iterator[str]:
     for row in table.rows:
         method = methods.get(row.method)
         yield from method.other_readings(methods.complete(method, row.options))
-        yield from table.regressor.readings if is_regressed(row) else ()
-
-
-def is_regressed(row: Row) -> bool:
-    """Whether the landmarks of a row's runs are regressed from its outputs."""
-    return (row.readout or methods.default_readout(methods.get(row.method), 1.0)) == "regressed"
+        yield from table.regressor.readings if table.regresses(row) else ()
 
 
 def check_names(where: str, table: Table) -> None:
