@@ -95,7 +95,7 @@ def run_of(e: Experiment, module: torch.nn.Module, n_labelled: int, generator: t
 
 
 def three(name: str, form: Form = LITERAL, **changes) -> list[TrainState]:
-    """Runs with all terms, the last of several starts later; each has a seed, labelled images and weights of its own."""
+    """Runs with all terms, the last of several later; each has a seed, labelled images and weights of its own."""
     runs, terms = [], list(methods.get(name).terms)
     for seed, n_labelled, factor in ((0, 16, 1.0), (1, 24, 0.5), (2, 10, 3.0)):
         weights = {term: WEIGHTS.get(term, 1.0) * factor**i for i, term in enumerate(terms)}
