@@ -30,13 +30,13 @@ def base(name: str) -> str:
 
 def n_labels(name: str) -> int:
     """From how few labels a metric of a regressed readout is, a mean over draws of them; 0 where it is from all."""
-    found = re.search(r" from (\d+) labels\b", name)
+    found = re.search(r" from (\d+) labels?\b", name)
     return int(found[1]) if found else 0
 
 
 def over_images(name: str) -> str:
     """The same metric where it is from all labels, so that it is a mean over test images."""
-    return re.sub(r" from \d+ labels\b", "", name)
+    return re.sub(r" from \d+ labels?\b", "", name)
 
 
 def lower_is_better(name: str) -> bool:

@@ -93,7 +93,7 @@ class Stage:
 
 def from_labels(n: int) -> str:
     """What qualifies an error from so few labels."""
-    return f"from {n} labels"
+    return f"from {n} label{'s' * (n != 1)}"
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -104,12 +104,14 @@ class Regressor:
         bias, so that none is needed.
     ridge: weight of the squared coefficients against the squared errors, both summed, for coordinates in [-1, 1]. A
         bias costs nothing.
+    views: of each labelled image, jittered as in training, on which it is fitted; 0 for the image as it is.
     few: numbers of labelled images from which it is fitted, too.
     draws: of so many images at random, over which such errors are a mean.
     """
 
     origin: Literal["centre", "corner", "free"] = "centre"
     ridge: AtLeast0 = 0.0
+    views: Count = 0
     few: tuple[Some, ...] = ()
     draws: Some = 10
 

@@ -5,12 +5,15 @@ Points are in [-1, 1]. x' is a view of x under a warp g that says where its poin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from landmarklib.core import warps
+from landmarklib.core.warps import ThinPlate
 from landmarklib.losses import masked
 
 
@@ -88,3 +91,13 @@ def equivariance(
     missed = (origin - found).norm(dim=-1).mean(-1)
     moves = (origin - moved).norm(dim=-1).mean()
     return {"equivariance_px": missed * side / 2, "equivariance_ratio": missed / moves}
+
+
+def following(
+    find: Callable[[Float[Tensor, "B C H W"]], Float[Tensor, "B K 2"]],
+    images: Float[Tensor, "B C H W"],
+    plate: ThinPlate,
+) -> dict[str, Float[Tensor, " B"]]:
+    """`equivariance` of the points that are found in images, and in these moved by a plate."""
+    found, moved = (find(seen) for seen in (images, warps.warp_images(images, plate)))
+    return equivariance(found, moved, warps.origins(moved, plate), images.shape[-1])

@@ -76,8 +76,7 @@ def measure(module: nn.Module, images: torch.Tensor, options: dict[str, Any], no
     from landmarklib.losses import discovery
 
     plate = warps.random_thin_plate(len(images), noise, **{name: options[name] for name in PLATE})
-    found, moved = (predict(module, seen, options).points for seen in (images, warps.warp_images(images, plate)))
-    return discovery.equivariance(found, moved, warps.origins(moved, plate), images.shape[-1])
+    return discovery.following(lambda seen: predict(module, seen, options).points, images, plate)
 
 
 METHOD = Method(

@@ -148,12 +148,16 @@ Warnings = Annotated[tuple[Words, ...], Field(max_length=MOST)]
 
 @with_config(CHECKED)
 class Summary(TypedDict):
-    """Of a metric over test images: its mean, the mean's 95% interval, which one image has none of, and how many."""
+    """Of a metric over test images: its mean, the mean's 95% interval, which one image has none of, and how many.
+
+    Where a readout is fitted on draws of labelled images, it is over these, and their standard deviation is there, too.
+    """
 
     mean: Real
     low: Measured
     high: Measured
     n: Some
+    sd: NotRequired[Measured]
 
 
 Metrics = Annotated[dict[Metric, Summary], Field(max_length=MOST), AfterValidator(_in_range)]
@@ -169,13 +173,16 @@ class Evaluated(TypedDict):
     validation: Annotated[dict[Metric, Measured], Field(max_length=MOST), AfterValidator(_in_range)]
 
 
-Shown = TypedDict(  # a test image: which, its points in pixels, perhaps the class that was found, and packed maps
+# a test image: which, its points in pixels, perhaps the class that was found, packed maps, and the outputs in pixels
+# where landmarks are regressed from these
+Shown = TypedDict(
     "Shown",
     {
         "kind": Literal["fixed", "best", "median", "worst"],
         "index": Count,
         "error_px": Annotated[float, Strict(), AfterValidator(_error)],
         "points": Annotated[list[Pair], Field(max_length=MOST)],
+        "outputs": NotRequired[Annotated[list[Pair], Field(max_length=MOST)]],
         "class": NotRequired[Count],
         "maps": NotRequired[Annotated[list[str], Field(max_length=MOST)]],
     },

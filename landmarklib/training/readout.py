@@ -8,19 +8,20 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from landmarklib.core import metrics, subsets
-from landmarklib.core.readouts import NAMED, Readout, regress
-from landmarklib.core.stages import ORIGINS, from_labels
-from landmarklib.core.types import Annotations
+from landmarklib.core import augmentation, metrics, subsets
+from landmarklib.core.noise import Noise
+from landmarklib.core.readouts import NAMED, Origin, Readout, regress
+from landmarklib.core.stages import ORIGINS, Regressor, from_labels
+from landmarklib.core.types import Annotations, Batch
 from landmarklib.methods import Method
 from landmarklib.training import prediction
-from landmarklib.training.state import TrainState, frames
+from landmarklib.training.state import TrainState, frames, pixels
 
 
 class Labelled(NamedTuple):
-    """What a network finds on the images that have landmarks, and where these are; in [-1, 1].
+    """What a network finds on views of the images that have landmarks, and where these are; in [-1, 1].
 
-    index: of these images among the training images.
+    index: of each view's image among the training images.
     """
 
     outputs: Float[np.ndarray, "N K 2"]
@@ -41,25 +42,44 @@ def fit(run: TrainState, method: Method, options: dict, validation: Annotations)
         return Readout(tuple(metrics.best_assignment(found.points, validation.points, validation.visible)))
     if evaluation.readout == "named":
         return NAMED
-    known = labelled(run, method, options)
-    return regress(known.outputs, known.points, known.visible, evaluation.regressor.origin, evaluation.regressor.ridge)
+    return fitted_on(labelled(run, method, options, evaluation.regressor.views), evaluation.regressor)
 
 
 def while_training(run: TrainState, method: Method, options: dict, validation: Annotations) -> Readout:
-    """The readout by which weights are chosen: that of the end, but no match where points do not choose."""
+    """The readout by which weights are chosen: that of the end, but no match where points do not choose.
+
+    A regressor is fitted on one view of each labelled image, for the sake of time.
+    """
     evaluation = run.experiment.evaluation
+    if evaluation.readout == "regressed":
+        return fitted_on(labelled(run, method, options, min(1, evaluation.regressor.views)), evaluation.regressor)
     by_points = metrics.is_of_points(evaluation.select)
     return fit(run, method, options, validation) if evaluation.readout != "matched" or by_points else NAMED
 
 
-def labelled(run: TrainState, method: Method, options: dict) -> Labelled:
-    """What the network finds on all images with true landmarks, part by part: they may be all training images."""
-    index = run.given.nonzero()[:, 0]
+def fitted_on(known: Labelled, regressor: Regressor, origin: Origin | None = None) -> Readout:
+    """The linear map that fits what is known. origin: the regressor's by default."""
+    return regress(known.outputs, known.points, known.visible, origin or regressor.origin, regressor.ridge)
+
+
+@torch.no_grad()
+def labelled(run: TrainState, method: Method, options: dict, views: int = 0) -> Labelled:
+    """What the network finds on all images with true landmarks, part by part: they may be all training images.
+
+    views: of each, jittered as in training and the same for every network; 0 for the image as it is.
+    """
     run.predictor.eval()
-    with torch.no_grad():
-        parts = [method.predict(run.predictor, frames(run, part), options).points for part in index.split(128)]
-    points, visible = (part[index].cpu().numpy() for part in (run.data.points, run.data.visible))
-    return Labelled(torch.cat(parts).cpu().numpy(), np.nan_to_num(points), visible, index.cpu().numpy())
+    noise, parts = Noise(torch.Generator(run.data.images.device).manual_seed(0)), []
+    for index in run.given.nonzero()[:, 0].repeat(max(1, views)).split(128):
+        points, visible = run.data.points[index], run.data.visible[index]
+        images = frames(run, index)
+        if views and run.experiment.jitter:
+            batch = Batch(pixels(run.data.images[index]), points, visible, run.data.attributes[index], len(index))
+            seen = augmentation.jitter_batch(batch, noise, run.experiment.size, **run.experiment.jitter)
+            images, points, visible = seen.images, seen.points, seen.visible
+        found = method.predict(run.predictor, images, options).points
+        parts.append([part.cpu().numpy() for part in (found, points.nan_to_num(0.0), visible, index)])
+    return Labelled(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def other_regressors(
@@ -77,8 +97,7 @@ def other_regressors(
         about = "" if origin == regressor.origin else f" {words}"
 
         def errors(chosen: Labelled, origin=origin) -> np.ndarray:
-            fitted = regress(chosen.outputs, chosen.points, chosen.visible, origin, regressor.ridge)
-            landmarks = fitted.landmarks(found, test.images.shape[-1])
+            landmarks = fitted_on(chosen, regressor, origin).landmarks(found, test.images.shape[-1])
             if test.normalizer is None:
                 return metrics.point_error(landmarks, test.points, test.visible)
             return 100 * metrics.point_error(landmarks, test.points, test.visible, test.normalizer)
@@ -92,6 +111,7 @@ def other_regressors(
 
 
 def draw(known: Labelled, ids: tuple[str, ...], n: int, seed: int) -> Labelled:
-    """n of the labelled images, the first of an order by that seed."""
-    order = subsets.label_order(tuple(ids[i] for i in known.index), None, seed)
-    return known[order[:n]]
+    """All views of n labelled images, the first of an order by that seed."""
+    there = np.unique(known.index)
+    order = subsets.label_order(tuple(ids[i] for i in there), None, seed)
+    return known[np.isin(known.index, there[order[:n]])]

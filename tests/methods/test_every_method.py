@@ -19,7 +19,15 @@ from landmarklib.nets import forms
 from landmarklib.training import autotune, prediction
 
 SIZE = 16
-SMALL = {"kernel": 5, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8], "attributes": ATTRIBUTES}
+SMALL = {
+    "kernel": 5,
+    "depth": 2,
+    "width": 4,
+    "kernels": [3, 2, 2],
+    "widths": [4, 6, 8],
+    "n_landmarks": 5,
+    "attributes": ATTRIBUTES,
+}
 
 B, N_LABELLED = 6, 4
 
