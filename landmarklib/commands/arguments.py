@@ -61,7 +61,7 @@ def run_parameters(given: list[str]) -> dict:
     """
     values = {}
     for name, text in split(given, RUN_PARAMETERS).items():
-        if name == "labels" and "fractions" in values:
+        if name in ("fractions", "labels") and "fractions" in values:
             raise UserError("fractions and labels are both given; a table has one of them")
         if name in ("fractions", "labels"):  # which of them the table has it says itself
             values["fractions"] = [part if part == EVERY else number(name, part, float) for part in items(text)]

@@ -29,7 +29,7 @@ Cells = Sequence[tuple[Row, float]]  # rows with their fractions
 def decide(
     name: str,
     seeds: Sequence[int] | None = None,
-    fractions: Sequence[float] | None = None,
+    fractions: Sequence[float | int | str] | None = None,
     rows: Sequence[str] | None = None,
     budget: str | None = None,
     data: str = "auto",

@@ -19,7 +19,7 @@ def short(amount: float, counted: object) -> str:
     """An amount as a table's head has it: 5%, 10 labels, all labels. counted: whether it is a number of images."""
     if not counted:
         return f"{100 * amount:g}%"
-    return f"{written(amount)} label{'s' * (amount != 1)}"
+    return f"{written(amount)} label{'' if amount == 1 else 's'}"
 
 
 def labelled(amount: float, counted: object) -> str:

@@ -73,7 +73,7 @@ def _amount(value: Any) -> Any:
 
 def _labels(value: Any) -> Any:
     """The same as a run has it. Raises PydanticCustomError for what is neither 0, a whole number nor all."""
-    if (type(value) is not int and value != amounts.EVERY) or value in range(-LARGEST, 0):
+    if value != amounts.EVERY and not (type(value) is int and 0 <= value <= LARGEST):
         raise _mistake(f"{shown(value)} is not a number of images: a whole one, or {amounts.EVERY!r}")
     return value
 

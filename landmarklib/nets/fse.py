@@ -32,8 +32,8 @@ class Convolutions(nn.Module):
     generator: draws the first weights.
     """
 
-    # DEVIATION: kernels and dilations are those of DVE's re-implementation; thewlis2017 prints the numbers of filters
-    # alone.
+    # DEVIATION: kernels and dilations are those of the re-implementation in DVE; thewlis2017 prints the numbers of
+    # filters alone.
     CANDIDATES: ClassVar = {
         "cpu": (Form(channels_last=True), Form(), Form(dtype=torch.bfloat16, channels_last=True)),
         "cuda": (Form(dtype=torch.bfloat16, channels_last=True), Form(dtype=torch.bfloat16), Form()),

@@ -64,8 +64,8 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
 def predictions(
     table: Table,
     records: Sequence[Record],
-    cells: Sequence[tuple[str, float]],
-    hard: Sequence[tuple[str, float]],
+    cells: Sequence[tuple[str, float | int | str]],
+    hard: Sequence[tuple[str, float | int | str]],
     seed: int = 0,
 ) -> list:
     """A gallery of the same test images for each of these cells; then of some, their median and worst images.
@@ -115,7 +115,7 @@ def _error(test: Annotations, g: dict) -> str:
     return f"{100 * g['error_px'] / test.normalizer[g['index']]:.1f}%"
 
 
-def of_cells(records: Sequence[Record], cells: Sequence[tuple[str, float]], seed: int = 0) -> list[Record]:
+def of_cells(records: Sequence[Record], cells: Sequence[tuple[str, float | int | str]], seed: int = 0) -> list[Record]:
     """The run of each of these cells with that seed, where there is one.
 
     cells: row and label fraction, or number of labels; `all` is every one.
@@ -125,7 +125,7 @@ def of_cells(records: Sequence[Record], cells: Sequence[tuple[str, float]], seed
     return [done[run] for run in wanted if run in done]
 
 
-def runs_of(records: Sequence[Record], rows: Sequence[str], fraction: float, seed: int = 0) -> list[Record]:
+def runs_of(records: Sequence[Record], rows: Sequence[str], fraction: float | int | str, seed: int = 0) -> list[Record]:
     """The run of each of these rows at that label fraction with that seed, where there is one."""
     return of_cells(records, [(row, fraction) for row in rows], seed)
 

@@ -89,7 +89,7 @@ class Table:
         """The fraction, or number of labels, at which all images are labelled."""
         return amounts.ALL if self.counts else 1.0
 
-    def has(self, line: Row | Reference, fraction: float) -> bool:
+    def has(self, line: Row | Reference, fraction: float | int) -> bool:
         """Whether a row or reference of the table has such a cell."""
         return line.has(fraction, self.everything)
 
@@ -109,7 +109,7 @@ class Table:
         line = next((r for r in self.references if r.name == row), None) or self.row(row)
         return line.published if metric == self.metrics[0] else line.published_also.get(metric, {})
 
-    def paper_value(self, row: str, fraction: float, metric: str) -> float:
+    def paper_value(self, row: str, fraction: float | int, metric: str) -> float:
         """What the paper printed of a cell; NaN for nothing."""
         return self.published(row, metric).get(fraction, float("nan"))
 
@@ -119,7 +119,7 @@ class Table:
 
     def experiments(
         self,
-        fractions: Sequence[float] | None = None,
+        fractions: Sequence[float | int | str] | None = None,
         seeds: Sequence[int] | None = None,
         rows: Sequence[str] | None = None,
         budget: str | None = None,

@@ -72,7 +72,7 @@ class Row:
         """The fractions, or numbers of labels, that it is run at; () for all of the table."""
         return self.fractions or self.labels
 
-    def has(self, fraction: float, everything: float = 1.0) -> bool:
+    def has(self, fraction: float | int, everything: float = 1.0) -> bool:
         """Whether there is such a cell: without unlabelled images there is nothing for a row that needs some.
 
         everything: the table's, at which no image is unlabelled.
@@ -89,6 +89,6 @@ class Reference:
     published_also: Mapping[str, ByAmount[AtLeast0]] = field(default_factory=dict)
     note: str = ""
 
-    def has(self, fraction: float, everything: float = 1.0) -> bool:
+    def has(self, fraction: float | int, everything: float = 1.0) -> bool:
         """Whether there is such a cell, by whatever metric."""
         return any(fraction in numbers for numbers in (self.published, *self.published_also.values()))
