@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
+    from landmarklib.core.warps import ThinPlate
 
 PLATE = ("controls", "bend", "strong_bend", "rotation_degrees", "scale", "shift")
 
@@ -35,11 +36,22 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     import torch
 
     from landmarklib.core import augmentation, heatmaps, warps
-    from landmarklib.losses import discovery
 
     plate = warps.random_thin_plate(len(batch.images), noise, **{name: options[name] for name in PLATE})
     views = torch.cat([batch.images, augmentation.second_view(batch, 0, plate)])
     probabilities = heatmaps.spatial_softmax(models.student(views), options["beta"])
+    return agreement(probabilities, plate, terms, options)
+
+
+def agreement(probabilities: torch.Tensor, plate: ThinPlate, terms: set[str], options: dict[str, Any]) -> dict:
+    """Those of the terms `align`, `variance` and `diversity` that are asked for.
+
+    probabilities: of the images, then of their second views.
+    plate: between the two.
+    """
+    from landmarklib.core import heatmaps, warps
+    from landmarklib.losses import discovery
+
     one, other = probabilities.chunk(2)
     side, kind, device = one.shape[-1], one.dtype, one.device
     first = discovery.spread(one, warps.pixel_places(side, kind, device))
