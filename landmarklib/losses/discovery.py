@@ -25,7 +25,7 @@ class Spread(NamedTuple):
     variance: Float[Tensor, "B K"]
 
 
-def spread(probabilities: Float[Tensor, "B K h w"], places: Float[Tensor, "B 2 h w"]) -> Spread:
+def spread(probabilities: Float[Tensor, "B K h w"], places: Float[Tensor, "#B 2 h w"]) -> Spread:
     """Mean and variance of the place under each map. Linear in cells and maps.
 
     places: x and y of every cell: its own, or where a warp takes it from.

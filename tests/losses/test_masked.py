@@ -129,9 +129,14 @@ CASES = {
 }
 
 
+WITHOUT_ANNOTATIONS = {"contrastive", "discovery"}  # modules whose losses see no label, so that there is nothing to leave out
+
+
 def test_every_loss_has_a_case():
     found = set()
     for module in pkgutil.iter_modules(losses.__path__):
+        if module.name in WITHOUT_ANNOTATIONS:
+            continue
         members = inspect.getmembers(importlib.import_module(f"{losses.__name__}.{module.name}"), inspect.isfunction)
         own = [name for name, value in members if value.__module__.endswith(f".{module.name}")]
         found |= {f"{module.name}.{name}" for name in own if not name.startswith("_")}
