@@ -23,7 +23,10 @@ from landmarklib.training.state import TrainState, annotated
 SIZE, N = 60, 48
 DATASET = replace(loading.get("blocks"), attributes={"class": 15, "angle": 0})
 ATTRIBUTES = ["class", "angle"]
-SMALL = {"rcn": {"widths": [4, 4]}}  # five levels of 64 maps would take minutes
+SMALL = {  # five levels of 64 maps would take minutes
+    "rcn": {"widths": [4, 4]},
+    "two_step": {"widths": [4, 6], "features": 8, "maps_width": 4, "points": 12},
+}
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
 BASE = tables.get("blocks").experiments(budget="smoke")[0]
 WEIGHTS = {"landmarks": 10.0, "classes": 1.0, "angles": 1.0, "elt": 5.0}
@@ -39,7 +42,11 @@ def with_angle(n: int, seed: int, size: int) -> Annotations:
 
 
 def select_of(name: str) -> str:
-    """What a method's checkpoint is chosen by: one that is given the points has no error of them."""
+    """What a method's checkpoint is chosen by: one that is given the points has no error of them, nor has one whose
+    points have no names.
+    """
+    if not methods.get(name).named:
+        return "equivariance_ratio"
     return "error_px" if methods.get(name).input == "images" else "angle_error_degrees"
 
 
@@ -59,7 +66,7 @@ def experiment(name: str, seed: int, onset: dict[str, float], jitter: dict[str, 
         method=name,
         seed=seed,
         size=SIZE,
-        weights={term: WEIGHTS[term] + seed * (term == "landmarks") for term in onset},
+        weights={term: WEIGHTS.get(term, 1.0) + seed * (term == "landmarks") for term in onset},
         starts=onset,
         jitter=jitter,
         images=128,

@@ -129,7 +129,10 @@ CASES = {
 }
 
 
-WITHOUT_ANNOTATIONS = {"contrastive", "discovery"}  # modules whose losses see no label, so that there is nothing to leave out
+WITHOUT_ANNOTATIONS = {
+    "contrastive",
+    "discovery",
+}  # modules whose losses see no label, so that there is nothing to leave out
 
 
 def test_every_loss_has_a_case():

@@ -75,7 +75,9 @@ def test_features_are_scaled_to_one_length_before_t():
 def test_first_maps_are_nearly_flat_and_weights_come_from_the_generator():
     assert built()(images(16)).std((2, 3)).max() < 0.1
     first, same, other = (built(seed=s).state_dict() for s in (0, 0, 1))
-    assert all(torch.equal(first[k], same[k]) for k in first) and any(not torch.equal(first[k], other[k]) for k in first)
+    assert all(torch.equal(first[k], same[k]) for k in first) and any(
+        not torch.equal(first[k], other[k]) for k in first
+    )
 
 
 @pytest.mark.parametrize("norm", [True, False], ids=["normalized", "not"])
