@@ -34,10 +34,7 @@ SMALL = {
     "widths": [4, 4, 6],
     "attributes": ATTRIBUTES,
 }
-# By default rounding grows a thousand times as fast, and a scale that a later normalization takes out has no gradient
-# but rounding.
-CALM = {"temperature": 1.0, "feature_length": 0.0, "norm": False}
-OTHERS = {"two_step": {"features": 8, "maps_width": 4, "points": 12, **CALM}}
+OTHERS = {"two_step": {"temperature": 1.0, "feature_length": 0.0}}  # else rounding grows a thousand times as fast
 WEIGHTS = {"landmarks": 900.0, "classes": 10.0, "angles": 10.0, "elt": 270.0}
 BLOCKS, PRODUCT = Form((2, 2)), Form((2, 2), product=True)
 NAN = float("nan")
