@@ -61,6 +61,8 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     if "contrast" in terms:
         result["contrast"] = contrast(features[0], features[1], pair, options, noise)
     if later:
+        # DEVIATION: distances are taken in the image, where Eq. 2 of rahaman2021 has them in its warped view, and the
+        # maps of both views are kept apart and concentrated, where its other losses name the image alone.
         maps = net.maps(torch.cat([features[0], features[-1]]))
         result |= agreement(heatmaps.spatial_softmax(maps, options["beta"]), plate, later, options)
     return result
