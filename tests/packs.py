@@ -27,6 +27,7 @@ SMALL = {  # five levels of 64 maps would take minutes
     "rcn": {"widths": [4, 4]},
     "fse": {"widths": [4, 6, 8, 8, 12]},
     "imm": {"width": 4},
+    "two_step": {"widths": [4, 6], "features": 8, "maps_width": 4, "points": 12},
 }
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
 BASE = tables.get("blocks").experiments(budget="smoke")[0]

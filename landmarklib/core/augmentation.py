@@ -1,4 +1,5 @@
-"""Training images under random affine maps, cut from larger images so that no pixel is interpolated twice."""
+"""Training images under random affine maps, cut from larger images so that no pixel is interpolated twice, and in other
+light."""
 
 from __future__ import annotations
 
@@ -49,3 +50,17 @@ def second_view(batch: Batch, first: int, *further: Warp) -> Float[Tensor, "b C 
     for warp in [*after[-2::-1], before]:  # what is done last is undone first
         places = warps.origins(places, warp)
     return warps.sample(images, places.mT.unflatten(2, (side, side)), margin)
+
+
+def appearance(
+    images: Float[Tensor, "B C H W"], noise: Noise, *, brightness: float, gain: float, grain: float
+) -> Float[Tensor, "B C H W"]:
+    """The images with other brightness and contrast and with noise, every pixel where it was.
+
+    brightness: largest change of an image's mean.
+    gain: largest change of the factor on what differs from the mean.
+    grain: standard deviation of the noise of a value.
+    """
+    u = (2 * noise.uniform(len(images), 2) - 1)[:, :, None, None, None]
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + brightness * u[:, 0] + (1 + gain * u[:, 1]) * (images - mean) + grain * noise.normal(*images.shape)

@@ -18,7 +18,9 @@ LOWER_IS_BETTER = {
     "angle_error_degrees": True,
     "equivariance_px": True,
     "equivariance_ratio": True,
+    "feature_match_percent": False,
 }
+UNANNOTATED = ("equivariance_px", "equivariance_ratio", "feature_match_percent")  # what a method measures by itself
 PCK_SHARE = 0.1  # of the normalizer, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
 
@@ -137,8 +139,8 @@ def best_assignment(
 
 
 def is_of_points(name: str) -> bool:
-    """Whether a metric is of points, and not of attributes."""
-    return base(name) not in ("accuracy_percent", "angle_error_degrees", "equivariance_px", "equivariance_ratio")
+    """Whether a metric is of points against annotated ones, and not of attributes."""
+    return base(name) not in ("accuracy_percent", "angle_error_degrees", *UNANNOTATED)
 
 
 def nearer_to_own(

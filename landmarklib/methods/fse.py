@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
+    from landmarklib.core.warps import ThinPlate
 
 STILL = {"rotation_degrees": 0.0, "scale": 0.0, "shift": 0.0}
 PLATE = ("controls", "bend", "strong_bend", "rotation_degrees", "scale", "shift")
@@ -36,7 +37,6 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     import torch
 
     from landmarklib.core import augmentation, heatmaps, warps
-    from landmarklib.losses import discovery
 
     n, first_view, before = len(batch.images), batch.images, ()
     if options["first_bend"]:
@@ -46,6 +46,18 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     plate = warps.random_thin_plate(n, noise, **{name: options[name] for name in PLATE})
     views = torch.cat([first_view, augmentation.second_view(batch, 0, *before, plate)])
     probabilities = heatmaps.spatial_softmax(models.student(views), options["beta"])
+    return agreement(probabilities, plate, terms, options)
+
+
+def agreement(probabilities: torch.Tensor, plate: ThinPlate, terms: set[str], options: dict[str, Any]) -> dict:
+    """Those of the terms `align`, `variance` and `diversity` that are asked for.
+
+    probabilities: of the images, then of their second views.
+    plate: between the two.
+    """
+    from landmarklib.core import heatmaps, warps
+    from landmarklib.losses import discovery
+
     one, other = probabilities.chunk(2)
     side, kind, device = one.shape[-1], one.dtype, one.device
     first = discovery.spread(one, warps.pixel_places(side, kind, device))

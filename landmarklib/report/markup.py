@@ -28,6 +28,7 @@ LABELS = {
     "accuracy_percent": "class accuracy [%]",
     "matched_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
+    "feature_match_percent": "pixels found by their features [%]",
 }
 
 
