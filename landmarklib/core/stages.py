@@ -104,7 +104,8 @@ class Regressor:
         bias, so that none is needed.
     ridge: weight of the squared coefficients against the squared errors, both summed, for coordinates in [-1, 1]. A
         bias costs nothing.
-    views: of each labelled image, jittered as in training, on which it is fitted; 0 for the image as it is.
+    views: of each labelled image, jittered as in training, on which it is fitted, or fewer of many images; 0 for the
+        image as it is.
     few: numbers of labelled images from which it is fitted, too.
     draws: of so many images at random, over which such errors are a mean.
     """

@@ -130,7 +130,8 @@ class Table:
         Rows that need unlabelled images have no cell where all are labelled. One run has all cells of a row whose
         landmarks are regressed from few labels, too. Raises UserError for what is not valid.
         """
-        cells = dict.fromkeys((row, self.trained_at(row, f)) for row, f in selection.cells(self, fractions, rows))
+        asked = ((row, self.trained_at(row, f)) for row, f in selection.cells(self, fractions, rows))
+        cells = {(row.name, f): (row, f) for row, f in asked}.values()
         seeds = selection.check_seeds(self.seeds if seeds is None else seeds)
         budget = selection.check_budget(self, budget)
         return [self.experiment(row, fraction, seed, budget) for seed in seeds for row, fraction in cells]

@@ -70,8 +70,7 @@ def evaluate_test(t: Trained) -> Record:
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
     if e.evaluation.readout == "regressed":
-        known = readout.labelled(r, t.method, t.options, e.evaluation.regressor.views)
-        values |= readout.other_regressors(known, r, t.splits["train"].ids, found.points, test)
+        values |= readout.other_errors(r, t.method, t.options, t.splits["train"].ids, test)
     outputs = found.points if e.evaluation.readout == "regressed" else None
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None

@@ -17,6 +17,8 @@ from landmarklib.methods import Method
 from landmarklib.training import prediction
 from landmarklib.training.state import TrainState, frames, pixels
 
+MOST_VIEWS = 16_000  # of labelled images, on which a regressor is fitted: more cost time and tell it little
+
 
 class Labelled(NamedTuple):
     """What a network finds on views of the images that have landmarks, and where these are; in [-1, 1].
@@ -40,21 +42,21 @@ def fit(run: TrainState, method: Method, options: dict, validation: Annotations)
         device = run.data.images.device
         found = prediction.predict(run.predictor, method, validation.images, options, device)
         return Readout(tuple(metrics.best_assignment(found.points, validation.points, validation.visible)))
-    if evaluation.readout == "named":
-        return NAMED
-    return fitted_on(labelled(run, method, options, evaluation.regressor.views), evaluation.regressor)
+    if evaluation.readout == "regressed":
+        return fitted_on(labelled(run, method, options, given(run)), evaluation.regressor)
+    return NAMED
 
 
 def while_training(run: TrainState, method: Method, options: dict, validation: Annotations) -> Readout:
-    """The readout by which weights are chosen: that of the end, but no match where points do not choose.
-
-    A regressor is fitted on one view of each labelled image, for the sake of time.
-    """
+    """The readout by which weights are chosen: that of the end, but no match where points do not choose."""
     evaluation = run.experiment.evaluation
-    if evaluation.readout == "regressed":
-        return fitted_on(labelled(run, method, options, min(1, evaluation.regressor.views)), evaluation.regressor)
     by_points = metrics.is_of_points(evaluation.select)
     return fit(run, method, options, validation) if evaluation.readout != "matched" or by_points else NAMED
+
+
+def given(run: TrainState) -> np.ndarray:
+    """Indices of the training images that have true landmarks."""
+    return run.given.nonzero()[:, 0].cpu().numpy()
 
 
 def fitted_on(known: Labelled, regressor: Regressor, origin: Origin | None = None) -> Readout:
@@ -63,17 +65,20 @@ def fitted_on(known: Labelled, regressor: Regressor, origin: Origin | None = Non
 
 
 @torch.no_grad()
-def labelled(run: TrainState, method: Method, options: dict, views: int = 0) -> Labelled:
-    """What the network finds on all images with true landmarks, part by part: they may be all training images.
+def labelled(run: TrainState, method: Method, options: dict, chosen: np.ndarray) -> Labelled:
+    """What the network finds on these labelled images, part by part: they may be all training images.
 
-    views: of each, jittered as in training and the same for every network; 0 for the image as it is.
+    Where the regressor asks for views of each, there are as many as it says, or MOST_VIEWS in all; they are jittered as
+    in training, and the same for every network.
     """
     run.predictor.eval()
-    noise, parts = Noise(torch.Generator(run.data.images.device).manual_seed(0)), []
-    for index in run.given.nonzero()[:, 0].repeat(max(1, views)).split(128):
+    device, asked = run.data.images.device, run.experiment.evaluation.regressor.views
+    noise, parts = Noise(torch.Generator(device).manual_seed(0)), []
+    views = max(1, min(asked, MOST_VIEWS // len(chosen)))
+    for index in torch.from_numpy(chosen).to(device).repeat(views).split(128):
         points, visible = run.data.points[index], run.data.visible[index]
         images = frames(run, index)
-        if views and run.experiment.jitter:
+        if asked and run.experiment.jitter:
             batch = Batch(pixels(run.data.images[index]), points, visible, run.data.attributes[index], len(index))
             seen = augmentation.jitter_batch(batch, noise, run.experiment.size, **run.experiment.jitter)
             images, points, visible = seen.images, seen.points, seen.visible
@@ -82,36 +87,33 @@ def labelled(run: TrainState, method: Method, options: dict, views: int = 0) -> 
     return Labelled(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def other_regressors(
-    known: Labelled, run: TrainState, ids: tuple[str, ...], found: np.ndarray, test: Annotations
+def other_errors(
+    run: TrainState, method: Method, options: dict, ids: tuple[str, ...], test: Annotations
 ) -> dict[str, np.ndarray]:
     """The error of a `regressed` readout about other origins, for every image, and from few labels, for every draw.
 
     ids: of the training images; the order in which a draw takes them follows from these alone, so that networks of any
         kind are read by the same labels.
-    found: outputs on the test images, in pixels.
     """
-    regressor, values = run.experiment.evaluation.regressor, {}
+    regressor, values, there = run.experiment.evaluation.regressor, {}, given(run)
+    found = prediction.predict(run.predictor, method, test.images, options, run.data.images.device).points
     main = "error_px" if test.normalizer is None else "nme_percent"
+    draws = [there[subsets.label_order(tuple(ids[i] for i in there), None, seed)] for seed in range(regressor.draws)]
+    known = labelled(run, method, options, there)
+    most = max(regressor.few, default=0)
+    few = labelled(run, method, options, np.unique([order[:most] for order in draws])) if most else known
+
+    def errors(of: Labelled, origin: Origin) -> np.ndarray:
+        landmarks = fitted_on(of, regressor, origin).landmarks(found, test.images.shape[-1])
+        if test.normalizer is None:
+            return metrics.point_error(landmarks, test.points, test.visible)
+        return 100 * metrics.point_error(landmarks, test.points, test.visible, test.normalizer)
+
     for origin, words in ORIGINS.items():
         about = "" if origin == regressor.origin else f" {words}"
-
-        def errors(chosen: Labelled, origin=origin) -> np.ndarray:
-            landmarks = fitted_on(chosen, regressor, origin).landmarks(found, test.images.shape[-1])
-            if test.normalizer is None:
-                return metrics.point_error(landmarks, test.points, test.visible)
-            return 100 * metrics.point_error(landmarks, test.points, test.visible, test.normalizer)
-
         if about:
-            values[f"{main}{about}"] = errors(known)
+            values[f"{main}{about}"] = errors(known, origin)
         for n in regressor.few:
-            drawn = (draw(known, ids, n, seed) for seed in range(regressor.draws))
-            values[f"{main} {from_labels(n)}{about}"] = np.array([np.nanmean(errors(chosen)) for chosen in drawn])
+            drawn = (few[np.isin(few.index, order[:n])] for order in draws)
+            values[f"{main} {from_labels(n)}{about}"] = np.array([np.nanmean(errors(of, origin)) for of in drawn])
     return values
-
-
-def draw(known: Labelled, ids: tuple[str, ...], n: int, seed: int) -> Labelled:
-    """All views of n labelled images, the first of an order by that seed."""
-    there = np.unique(known.index)
-    order = subsets.label_order(tuple(ids[i] for i in there), None, seed)
-    return known[np.isin(known.index, there[order[:n]])]
