@@ -40,8 +40,8 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
     lines = [(r, entries) for r, entries in chosen if entries]
     if not lines:
         return style.message("The runs of this picture are not computed yet.")
-    if lacking := next(filter(None, (_lacking(r) for r, _ in lines)), ""):
-        return style.message(lacking)
+    if missing := next(filter(None, (lacking(r) for r, _ in lines)), ""):
+        return style.message(missing)
     plt = style.pyplot()
     columns = max(len(entries) for _, entries in lines)
     size = style.WIDTH, ((style.WIDTH - LABEL) / columns + TITLE) * len(lines) + LEGEND
@@ -77,7 +77,7 @@ def predictions(
     """
     shown = of_cells(records, cells, seed)
     first = gallery(table, shown)
-    if not shown or any(map(_lacking, shown)):
+    if not shown or any(map(lacking, shown)):
         return [first]
     return [first, gallery(table, of_cells(records, hard, seed), ("median", "worst"))]
 
@@ -86,11 +86,11 @@ def _entries(r: Record, kinds: Sequence[str]) -> list[dict]:
     return [g for kind in kinds for g in [g for g in r.gallery if g["kind"] == kind][:4]]
 
 
-def _lacking(r: Record) -> str:
+def lacking(r: Record) -> str:
     """Why the test images of a run cannot be shown now; "" where they can."""
     name = r.experiment.dataset
-    if lacking := at_hand.lacking(name):
-        return lacking
+    if missing := at_hand.lacking(name):
+        return missing
     try:
         if query.is_of(r, query.test_images(r)):
             return ""
