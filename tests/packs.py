@@ -23,7 +23,12 @@ from landmarklib.training.state import TrainState, annotated
 SIZE, N = 60, 48
 DATASET = replace(loading.get("blocks"), attributes={"class": 15, "angle": 0})
 ATTRIBUTES = ["class", "angle"]
-SMALL = {"rcn": {"widths": [4, 4]}}  # five levels of 64 maps would take minutes
+SMALL = {  # five levels of 64 maps would take minutes
+    "rcn": {"widths": [4, 4]},
+    "fse": {"widths": [4, 6, 8, 8, 12]},
+    "imm": {"width": 4},
+    "two_step": {"widths": [4, 6], "features": 8, "maps_width": 4, "points": 12},
+}
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
 BASE = tables.get("blocks").experiments(budget="smoke")[0]
 WEIGHTS = {"landmarks": 10.0, "classes": 1.0, "angles": 1.0, "elt": 5.0}
@@ -39,8 +44,13 @@ def with_angle(n: int, seed: int, size: int) -> Annotations:
 
 
 def select_of(name: str) -> str:
-    """What a method's checkpoint is chosen by: one that is given the points has no error of them."""
-    return "error_px" if methods.get(name).input == "images" else "angle_error_degrees"
+    """What a method's checkpoint is chosen by: one that is given the points has no error of them, and of points without
+    a name there is none before they are read.
+    """
+    method = methods.get(name)
+    if not method.named:
+        return "equivariance_ratio"
+    return "error_px" if method.input == "images" else "angle_error_degrees"
 
 
 def options_of(name: str, dropout: float) -> dict:
@@ -54,12 +64,12 @@ def experiment(name: str, seed: int, onset: dict[str, float], jitter: dict[str, 
     """Of any method, whether Blocks has a row of it or not; each seed weighs the landmarks otherwise. onset: of its
     terms.
     """
-    return changed(
+    e = changed(
         BASE,
         method=name,
         seed=seed,
         size=SIZE,
-        weights={term: WEIGHTS[term] + seed * (term == "landmarks") for term in onset},
+        weights={term: WEIGHTS.get(term, 1.0) + seed * (term == "landmarks") for term in onset},
         starts=onset,
         jitter=jitter,
         images=128,
@@ -70,6 +80,7 @@ def experiment(name: str, seed: int, onset: dict[str, float], jitter: dict[str, 
         n_evaluations=2,
         select=select_of(name),
     )
+    return replace(e, evaluation=replace(e.evaluation, readout=methods.default_readout(methods.get(name), e.fraction)))
 
 
 def runs_of(

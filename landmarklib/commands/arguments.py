@@ -6,10 +6,12 @@ import argparse
 import shlex
 from collections.abc import Callable
 
+from landmarklib.core.amounts import EVERY
 from landmarklib.core.errors import UserError, shown
 
 RUN_PARAMETERS = {
     "fractions": "label fractions in (0, 1], such as 0.05,0.2",
+    "labels": "numbers of labelled images instead, of a table that counts them, such as 1,10,all",
     "seeds": "whole numbers, such as 0,1,2; with until how many at most: 5, 10 or 20",
     "until": "decided: 5 seeds first, then 10 and 20 for the cells of claims that are undecided",
     "rows": "of the table, such as 'Seq-MT (L),Seq-MT (L+ELT)'; with a comma in the name '[\"...\"]'",
@@ -59,8 +61,12 @@ def run_parameters(given: list[str]) -> dict:
     """
     values = {}
     for name, text in split(given, RUN_PARAMETERS).items():
-        if name in ("fractions", "seeds"):
-            values[name] = [number(name, part, float if name == "fractions" else int) for part in items(text)]
+        if name in ("fractions", "labels") and "fractions" in values:
+            raise UserError("fractions and labels are both given; a table has one of them")
+        if name in ("fractions", "labels"):  # which of them the table has it says itself
+            values["fractions"] = [part if part == EVERY else number(name, part, float) for part in items(text)]
+        elif name == "seeds":
+            values[name] = [number(name, part, int) for part in items(text)]
         elif name == "rows":
             values[name] = items(text)
         elif name in ("workers", "deadline"):

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from landmarklib import tables
+from landmarklib.core import amounts
 from landmarklib.core.errors import UserError, shown
 from landmarklib.engine import ensure
 from landmarklib.records import query
@@ -28,7 +29,7 @@ Cells = Sequence[tuple[Row, float]]  # rows with their fractions
 def decide(
     name: str,
     seeds: Sequence[int] | None = None,
-    fractions: Sequence[float] | None = None,
+    fractions: Sequence[float | int | str] | None = None,
     rows: Sequence[str] | None = None,
     budget: str | None = None,
     data: str = "auto",
@@ -92,13 +93,13 @@ def _within(table: Table, asked: Cells) -> tuple[Claim, ...]:
     if not table.claims:
         raise UserError(f"until: table {table.name} makes no claims, so there is nothing to decide")
     here = {(row.name, fraction) for row, fraction in asked} | {
-        (line.name, fraction) for line in table.references for fraction in table.fractions
+        (line.name, fraction) for line in table.references for fraction in table.amounts
     }
     lacking = {claim.id: sorted(_cells([claim]) - here) for claim in table.claims}
     found = tuple(claim for claim in table.claims if not lacking[claim.id])
     if not found:
         nearest, cells = min(lacking.items(), key=lambda item: len(item[1]))
-        also = f"{len(cells)} more, such as {cells[0][0]} at {cells[0][1]:g}"
+        also = f"{len(cells)} more, such as {cells[0][0]} at {amounts.written(cells[0][1])}"
         raise UserError(f"until: no claim has all of its cells in these rows and fractions; {nearest} needs {also}")
     return found
 

@@ -19,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     sub = command(commands, "run", run_table, "Compute the runs of a table that are missing.", epilog=known)
     sub.add_argument("table")
     sub.add_argument("parameters", nargs=argparse.REMAINDER, metavar="name=value")
-    of_cells = "One line per cell: method, fraction, n_seeds, mean, sd, unit, paper, tier, budget."
+    of_cells = "One line per cell: method, fraction or labels, n_seeds, mean, sd, unit, paper, tier, budget."
     of_claims = "One line per claim: verdict, effect with its interval (also in percent), the paper's, data, seeds."
     for name, function, text in (("table", show_table, of_cells), ("claims", show_claims, of_claims)):
         sub = command(commands, name, function, text)
@@ -95,13 +95,13 @@ def run_table(arguments: argparse.Namespace) -> None:
     if parameters.pop("until", None):
         deciding.decide(arguments.table, **parameters)
         return
-    table, runs, _ = ensure(arguments.table, **parameters)
+    table, runs, records = ensure(arguments.table, **parameters)
     wanted = table.experiments(*(parameters.get(n) for n in ("fractions", "seeds", "rows", "budget")))
     cells, of, _, failed = aggregate.state(table, runs)
-    there = f"{len(runs)} of {len(wanted)} runs are there ({failed} failed)"
+    there = f"{len(records)} of {len(wanted)} runs are there ({failed} failed)"
     print(f"{table.name}: {there}; {cells} of the paper's {of} cells")
-    if len(runs) < len(wanted):
-        left = len(wanted) - len(runs)
+    if len(records) < len(wanted):
+        left = len(wanted) - len(records)
         print(
             f"{left} run{'s' * (left > 1)} did not fit before the deadline; "
             + ("they stay as they were" if parameters.get("refresh") else "the same command goes on from here")
@@ -113,7 +113,7 @@ def show_table(arguments: argparse.Namespace) -> None:
     from landmarklib.report import aggregate
 
     table, runs = _runs(arguments)
-    _print(aggregate.cells(table, runs), arguments.csv)
+    _print(aggregate.written(table, aggregate.cells(table, runs)), arguments.csv)
 
 
 def show_claims(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,5 @@
-"""Training images under random affine maps, cut from larger images so that no pixel is interpolated twice."""
+"""Training images under random affine maps, cut from larger images so that no pixel is interpolated twice, and in other
+light."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from landmarklib.core import coords, warps
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import MARGIN, Batch
+from landmarklib.core.warps import Warp
 
 
 def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batch:
@@ -33,13 +35,32 @@ def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batc
     )
 
 
-def second_view(batch: Batch, first: int, affine: Float[Tensor, "b 2 3"]) -> Float[Tensor, "b C H W"]:
-    """The batch's images from index `first` on, moved by a further affine map.
+def second_view(batch: Batch, first: int, *further: Warp) -> Float[Tensor, "b C H W"]:
+    """The batch's images from index `first` on, moved by further maps, affine ones or thin plates, one after the other.
 
-    Jittered images are taken from `batch.source` under both maps at once, so no pixel is interpolated twice.
+    Jittered images are taken from `batch.source` under all maps at once, so no pixel is interpolated twice.
     """
-    if batch.source is None:
-        return warps.warp_images(batch.images[first:], affine)
-    return warps.warp_images(
-        batch.source[first:], warps.compose(affine, batch.jitter[first:]), batch.images.shape[-1], MARGIN
-    )
+    images, margin, side = batch.images[first:], 1.0, batch.images.shape[-1]
+    before, *after = further
+    if batch.source is not None:
+        images, margin, before = batch.source[first:], MARGIN, warps.compose(before, batch.jitter[first:])
+    if not after:
+        return warps.warp_images(images, before, side, margin)
+    places = warps.pixel_origins(after[-1], side, images.dtype, images.device).flatten(2).mT
+    for warp in [*after[-2::-1], before]:  # what is done last is undone first
+        places = warps.origins(places, warp)
+    return warps.sample(images, places.mT.unflatten(2, (side, side)), margin)
+
+
+def appearance(
+    images: Float[Tensor, "B C H W"], noise: Noise, *, brightness: float, gain: float, grain: float
+) -> Float[Tensor, "B C H W"]:
+    """The images with other brightness and contrast and with noise, every pixel where it was.
+
+    brightness: largest change of an image's mean.
+    gain: largest change of the factor on what differs from the mean.
+    grain: standard deviation of the noise of a value.
+    """
+    u = (2 * noise.uniform(len(images), 2) - 1)[:, :, None, None, None]
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + brightness * u[:, 0] + (1 + gain * u[:, 1]) * (images - mean) + grain * noise.normal(*images.shape)

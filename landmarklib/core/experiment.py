@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field as Limits
 from pydantic.dataclasses import dataclass
 
+from landmarklib.core import amounts
+from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import (
     CHECKED,
     AtLeast0,
@@ -25,6 +27,7 @@ from landmarklib.core.kinds import (
     Jitter,
     Options,
     Positive,
+    RunLabels,
     Seed,
     Share,
     Some,
@@ -43,13 +46,15 @@ class Experiment:
     """One run. Everything that may change a number is here, so `key` names the number.
 
     options: of the method, where they are not its defaults.
-    fraction: share of the training images that have landmarks.
+    fraction: share of the training images that have landmarks; where `labels` says how many, the share of the whole
+        data set's.
     seed: decides which those are, the first weights, and every random number.
     size: side of the images in pixels.
     train_images: of the training split that are used; 0 for all.
     stages: trained one after the other.
     dtype: number type of the costly part of the network in training; everything else is in float32.
     balanced_by: the attribute whose classes the labelled images hold in equal numbers, where the data set has it.
+    labels: how many images have landmarks, or "all", where the table counts them; 0 where it has shares.
     """
 
     table: Text
@@ -66,6 +71,34 @@ class Experiment:
     evaluation: Evaluation
     dtype: DType = "float32"
     balanced_by: Text = BALANCED_BY
+    labels: RunLabels = 0
+
+    @property
+    def amount(self) -> float:
+        """How many images have landmarks, as the table has it (`core.amounts`)."""
+        return amounts.count(self.labels) if self.labels else self.fraction
+
+    def share(self, n: int) -> float:
+        """The share of n training images that have landmarks: of so many, rounded, is `labels` where that is given."""
+        if not self.labels:
+            return self.fraction
+        return 1.0 if self.labels == amounts.EVERY else self.labels / n
+
+    def n_labelled(self, n: int) -> int:
+        """How many of n training images have landmarks.
+
+        Raises UserError for none, where some should, and for more than there are. So many as there are must be called
+        all, unless the whole data set has no more: else nothing says that none is left without landmarks.
+        """
+        found = round(self.share(n) * n)
+        if self.labels and (found > n or (found == n and self.fraction < 1)):
+            hint = f"write {amounts.EVERY!r}" if found == n else f"the most is {amounts.EVERY!r}"
+            raise UserError(f"labels: {found} of {n} training images; {hint}")
+        if self.fraction and not found:
+            raise UserError(
+                f"fractions: {self.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}"
+            )
+        return found
 
     @property
     def steps(self) -> int:
@@ -91,6 +124,7 @@ class Experiment:
         """Readable slug and 8 hex digits over the canonical JSON: the name of the record."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.row.lower()).strip("-")
         share = f"-{self.fraction:.4%}".rstrip("%").rstrip("0").rstrip(".") + "pc" if self.fraction else ""
+        share = f"-{self.labels}-labels" if self.labels else share
         return f"{slug}{share}-seed{self.seed}-{self.budget}-{hashlib.sha256(canonical(self).encode()).hexdigest()[:8]}"
 
 
@@ -128,6 +162,7 @@ class Flat:
     dtype: DType = "float32"
     refill: Flag = False
     balanced_by: Text = BALANCED_BY
+    labels: RunLabels = 0
 
     @property
     def experiment(self) -> Experiment:

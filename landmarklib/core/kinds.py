@@ -9,9 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, Strict, WrapValidator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from landmarklib.core import amounts
 from landmarklib.core.errors import shown
 
 RANGES = ("rotation_degrees", "scale", "shift")  # of a jitter
@@ -52,6 +53,31 @@ def _jitter(ranges: Mapping[str, float]) -> Mapping[str, float]:
     return ranges
 
 
+def _count(value: Any) -> Any:
+    """A number of labelled images. Raises PydanticCustomError for what is none."""
+    if not amounts.is_count(value):
+        raise _mistake(f"{shown(value)} is not a number of images: a whole one from 1, or {amounts.EVERY!r}")
+    return amounts.count(value)
+
+
+def _all(value: Any) -> Any:
+    return amounts.ALL if value == amounts.EVERY else value
+
+
+def _amount(value: Any) -> Any:
+    """A share or a number of images. Raises PydanticCustomError for what is neither."""
+    if isinstance(value := _all(value), bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise _mistake(f"{shown(value)} is not a number, or {amounts.EVERY!r}")
+    return float(value)
+
+
+def _labels(value: Any) -> Any:
+    """The same as a run has it. Raises PydanticCustomError for what is neither 0, a whole number nor all."""
+    if value != amounts.EVERY and not (type(value) is int and 0 <= value <= LARGEST):
+        raise _mistake(f"{shown(value)} is not a number of images: a whole one, or {amounts.EVERY!r}")
+    return value
+
+
 def _apart(raw: Any, validated: Any) -> Any:
     """A mapping by fraction, of which none is written twice, as 1 and 1.0."""
     found = validated(raw)
@@ -78,5 +104,11 @@ Seed = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
 ByFraction = Annotated[
     Mapping[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)], T], WrapValidator(_apart)
 ]  # keys are numbers
+Labels = Annotated[Any, AfterValidator(_count)]  # how many images of a table have landmarks, as `core.amounts` has it
+RunLabels = Annotated[Any, AfterValidator(_labels)]  # the same of a run: a whole number, or "all"
+Amount = Annotated[Any, AfterValidator(_amount)]  # either of a share and a number of labelled images
+ByAmount = Annotated[
+    Mapping[Annotated[float, BeforeValidator(_all), Field(ge=0)], T], WrapValidator(_apart)
+]  # keys are numbers, or all
 Options = Mapping[str, Annotated[Any, AfterValidator(_finite)]]
 Jitter = Annotated[Mapping[str, AtLeast0], AfterValidator(_jitter)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -14,7 +16,11 @@ LOWER_IS_BETTER = {
     "accuracy_percent": False,
     "matched_percent": False,
     "angle_error_degrees": True,
+    "equivariance_px": True,
+    "equivariance_ratio": True,
+    "feature_match_percent": False,
 }
+UNANNOTATED = ("equivariance_px", "equivariance_ratio", "feature_match_percent")  # what a method measures by itself
 PCK_SHARE = 0.1  # of the normalizer, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
 
@@ -22,6 +28,17 @@ FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
 def base(name: str) -> str:
     """A metric without what qualifies it: `nme_percent on afw` is an `nme_percent`."""
     return name.partition(" ")[0]
+
+
+def n_labels(name: str) -> int:
+    """From how few labels a metric of a regressed readout is, a mean over draws of them; 0 where it is from all."""
+    found = re.search(r" from (\d+) labels?\b", name)
+    return int(found[1]) if found else 0
+
+
+def over_images(name: str) -> str:
+    """The same metric where it is from all labels, so that it is a mean over test images."""
+    return re.sub(r" from \d+ labels?\b", "", name)
 
 
 def lower_is_better(name: str) -> bool:
@@ -122,8 +139,8 @@ def best_assignment(
 
 
 def is_of_points(name: str) -> bool:
-    """Whether a metric is of points, and not of attributes."""
-    return base(name) not in ("accuracy_percent", "angle_error_degrees")
+    """Whether a metric is of points against annotated ones, and not of attributes."""
+    return base(name) not in ("accuracy_percent", "angle_error_degrees", *UNANNOTATED)
 
 
 def nearer_to_own(

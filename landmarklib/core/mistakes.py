@@ -38,7 +38,7 @@ WORDS = {
     "less_than_equal": "is too large; it must be at most {le:g}",
 }
 SINGULAR = {"rows": "row", "references": "reference", "claims": "claim", "comparisons": "comparison"}
-SINGULAR |= {"budgets": "budget", "fractions": "fraction", "stages": "stage"}
+SINGULAR |= {"budgets": "budget", "fractions": "fraction", "labels": "labels", "stages": "stage"}
 
 
 @cache
@@ -123,7 +123,7 @@ def _places(steps: Sequence[str | int], raw: Any) -> list[str]:
                 name = raw.get("id" if before == "claims" else "name")
                 named = isinstance(name, str) and name.strip()
                 words[-1] = f"{SINGULAR.get(before, before)} {_word(name) if named else step + 1}"
-        elif before in ("budgets", "fractions"):
+        elif before in ("budgets", "fractions", "labels"):
             words[-1] = f"{SINGULAR[before]} {_word(step)}"
         elif before == "methods":
             words[-1] = f"methods.{_word(step)}"

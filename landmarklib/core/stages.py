@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from itertools import product
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
 from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Flag, Jitter, Positive, Share, Some, Text
 
+ORIGINS = {"centre": "about the centre", "corner": "about the corner", "free": "with a bias"}
 ONLY = "train"  # the name of a stage that is alone
 
 
@@ -89,6 +91,42 @@ class Stage:
         return max(1, self.images // (self.batch or self.batch_unlabelled))
 
 
+def from_labels(n: int) -> str:
+    """What qualifies an error from so few labels."""
+    return f"from {n} label{'s' * (n != 1)}"
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Regressor:
+    """The linear map of a `regressed` readout, from the coordinates of all outputs to those of the landmarks.
+
+    origin: of the coordinates, which matters without a bias: `centre` or `corner` (top left) of the image. `free` has a
+        bias, so that none is needed.
+    ridge: weight of the squared coefficients against the squared errors, both summed, for coordinates in [-1, 1]. A
+        bias costs nothing.
+    views: of each labelled image, jittered as in training, on which it is fitted, or fewer of many images; 0 for the
+        image as it is.
+    few: numbers of labelled images from which it is fitted, too.
+    draws: of so many images at random, over which such errors are a mean.
+    """
+
+    origin: Literal["centre", "corner", "free"] = "centre"
+    ridge: AtLeast0 = 0.0
+    views: Count = 0
+    few: tuple[Some, ...] = ()
+    draws: Some = 10
+
+    @property
+    def readings(self) -> list[str]:
+        """What qualifies the errors that a run has beside those of this map: from few labels, and about other origins.
+
+        From few labels an error is a mean over draws, and not over images.
+        """
+        about = ["" if origin == self.origin else words for origin, words in ORIGINS.items()]
+        few = ["", *map(from_labels, self.few)]
+        return [" ".join(filter(None, both)) for both in product(few, about) if any(both)]
+
+
 @dataclass(frozen=True, config=CHECKED)
 class Evaluation:
     """How a run is judged.
@@ -100,6 +138,7 @@ class Evaluation:
     readout: how outputs become landmarks: `named`, the network was told their names; `matched`, each landmark takes the
         output that is closest on validation images (Hungarian method); `regressed`, a linear map from all outputs,
         fitted on the labelled training images.
+    regressor: that map.
     """
 
     select: Text
@@ -107,3 +146,4 @@ class Evaluation:
     test_images: Count
     tests: Sequence[str] = field(default_factory=list)
     readout: Literal["named", "matched", "regressed"] = "named"
+    regressor: Regressor = field(default_factory=Regressor)

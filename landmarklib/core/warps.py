@@ -150,21 +150,30 @@ def warp_images(
     """
     if images.shape[-1] != images.shape[-2]:
         raise ValueError(f"warps need square images, not {images.shape[-1]} x {images.shape[-2]}")
-    planes = _pixel_origins(warp, side or images.shape[-1], images.dtype, images.device)
-    grid = planes.permute(0, 2, 3, 1)
+    return sample(images, pixel_origins(warp, side or images.shape[-1], images.dtype, images.device), margin)
+
+
+def sample(
+    images: Float[Tensor, "B C H W"], places: Float[Tensor, "B 2 S S"], margin: float = 1.0
+) -> Float[Tensor, "B C S S"]:
+    """What images show at places in [-1, 1]: bilinear, black outside. margin: as for `warp_images`."""
+    grid = places.permute(0, 2, 3, 1)
     if margin != 1:
         grid = grid / margin
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def compose(second: Float[Tensor, "B 2 3"], first: Float[Tensor, "B 2 3"]) -> Float[Tensor, "B 2 3"]:
-    """The affine map that does what `first` does, and then what `second` does."""
+def compose(second: Warp, first: Float[Tensor, "B 2 3"]) -> Warp:
+    """The map that does what `first`, an affine one, does, and then what `second`, an affine one or a plate, does."""
+    if isinstance(second, ThinPlate):  # a plate says where points come from, so what is done first is undone last
+        undo = invert(first)
+        return ThinPlate(compose(undo, second.affine), second.weights @ undo[:, :, :2].mT)
     linear = second[:, :, :2] @ first
     return torch.cat([linear[..., :2], linear[..., 2:] + second[..., 2:]], -1)
 
 
-def _pixel_origins(warp: Warp, side: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "B 2 H W"]:
-    """Where every pixel comes from, x and y apart.
+def pixel_origins(warp: Warp, side: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "B 2 H W"]:
+    """Where every pixel of a side x side image comes from, x and y apart, in [-1, 1].
 
     What x and what y contribute to a matrix's result is known by column and by row, so a pixel costs one sum. What the
     controls of a thin plate contribute at each pixel is the same for all plates, so the batch costs one matrix product.
@@ -178,6 +187,14 @@ def _pixel_origins(warp: Warp, side: int, dtype: torch.dtype, device: torch.devi
         bending = _pixel_bending(side, math.isqrt(warp.weights.shape[1]), dtype, device)
         return planes + (warp.weights.mT.flatten(0, 1) @ bending).view_as(planes)
     return planes[:, :2] / planes[:, 2:] if matrix.shape[1] == 3 else planes
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # else a first use in evaluation would leave a tensor that training cannot use
+def pixel_places(side: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "1 2 H W"]:
+    """Where every pixel of a side x side image lies, x and y apart, in [-1, 1]."""
+    axis = coords.pixel_centres(side, dtype=dtype, device=device)
+    return torch.stack(torch.meshgrid(axis, axis, indexing="xy"))[None]
 
 
 @lru_cache(maxsize=8)

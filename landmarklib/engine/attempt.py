@@ -167,7 +167,8 @@ def estimate_seconds(experiment: Experiment, how: How) -> float:
     n_evaluations = sum(stage.n_evaluations for stage in e.stages)
     each = e.evaluation.images or counts["val"]
     if e.evaluation.readout == "regressed":  # is fitted each time, on the labelled images
-        each += e.fraction * (e.train_images or counts["train"])
+        n = e.train_images or counts["train"]
+        each += e.share(n) * n
     evaluated = (1 - done / e.steps) * n_evaluations * each
     n_test = e.evaluation.test_images or counts["test"]
     return (schedule.images_processed(e, done) + (evaluated + 2 * n_test) / 3) / rate

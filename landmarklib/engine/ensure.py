@@ -42,7 +42,7 @@ class Ensured(NamedTuple):
 
 def ensure(
     table: str,
-    fractions: Sequence[float] | None = None,
+    fractions: Sequence[float | int | str] | None = None,
     seeds: Sequence[int] | None = None,
     rows: Sequence[str] | None = None,
     budget: str | None = None,
@@ -60,6 +60,7 @@ def ensure(
 
     None takes the table's own values.
 
+    fractions: numbers of labelled images, or "all", where the table counts them.
     methods: an older name of rows.
     data: auto takes the paper's data set where it is here or has records, else a part of it or an open one, else a
         stand-in; paper, open or stand-in take just that (`query.resolve_tier`).

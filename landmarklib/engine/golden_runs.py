@@ -27,6 +27,7 @@ COUNTS = {"train": 64, "val": 16, "test": 48}  # images of an archive
 FEW = 8  # images of a split that is only read
 SIZE = 32
 SMALL = {"kernel": 5, "depth": 2, "width": 4, "kernels": [3, 2, 2], "widths": [4, 6, 8], "hidden": [16], "beta": 10.0}
+SMALL |= {"features": 8, "maps_width": 6, "points": 16}  # of two_step
 WEIGHTS = {"landmarks": 100.0, "elt": 30.0, "classes": 1.0, "angles": 1.0}
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}
 
@@ -40,6 +41,7 @@ def experiments() -> list[Experiment]:
         *found,
         _experiment("rcn", "mtfl", ["pose"], decoder="softmax"),
         _experiment("heatmap_mt", "blocks", ["class"], decoder="soft-argmax"),
+        _experiment("fse_supervised", "blocks", ["class"], end="soft-argmax"),
         _experiment("rcn", "aflw", ["yaw", "pitch", "roll"], elt_on_all=True),
         _experiment("seq_mt", "shapes", ["class"]),
         _experiment("comm_mt", "w300", []),  # which has several normalizers

@@ -102,6 +102,8 @@ class Method:
     teacher: whether `loss` uses a teacher, in a stage at least.
     named: whether output k is landmark k; else outputs are matched or regressed.
     other_readings: options -> names of `Prediction.others`.
+    measure: (network, images in [0, 1], options, `Noise`) -> metric -> a value for each image; what needs no
+        annotations, such as how far the points are from moving with the image.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
     """
@@ -120,6 +122,7 @@ class Method:
     packable: bool = True
     teacher: bool = False
     named: bool = True
+    measure: Callable[..., dict[str, Tensor]] | None = None
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
     other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
 
@@ -276,18 +279,17 @@ def check_data(experiment: Experiment, dataset: Dataset) -> None:
     Every fraction labels an image, and not all of them where a term needs unlabelled ones.
     """
     e, method = experiment, get(experiment.method)
-    n = e.train_images or dataset.counts["train"]
-    if e.fraction and round(e.fraction * n) == 0:
-        raise UserError(f"fractions: {e.fraction:g} labels none of {n} training images; the least is {1 / n:.2g}")
+    n = dataset.counts["train"]
+    n = min(e.train_images or n, n)
+    labelled = e.n_labelled(n)
     dataset.check_jitter(e.jitter)
     if e.balanced_by != BALANCED_BY:
         _only("balanced_by: ", f"attribute of {dataset.name}", [e.balanced_by], dataset.attributes)
     check_attributes(e, dataset)
     options = complete(method, e.options)
-    if round(e.fraction * n) == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
-        raise UserError(
-            f"fractions: {e.fraction:g} labels all of {n} training images, and {e.row} needs unlabelled ones"
-        )
+    if labelled == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
+        what = f"labels: {e.labels} are" if e.labels else f"fractions: {e.fraction:g} labels"
+        raise UserError(f"{what} all of {n} training images, and {e.row} needs unlabelled ones")
 
 
 def _only(where: str, kind: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from landmarklib import methods, tables
-from landmarklib.core import metrics
+from landmarklib.core import amounts, metrics
 from landmarklib.records import query
 from landmarklib.report import aggregate, markup, style
 from landmarklib.tables import Row, Table
@@ -66,13 +66,14 @@ def measured(table: Table, runs: pd.DataFrame) -> pd.DataFrame:
     for row in table.rows:
         for (fraction, budget), group in done[done.row == row.name].groupby(["fraction", "budget"]):
             cell = {"method": row.name, "fraction": fraction, "budget": budget, "tier": group.tier.iloc[0]}
+            cell["labelled"] = amounts.short(fraction, table.counts)
             for c in (c for c in CONVENTIONS if c.kind != READING or reads_both(row)):
                 found = _values(group, c.metric).dropna()
                 number = {"runs": len(group), "n": len(found), "mean": found.mean(), "sd": found.std(ddof=1)}
                 number["exact"] = (row.name, fraction, budget) not in aggregate.approximate(runs, c.metric)
                 lines.append({"kind": c.kind, "convention": c.name, **cell, **number})
-    columns = ("kind", "convention", "method", "fraction", "budget", "tier", "runs", "n", "mean", "sd", "exact")
-    return pd.DataFrame(lines, columns=columns)
+    columns = ("kind", "convention", "method", "fraction", "budget", "tier", "labelled", "runs", "n", "mean", "sd")
+    return pd.DataFrame(lines, columns=[*columns, "exact"])
 
 
 def _values(runs: pd.DataFrame, metric: str) -> pd.Series:
@@ -82,10 +83,10 @@ def _values(runs: pd.DataFrame, metric: str) -> pd.Series:
 def beside_each_other(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Conventions of one kind side by side, a line per cell, with what each cell was computed on."""
     lines = []
-    for (method, fraction, budget), cell in frame[frame.kind == kind].groupby(CELL, sort=False):
+    for (method, _, budget), cell in frame[frame.kind == kind].groupby(CELL, sort=False):
         numbers = {line.convention: _number(line) for line in cell.itertuples()}
         origin = {"seeds": cell.runs.iloc[0], "budget": budget, "data tier": cell.tier.iloc[0]}
-        lines.append({"method": method, "labelled": markup.percent(fraction), **numbers, **origin})
+        lines.append({"method": method, "labelled": cell.labelled.iloc[0], **numbers, **origin})
     return pd.DataFrame(lines)
 
 
@@ -199,7 +200,7 @@ def _dots(axis, frame: pd.DataFrame, names: list[str]) -> None:
         for cell in frame[(frame.method == method) & (frame.n > 0)].itertuples():
             y = names.index(cell.convention) + 0.7 * ((i + 0.5) / len(methods) - 0.5)
             spread = cell.sd if cell.n > 1 else 0
-            axis.errorbar(cell.mean, y, xerr=spread, ms=4 + 4 * np.sqrt(cell.fraction), capsize=2, **mark)
+            axis.errorbar(cell.mean, y, xerr=spread, ms=4 + 4 * np.sqrt(min(cell.fraction, 1)), capsize=2, **mark)
     for y, name in enumerate(names):
         if not frame[frame.convention == name].n.any():
             middle = axis.get_yaxis_transform()

@@ -12,10 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from landmarklib import loading, tables
+from landmarklib.core import amounts
 from landmarklib.records import query, record
 from landmarklib.report import aggregate, claim_cards, claim_tables, claims, comparison, provenance, readings
-from landmarklib.report.markup import Html, label, percent, render, to_html
-from landmarklib.tables import Table
+from landmarklib.report.markup import Html, label, render, to_html
+from landmarklib.tables import Row, Table
 
 BIN = ".venv/bin/"  # where `make` puts the commands
 
@@ -50,16 +51,19 @@ def key(table: Table, runs: pd.DataFrame) -> Html:
             "⋯: validation of at least one seed still improved, by 2% or more over the last fifth of its training."
         )
     text.append(readings.of_rows(table.rows_with(table.metrics[0])))
-    if any(row.needs_unlabelled for row in table.rows) and 1 in table.fractions:
+    if any(row.needs_unlabelled for row in table.rows) and table.everything in table.amounts:
         text.append("Not defined: with all images labelled there is none for ELT.")
     left_out = [
-        f"{row.name} is run with {', '.join(map(percent, row.fractions))} of the labels only"
-        for row in table.rows_with(table.metrics[0])
-        if row.fractions
+        f"{row.name} is run with {_run_at(table, row)} only" for row in table.rows_with(table.metrics[0]) if row.amounts
     ]
     if left_out:
         text.append(f"Left out: {'; '.join(left_out)}.")
     return render("key", text=" ".join(filter(None, text)))
+
+
+def _run_at(table: Table, row: Row) -> str:
+    """At which fractions, or numbers of labels, a row is run that is not run at all of the table's."""
+    return ", ".join(amounts.short(f, table.counts) for f in row.amounts) + " of the labels" * (not table.counts)
 
 
 def headline(table: Table, runs: pd.DataFrame, verdicts: Sequence[claims.Verdict]) -> Html:
@@ -186,7 +190,7 @@ def details(
     if len(table.metrics) > 1:
         parts.append(("Other metrics", comparison.other_metrics(table, runs)))
     if verdicts:
-        parts.append(("Every inequality behind the claims", claim_tables.per_inequality(verdicts)))
+        parts.append(("Every inequality behind the claims", claim_tables.per_inequality(table, verdicts)))
     parts += [
         ("Where the numbers come from", provenance.origin(table, records)),
         ("Flagged runs", provenance.flagged(records)),
@@ -197,7 +201,7 @@ def details(
 
 def _every_cell(table: Table, runs: pd.DataFrame) -> Html:
     frame = aggregate.cells(table, runs, aggregate.shown(table, runs))
-    return comparison.long_table(table, runs) + download(f"{table.name}.csv", frame)
+    return comparison.long_table(table, runs) + download(f"{table.name}.csv", aggregate.written(table, frame))
 
 
 def download(name: str, frame: pd.DataFrame) -> Html:
@@ -208,7 +212,10 @@ def download(name: str, frame: pd.DataFrame) -> Html:
 
 def again(table: Table) -> Html:
     """The commands that compute this page, with other label fractions, and in full."""
-    fractions = "fractions=0.02,0.3 " if table.uses_labels else ""
+    fractions, listed = (
+        ("labels=2,30 ", "'labels: [2, 30]'") if table.counts else ("fractions=0.02,0.3 ", "'fractions: [0.02, 0.3]'")
+    )
+    fractions = fractions * table.uses_labels
     lines = [
         (
             f"{BIN}landmarklib run {table.name} budget={table.default_budget}",
@@ -222,7 +229,7 @@ def again(table: Table) -> Html:
     if table.uses_labels:
         lines.append(
             (
-                f"{BIN}papermill notebooks/{table.name}.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'",
+                f"{BIN}papermill notebooks/{table.name}.ipynb out.ipynb -y {listed}",
                 "the same with papermill",
             )
         )

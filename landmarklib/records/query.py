@@ -86,7 +86,7 @@ def _made_by(table: Table, records: Sequence[record.Record], budget: str | None)
     made: dict[tuple, Experiment] = {}
     for r in records:
         e = r.experiment
-        cell = e.row, e.fraction, e.budget
+        cell = e.row, e.amount, e.budget
         if budget not in (None, e.budget):
             continue
         if cell in made and replace(made[cell], seed=e.seed) == e:

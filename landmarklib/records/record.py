@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
-from landmarklib.core import files
+from landmarklib.core import files, metrics
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, from_json, to_json
 from landmarklib.core.kinds import CHECKED, Count
@@ -162,10 +162,12 @@ def unpacked(text: str, size: int) -> UInt8[np.ndarray, "H W"]:
 def frame(records: list[Record]) -> pd.DataFrame:
     """One line per run: row, fraction, seed, budget, tier, status, every metric's mean, and what qualifies them.
 
+    A run whose landmarks are regressed from few labels, too, has a further line for each number of them.
+    fraction: of the images that are labelled, or how many where the table counts them (`core.amounts`).
     improving: whether validation was still improving at the end (`convergence`).
     approximate: the metric of which that is so in this run; empty where all are exact.
     """
-    lines = [_line(record) for record in records]
+    lines = [line for record in records for line in (_line(record), *_few(record))]
     return pd.DataFrame(
         lines, columns=None if lines else ["row", "fraction", "seed", "budget", "status", "tier", "key"]
     )
@@ -174,7 +176,7 @@ def frame(records: list[Record]) -> pd.DataFrame:
 def _line(r: Record) -> dict[str, Any]:
     e, (area, exact) = r.experiment, distributions.auc(r)
     return (
-        {"row": e.row, "fraction": e.fraction, "seed": e.seed, "budget": e.budget, "status": r.status}
+        {"row": e.row, "fraction": e.amount, "seed": e.seed, "budget": e.budget, "status": r.status}
         | {"tier": r.data.get("tier", ""), "device": r.provenance.get("device", ""), "key": r.key}
         | {"seconds": r.seconds, "warnings": len(r.warnings), "reason": r.reason}
         | {"improving": convergence.converged(r) is False}
@@ -182,6 +184,19 @@ def _line(r: Record) -> dict[str, Any]:
         | ({} if math.isnan(area) else {"auc_percent": area})
         | {"approximate": "" if exact else "auc_percent"}
     )
+
+
+def _few(r: Record) -> list[dict[str, Any]]:
+    """The lines of its regressors from few labels."""
+    e, lines = r.experiment, []
+    for n in e.evaluation.regressor.few:
+        found = {metrics.over_images(m): v["mean"] for m, v in r.metrics.items() if metrics.n_labels(m) == n}
+        kept = ("row", "seed", "budget", "status", "tier", "device", "key", "seconds", "warnings", "improving")
+        line = _line(r)
+        lines += (
+            [{name: line[name] for name in kept} | {"fraction": float(n), "approximate": ""} | found] if found else []
+        )
+    return lines
 
 
 def _refuse(value: object) -> Any:

@@ -25,6 +25,7 @@ MOST = 10_000  # entries of a list or a mapping
 QUANTILES = 21  # of a record: 0%, 5% .. 100%
 OPEN = ConfigDict(extra="allow")
 FLOAT32 = 3.5e38  # more than any number of that type
+UNBOUNDED = ("error_px", "nme_percent", "equivariance_px", "equivariance_ratio")
 DEGREES, PERCENT = 180.0, 100.0  # the largest angle error, and what a share cannot exceed
 
 
@@ -90,9 +91,7 @@ def _in_range(found: Mapping[str, Any]) -> Mapping[str, Any]:
     for name, value in found.items():
         mean = value["mean"] if isinstance(value, Mapping) else value
         base = metrics.base(name)
-        most = (
-            DEGREES if base == "angle_error_degrees" else math.inf if base in ("error_px", "nme_percent") else PERCENT
-        )
+        most = DEGREES if base == "angle_error_degrees" else math.inf if base in UNBOUNDED else PERCENT
         if not (math.isnan(mean) or 0 <= mean <= min(most * (1 + 1e-6), FLOAT32)):
             valid = f"from 0 to {most:g}" if most < math.inf else "a finite number from 0"
             raise _mistake(f"{name}: {mean:g} is out of range; it must be {valid}")
@@ -149,12 +148,16 @@ Warnings = Annotated[tuple[Words, ...], Field(max_length=MOST)]
 
 @with_config(CHECKED)
 class Summary(TypedDict):
-    """Of a metric over test images: its mean, the mean's 95% interval, which one image has none of, and how many."""
+    """Of a metric over test images: its mean, the mean's 95% interval, which one image has none of, and how many.
+
+    Where a readout is fitted on draws of labelled images, it is over these, and their standard deviation is there, too.
+    """
 
     mean: Real
     low: Measured
     high: Measured
     n: Some
+    sd: NotRequired[Measured]
 
 
 Metrics = Annotated[dict[Metric, Summary], Field(max_length=MOST), AfterValidator(_in_range)]
@@ -170,13 +173,16 @@ class Evaluated(TypedDict):
     validation: Annotated[dict[Metric, Measured], Field(max_length=MOST), AfterValidator(_in_range)]
 
 
-Shown = TypedDict(  # a test image: which, its points in pixels, perhaps the class that was found, and packed maps
+# a test image: which, its points in pixels, perhaps the class that was found, packed maps, and the outputs in pixels
+# where landmarks are regressed from these
+Shown = TypedDict(
     "Shown",
     {
         "kind": Literal["fixed", "best", "median", "worst"],
         "index": Count,
         "error_px": Annotated[float, Strict(), AfterValidator(_error)],
         "points": Annotated[list[Pair], Field(max_length=MOST)],
+        "outputs": NotRequired[Annotated[list[Pair], Field(max_length=MOST)]],
         "class": NotRequired[Count],
         "maps": NotRequired[Annotated[list[str], Field(max_length=MOST)]],
     },

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from landmarklib import datasets, loading
-from landmarklib.core import metrics
+from landmarklib.core import amounts, metrics
 from landmarklib.core.types import PART, whole
 from landmarklib.report import markup
 from landmarklib.tables import Row, Table
@@ -19,12 +19,13 @@ COLUMNS = (
     *("method", "fraction", "n_seeds", "mean", "sd", "unit", "paper", "difference"),
     *("tier", "budget", "failed", "warned", "improving"),
 )
-Group = tuple[str, float, str]  # row, fraction, budget
+Group = tuple[str, float, str]  # row, fraction or number of labels, budget
 
 
 def cells(table: Table, runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
     """One line per cell, with COLUMNS: n_seeds, mean and sd are over seeds.
 
+    fraction is the number of labels where the table counts; `written` has it for readers.
     A cell of the paper's table without a run has n_seeds 0, so that nothing is blank by accident. difference is NaN
     unless the numbers compare (`compares`).
     """
@@ -51,6 +52,13 @@ def _papers(table: Table, rows: Sequence[Row], metric: str, groups: dict[Group, 
     wanted = {(r.name, f) for r in rows for f in {*r.published, *table.published(r.name, metric)}}
     values = {(name, f): table.paper_value(name, f, metric) for name, f in wanted}
     return values | {(name, f): float("nan") for name, f, _ in groups if (name, f) not in wanted}
+
+
+def written(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Cells as they are printed: where the table counts, they have numbers of `labels`, or `all`, for fractions."""
+    if not table.counts:
+        return frame
+    return frame.assign(fraction=[*map(amounts.written, frame.fraction)]).rename(columns={"fraction": "labels"})
 
 
 def compares(table: Table, metric: str, tier: str, budget: str) -> bool:
@@ -122,8 +130,9 @@ def state(table: Table, runs: pd.DataFrame) -> tuple[int, int, int, int]:
     frame = cells(table, runs)
     published = frame[frame.paper.notna()]
     done = published[published.n_seeds > 0].drop_duplicates(["method", "fraction"])
+    n_runs = runs.key.nunique() if "key" in runs else len(runs)
     failed = int((runs.status == "failed").sum()) if len(runs) else 0
-    return len(done), len(published.drop_duplicates(["method", "fraction"])), len(runs) - failed, failed
+    return len(done), len(published.drop_duplicates(["method", "fraction"])), n_runs - failed, failed
 
 
 def compared(table: Table, runs: pd.DataFrame) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from landmarklib import datasets
+from landmarklib.core import metrics
 from landmarklib.core.types import whole
 from landmarklib.records import record
 from landmarklib.records.record import Record
@@ -91,14 +92,14 @@ def data(table: Table, v: claims.Verdict, records: Iterable[Record]) -> str:
     """What the runs behind a verdict saw: tier, images, their side; how many seeds, and how often it was looked at."""
     records = [r for r in records if r.status == "done"]
     cells = {cell for c in v.claim.comparisons for cell in ((c.lower, c.fraction), (c.higher, c.against))}
-    behind = [r for r in records if (r.experiment.row, r.experiment.fraction) in cells]
-    wanted = {metric for c in v.claim.comparisons for metric in c.metrics}
+    behind = [r for r in records if (r.experiment.row, r.experiment.amount) in cells]
+    wanted = {metrics.over_images(metric) for c in v.claim.comparisons for metric in c.metrics}
     tests = {r.metrics[metric]["n"] for r in behind for metric in wanted if metric in r.metrics}
     n = v.n or max((c.n for c in v.comparisons if c.verdict == claims.VOID), default=0)
     if not n or not tests:
         return "No run saw such test images." if behind and not tests else "No inequality has runs on both sides."
     of = max((r.data.get("n_labelled", 0) for r in records if r.experiment.fraction == 1), default=0)
-    labelled = _range(r.data.get("n_labelled", 0) for r in behind)
+    labelled = _range(_n_labelled(v, r) for r in behind)
     of_all = f" of {of:,}" if of and labelled != f"{of:,}" else ""
     made = [name for name in map(whole, table.tests) if datasets.get(name).made_points]
     made = [name for name in made if any(metric.endswith(f" on {name}") for metric in wanted)]
@@ -112,6 +113,18 @@ def data(table: Table, v: claims.Verdict, records: Iterable[Record]) -> str:
     parts += [f"points of {name} made here from others" for name in made]
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _n_labelled(v: claims.Verdict, r: Record) -> int:
+    """The labels that a run's number in a claim is from: fewer than the run has, where a regressor is fitted to few."""
+    cell = r.experiment.row, r.experiment.amount
+    sides = [
+        (side, metric)
+        for c in v.claim.comparisons
+        for side, metric in zip(((c.lower, c.fraction), (c.higher, c.against)), c.metrics, strict=True)
+    ]
+    few = [metrics.n_labels(metric) for side, metric in sides if side == cell]
+    return max(few) if few and all(few) else r.data.get("n_labelled", 0)
 
 
 def _looks(n_seeds: int) -> str:

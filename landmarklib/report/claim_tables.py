@@ -9,14 +9,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from landmarklib.core import amounts
 from landmarklib.report import claims, effects, markup
-from landmarklib.tables import Claim
+from landmarklib.tables import Claim, Table
 
 NO_BREAK = "\u00a0"  # a space at which no line ends
 BY_THE_PAPER = {True: "holds", False: "does not hold", None: "no number"}
 
 
-def per_inequality(verdicts: Sequence[claims.Verdict]) -> markup.Html:
+def per_inequality(table: Table, verdicts: Sequence[claims.Verdict]) -> markup.Html:
     """Every inequality behind the claims, sortable."""
     lines = [
         {
@@ -24,7 +25,7 @@ def per_inequality(verdicts: Sequence[claims.Verdict]) -> markup.Html:
             "smaller": c.inequality.lower,
             "larger": c.inequality.higher,
             "labelled": " against ".join(
-                markup.percent(f) for f in dict.fromkeys((c.inequality.fraction, c.inequality.against))
+                amounts.short(f, table.counts) for f in dict.fromkeys((c.inequality.fraction, c.inequality.against))
             ),
             "error": " against ".join(map(markup.label, dict.fromkeys(c.inequality.metrics))),
             "verdict": c.verdict,

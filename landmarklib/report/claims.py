@@ -23,7 +23,7 @@ MIXED, NO_EFFECT, REVERSED = "mixed", "no effect", "reversed"
 UNDECIDED, INCOMPLETE, VOID = "undecided", "incomplete", "void"
 WORDS = (EVERYWHERE, AVERAGE, MIXED, NO_EFFECT, REVERSED, UNDECIDED, INCOMPLETE, VOID)
 OPEN = (UNDECIDED, INCOMPLETE, VOID)  # the others are decisions
-COUNTED = ("accuracy_percent", "failures_percent", "matched_percent")  # shares of images
+COUNTED = ("accuracy_percent", "failures_percent", "matched_percent", "feature_match_percent")  # shares
 HOLDS, MISSING = "holds", "not run"  # what an inequality may be, too
 
 
@@ -146,7 +146,7 @@ def published(table: Table, runs: pd.DataFrame, metric: str) -> dict[tuple[str, 
     seeds = sorted(runs.seed.unique())
     found = {}
     for reference in table.references:
-        for fraction in table.fractions:
+        for fraction in table.amounts:
             if np.isfinite(value := table.paper_value(reference.name, fraction, metric)):
                 found[reference.name, fraction] = pd.Series(value, index=seeds)
     return found

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from landmarklib import datasets
+from landmarklib.core.amounts import labelled, short
 from landmarklib.core.types import whole
 from landmarklib.report import aggregate
-from landmarklib.report.markup import APPROXIMATE, Html, label, marked, percent, render, to_html, unit
+from landmarklib.report.markup import APPROXIMATE, Html, label, marked, render, to_html, unit
 from landmarklib.tables import Reference, Table
 
 
@@ -60,7 +61,7 @@ def beside_paper(table: Table, runs: pd.DataFrame, metric: str | None = None) ->
 
 
 def _head(table: Table, fractions: Sequence[float]) -> list[str]:
-    return [percent(f) for f in fractions] if table.uses_labels else ["ours"]
+    return [short(f, table.counts) for f in fractions] if table.uses_labels else ["ours"]
 
 
 def _of_others(
@@ -75,9 +76,9 @@ def _of_others(
 def _absent(table: Table, method: str, fraction: float) -> Cell:
     """Why there is no number: nobody has run the cell, it is left out on purpose, or there is no such cell."""
     row = table.row(method)
-    if row.has(fraction):
+    if table.has(row, fraction):
         return Cell(missing="not run")
-    return Cell(words="not defined" if row.needs_unlabelled and fraction == 1 else "left out")
+    return Cell(words="not defined" if row.needs_unlabelled and fraction == table.everything else "left out")
 
 
 def _cell(line: pd.Series, sign: int) -> Cell:
@@ -106,26 +107,23 @@ def side_by_side(parts: Sequence[tuple[Table, pd.DataFrame]]) -> Html:
     parts: tables with their runs at one budget.
     """
     first, groups = parts[0][0], []
-    known = [({row.name: row for row in table.rows}, table.fractions) for table, _ in parts]
+    known = [{(row.name, f) for row in table.rows for f in table.amounts if table.has(row, f)} for table, _ in parts]
     shared = [
-        (row.name, f)
-        for f in first.fractions
-        for row in first.rows
-        if all(row.name in rows and f in fractions and rows[row.name].has(f) for rows, fractions in known)
+        (row.name, f) for f in first.amounts for row in first.rows if all((row.name, f) in cells for cells in known)
     ]
     for metric in (m for m in first.metrics if all(m in table.metrics for table, _ in parts)):
         frames = [aggregate.cells(table, runs, metric) for table, runs in parts]
         sign = aggregate.better(first, metric)
-        groups.append((label(metric), [_across(frames, *key, sign) for key in shared]))
+        lines = [(row, labelled(f, first.counts), _across(frames, row, f, sign)) for row, f in shared]
+        groups.append((label(metric), lines))
     head = [datasets.get(whole(table.dataset)).title for table, _ in parts]
     return render("comparison", head=head, groups=groups, strong=True)
 
 
-def _across(frames: Sequence[pd.DataFrame], row: str, fraction: float, sign: int) -> tuple[str, str, list[Cell]]:
-    """The line of a cell that is in several tables."""
+def _across(frames: Sequence[pd.DataFrame], row: str, fraction: float, sign: int) -> list[Cell]:
+    """A cell that is in several tables, in each of them."""
     found = [frame[(frame.method == row) & (frame.fraction == fraction)] for frame in frames]
-    cells = [_cell(part.iloc[0], sign) if len(part) else Cell(missing="not run") for part in found]
-    return row, f"{percent(fraction)} labelled", cells
+    return [_cell(part.iloc[0], sign) if len(part) else Cell(missing="not run") for part in found]
 
 
 def long_table(table: Table, runs: pd.DataFrame) -> Html:
@@ -134,7 +132,7 @@ def long_table(table: Table, runs: pd.DataFrame) -> Html:
     sign = aggregate.better(table)
     out = pd.DataFrame({"method": frame.method})
     if table.uses_labels:
-        out["labelled"] = [percent(f) for f in frame.fraction]
+        out["labelled"] = [short(f, table.counts) for f in frame.fraction]
     out[f"ours [{table.unit}]"] = [
         f"{m:.2f}" + (f" ± {s:.2f}" if n > 1 else "") if n else "not run"
         for m, s, n in zip(frame["mean"], frame.sd, frame.n_seeds, strict=True)

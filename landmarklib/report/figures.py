@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from landmarklib.core import metrics
+from landmarklib.core import amounts, metrics
 from landmarklib.records import distributions
 from landmarklib.records.record import Record
 from landmarklib.report import aggregate, claims, markup, style
@@ -16,13 +16,15 @@ from landmarklib.tables import Table
 
 
 def curve(table: Table, runs: pd.DataFrame):
-    """Error against labelled fraction, a panel per method that has been run. Returns a Figure.
+    """Error against labelled fraction, or number of labels, a panel per method that has been run. Returns a Figure.
 
-    Ours has its spread over seeds; the paper's is dashed.
+    Ours has its spread over seeds; the paper's is dashed. All labels stand where as many as there are images would.
     """
     plt = style.pyplot()
     metric = aggregate.shown(table, runs)
     frame = aggregate.cells(table, runs, metric)
+    everything = {table.everything: _everything(table, frame)}
+    frame["place"] = frame.fraction.replace(everything)
     methods = {name: table.row(name).method for name in frame.method}
     measured = {methods[name] for name in frame.method[frame.n_seeds > 0]} or set(methods.values())
     families = [method for method in dict.fromkeys(methods.values()) if method in measured]
@@ -32,23 +34,34 @@ def curve(table: Table, runs: pd.DataFrame):
     for axis, family in zip(axes[:, 0], families, strict=True):
         rows = [name for name, method in methods.items() if method == family]
         for i, (name, colour, marker) in enumerate(style.styled(rows)):
-            part = frame[frame.method == name].sort_values("fraction")
+            part = frame[frame.method == name].sort_values("place")
             ours, paper = part[part.n_seeds > 0], part[part.paper.notna()]
             beside = 1.04 ** (i - (len(rows) - 1) / 2)  # else spreads hide each other
             spread = ours.sd.fillna(0) if ours.sd.notna().any() else None
-            axis.errorbar(
-                ours.fraction * beside, ours["mean"], spread, color=colour, marker=marker, capsize=3, label=name
-            )
-            axis.plot(paper.fraction * beside, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
+            axis.errorbar(ours.place * beside, ours["mean"], spread, color=colour, marker=marker, capsize=3, label=name)
+            axis.plot(paper.place * beside, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
         if table.rows[0].published:
             axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
         axis.set(xscale="log", yscale="log", ylabel=markup.label(metric))
         axis.set_title(", ".join(dict.fromkeys(name.split(" (")[0] for name in rows)))
-        style.plain_ticks(axis, sorted(frame.fraction.unique()))
+        style.plain_ticks(axis, _ticks(table, frame))
         axis.legend(fontsize=8, frameon=False)
         axis.grid(alpha=0.3)
-    axes[-1, 0].set_xlabel("training images with landmarks [%]")
+    axes[-1, 0].set_xlabel("training images with landmarks" + " [%]" * (not table.counts))
     return figure
+
+
+def _everything(table: Table, frame: pd.DataFrame) -> float:
+    """Where a point of all labels stands on the axis of a figure."""
+    if not table.counts:
+        return 1.0
+    return float(max((table.n_train(budget) for budget in frame.budget.unique()), default=1))
+
+
+def _ticks(table: Table, frame: pd.DataFrame) -> dict[float, str]:
+    """Place and text of each tick on the axis of labels."""
+    places = sorted(set(zip(frame.place, frame.fraction, strict=True)))
+    return {place: amounts.written(f) if table.counts else f"{100 * f:g}" for place, f in places}
 
 
 def effects(verdicts: Sequence[claims.Verdict]):
@@ -93,19 +106,21 @@ def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
     if not done:
         return style.message("No run has kept the distribution of its errors.")
     plt = style.pyplot()
-    fractions = sorted({r.experiment.fraction for r in done})
+    fractions = sorted({r.experiment.amount for r in done})
     size = (style.WIDTH, 2.8 * len(fractions))
     figure, axes = plt.subplots(len(fractions), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
     errors = np.linspace(0, most, 401)
     dashes = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
     for axis, fraction in zip(axes[:, 0], fractions, strict=True):
         for i, row in enumerate(table.rows):
-            of_cell = [r for r in done if (r.experiment.row, r.experiment.fraction) == (row.name, fraction)]
+            of_cell = [r for r in done if (r.experiment.row, r.experiment.amount) == (row.name, fraction)]
             if of_cell:
                 share = np.mean([distributions.share_within(r, errors) for r in of_cell], 0)
                 colour, dash = style.COLOURS[i % len(style.COLOURS)], dashes[i % len(dashes)]
                 axis.plot(errors, share, color=colour, ls=dash, label=f"{row.name}{_area(of_cell)}")
-        axis.set(title=f"{markup.percent(fraction)} labelled", ylabel="test images [%]", xlim=(0, most), ylim=(0, 100))
+        axis.set(
+            title=amounts.labelled(fraction, table.counts), ylabel="test images [%]", xlim=(0, most), ylim=(0, 100)
+        )
         legend = axis.legend(fontsize=8, frameon=False, loc="lower right")
         if metrics.base(table.metrics[0]) == "nme_percent":
             axis.axvline(metrics.FAILURE, color="0.4", lw=1)

@@ -10,13 +10,13 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from landmarklib import loading
-from landmarklib.core import metrics
+from landmarklib.core import amounts, metrics
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations
 from landmarklib.loading import at_hand
 from landmarklib.records import query, record
 from landmarklib.records.record import Record
-from landmarklib.report import markup, style
+from landmarklib.report import style
 from landmarklib.tables import Table
 
 LABEL, TITLE, LEGEND = 0.5, 0.28, 0.4  # inches beside the images, above each line of them and below all
@@ -40,13 +40,13 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
     lines = [(r, entries) for r, entries in chosen if entries]
     if not lines:
         return style.message("The runs of this picture are not computed yet.")
-    if lacking := next(filter(None, (_lacking(r) for r, _ in lines)), ""):
-        return style.message(lacking)
+    if missing := next(filter(None, (lacking(r) for r, _ in lines)), ""):
+        return style.message(missing)
     plt = style.pyplot()
     columns = max(len(entries) for _, entries in lines)
     size = style.WIDTH, ((style.WIDTH - LABEL) / columns + TITLE) * len(lines) + LEGEND
     figure, axes = plt.subplots(len(lines), columns, figsize=size, squeeze=False, layout="constrained")
-    fractions = {r.experiment.fraction for r, _ in lines}
+    fractions = {r.experiment.amount for r, _ in lines}
     for line, (r, entries) in zip(axes, lines, strict=True):
         test = query.test_images(r)
         for axis, g in zip(line, entries, strict=False):
@@ -64,8 +64,8 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
 def predictions(
     table: Table,
     records: Sequence[Record],
-    cells: Sequence[tuple[str, float]],
-    hard: Sequence[tuple[str, float]],
+    cells: Sequence[tuple[str, float | int | str]],
+    hard: Sequence[tuple[str, float | int | str]],
     seed: int = 0,
 ) -> list:
     """A gallery of the same test images for each of these cells; then of some, their median and worst images.
@@ -77,7 +77,7 @@ def predictions(
     """
     shown = of_cells(records, cells, seed)
     first = gallery(table, shown)
-    if not shown or any(map(_lacking, shown)):
+    if not shown or any(map(lacking, shown)):
         return [first]
     return [first, gallery(table, of_cells(records, hard, seed), ("median", "worst"))]
 
@@ -86,11 +86,11 @@ def _entries(r: Record, kinds: Sequence[str]) -> list[dict]:
     return [g for kind in kinds for g in [g for g in r.gallery if g["kind"] == kind][:4]]
 
 
-def _lacking(r: Record) -> str:
+def lacking(r: Record) -> str:
     """Why the test images of a run cannot be shown now; "" where they can."""
     name = r.experiment.dataset
-    if lacking := at_hand.lacking(name):
-        return lacking
+    if missing := at_hand.lacking(name):
+        return missing
     try:
         if query.is_of(r, query.test_images(r)):
             return ""
@@ -105,7 +105,7 @@ def _lacking(r: Record) -> str:
 def _label(r: Record, fractions: Collection[float]) -> str:
     """What stands beside the images of a run: its row, and its label fraction where there are several."""
     e = r.experiment
-    return e.row.replace(" (", "\n(") + f"\n{markup.percent(e.fraction)} labelled" * (len(fractions) > 1)
+    return e.row.replace(" (", "\n(") + f"\n{amounts.labelled(e.amount, e.labels)}" * (len(fractions) > 1)
 
 
 def _error(test: Annotations, g: dict) -> str:
@@ -115,16 +115,17 @@ def _error(test: Annotations, g: dict) -> str:
     return f"{100 * g['error_px'] / test.normalizer[g['index']]:.1f}%"
 
 
-def of_cells(records: Sequence[Record], cells: Sequence[tuple[str, float]], seed: int = 0) -> list[Record]:
+def of_cells(records: Sequence[Record], cells: Sequence[tuple[str, float | int | str]], seed: int = 0) -> list[Record]:
     """The run of each of these cells with that seed, where there is one.
 
-    cells: row and label fraction.
+    cells: row and label fraction, or number of labels; `all` is every one.
     """
-    done = {(r.experiment.row, r.experiment.fraction, r.experiment.seed): r for r in records if r.status == "done"}
-    return [done[*cell, seed] for cell in cells if (*cell, seed) in done]
+    done = {(r.experiment.row, r.experiment.amount, r.experiment.seed): r for r in records if r.status == "done"}
+    wanted = [(row, amounts.ALL if fraction == amounts.EVERY else fraction, seed) for row, fraction in cells]
+    return [done[run] for run in wanted if run in done]
 
 
-def runs_of(records: Sequence[Record], rows: Sequence[str], fraction: float, seed: int = 0) -> list[Record]:
+def runs_of(records: Sequence[Record], rows: Sequence[str], fraction: float | int | str, seed: int = 0) -> list[Record]:
     """The run of each of these rows at that label fraction with that seed, where there is one."""
     return of_cells(records, [(row, fraction) for row in rows], seed)
 

@@ -28,6 +28,7 @@ LABELS = {
     "accuracy_percent": "class accuracy [%]",
     "matched_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
+    "feature_match_percent": "pixels found by their features [%]",
 }
 
 
@@ -139,8 +140,3 @@ def label(metric: str) -> str:
     """A metric in words, with its unit."""
     words, _, of = LABELS[metrics.base(metric)].rpartition(" [")
     return f"{words} {metric.partition(' ')[2]}".rstrip() + f" [{of}"
-
-
-def percent(fraction: float) -> str:
-    """0.05 -> 5%."""
-    return f"{100 * fraction:g}%"

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from landmarklib import methods
-from landmarklib.core import metrics
+from landmarklib.core import amounts, metrics
 from landmarklib.records import record, staleness
 from landmarklib.report import untestable
-from landmarklib.report.markup import Html, percent, render, to_html
+from landmarklib.report.markup import Html, render, to_html
 from landmarklib.tables import Table
 
 CHOSEN = {
@@ -189,9 +189,12 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
             of = f"The {attribute}"
             for (row, fraction), accuracies in told.groupby(["row", "fraction"])[metric]:
                 if says := untestable.blind(accuracies, 100 / n_classes):
-                    found.setdefault(says, {}).setdefault(row, []).append(percent(fraction))
+                    found.setdefault(says, {}).setdefault(row, []).append(amounts.short(fraction, table.counts))
         low = [
-            f"{says}: " + "; ".join(row + f" with {', '.join(at)} labelled" * bool(at) for row, at in rows.items())
+            f"{says}: "
+            + "; ".join(
+                row + f" with {', '.join(at)}{' labelled' * (not table.counts)}" * bool(at) for row, at in rows.items()
+            )
             for says, rows in found.items()
         ]
         if low:

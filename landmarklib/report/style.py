@@ -6,7 +6,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from textwrap import wrap
@@ -22,15 +22,15 @@ def styled(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     return zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)
 
 
-def plain_ticks(axis, fractions: Sequence[float]) -> None:
-    """Ticks at the label fractions, and error ticks as plain numbers.
+def plain_ticks(axis, labels: Mapping[float, str]) -> None:
+    """Ticks at these places of the axis of labels, with their texts, and error ticks as plain numbers.
 
     The defaults of a log axis print powers of ten over each other.
     """
     from matplotlib.ticker import MaxNLocator
 
-    plain_numbers(axis.xaxis, fractions)
-    axis.set_xticks(fractions, [f"{100 * f:g}" for f in fractions])
+    plain_numbers(axis.xaxis, list(labels))
+    axis.set_xticks(list(labels), list(labels.values()))
     low, high = axis.get_ylim()
     plain_numbers(axis.yaxis, [0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 100])
     if high < 3 * low:

@@ -10,10 +10,11 @@ from dataclasses import replace
 import pandas as pd
 
 from landmarklib import datasets, methods
+from landmarklib.core import amounts
 from landmarklib.core.types import whole
 from landmarklib.report import effects
 from landmarklib.report.effects import Errors
-from landmarklib.report.markup import label, percent
+from landmarklib.report.markup import label
 from landmarklib.tables import Inequality, Row, Table
 
 
@@ -79,7 +80,7 @@ def _blind_head(table: Table, c: Inequality, errors: Errors) -> str:
         if known and all(a.mean() < 150 / heads[m] or _constant(a) for m, a in known.items()):
             m, a = next(iter(known.items()))
             return (
-                f"the class head of {name} with {percent(fraction)} labelled is right in {a.mean():.0f}%"
+                f"the class head of {name} with {amounts.labelled(fraction, table.counts)} is right in {a.mean():.0f}%"
                 f"{' with every seed' * _constant(a)}, by chance in {100 / heads[m]:.0f}%"
             )
     return ""

@@ -1,12 +1,13 @@
 """Tables: one TOML each in a folder per paper, and those folders are the registry. Strictly read, torch-free.
 
 A TOML holds everything that a paper's table is here: citation, rows (method, options, weights), fractions, seeds,
-budgets, the published numbers, the claims. To add a row or other fractions, edit that file; no code knows a table by
-name.
+budgets, the published numbers, the claims. A table whose paper counts labelled images has `labels = [1, 10, "all"]`
+for fractions, and everything in it is by those numbers. To add a row or other fractions, edit that file; no code knows
+a table by name.
 
-models.py and budgets.py have what a table is made of, reading.py (with comparisons.py for claims) makes it from a TOML,
-rules.py says what must fit together in it, selection.py checks what a user asks of a table. Kinds of values and the
-words for what is wrong are core's.
+models.py, rows.py, claims.py and budgets.py have what a table is made of, reading.py (with comparisons.py for claims)
+makes it from a TOML, rules.py says what must fit together in it, selection.py checks what a user asks of a table. Kinds
+of values and the words for what is wrong are core's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from pathlib import Path
 from landmarklib.core.errors import UserError, shown
 from landmarklib.tables import reading
 from landmarklib.tables.budgets import Budget
-from landmarklib.tables.models import Claim, Inequality, Reference, Row, Table
+from landmarklib.tables.claims import Claim, Inequality
+from landmarklib.tables.models import Table
+from landmarklib.tables.rows import Reference, Row
 
 __all__ = ["FOLDER", "Budget", "Claim", "Inequality", "Reference", "Row", "Table", "get", "names"]
 FOLDER = Path(__file__).parent

@@ -13,6 +13,7 @@ from landmarklib.core.experiment import DType
 from landmarklib.core.kinds import (
     CHECKED,
     AtLeast0,
+    ByAmount,
     ByFraction,
     Count,
     Decay,
@@ -60,11 +61,15 @@ Changes.__pydantic_config__ = CHECKED
 
 
 class ChangesOfMethod(Changes, total=False):
-    """What a method's rows set otherwise at a budget: fields, options, and more fields at one fraction."""
+    """What a method's rows set otherwise at a budget: fields, options, and more fields at one fraction.
+
+    Where the table counts labelled images, `labels` has those at one number of them.
+    """
 
     __pydantic_config__ = CHECKED
     options: Options
     fractions: ByFraction[Changes]
+    labels: ByAmount[Changes]
 
 
 @dataclass(frozen=True, config=CHECKED)

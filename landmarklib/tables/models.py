@@ -5,155 +5,43 @@ What is wrong raises pydantic's ValidationError.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from landmarklib import methods
+from landmarklib import datasets, methods
+from landmarklib.core import amounts
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import BALANCED_BY, Experiment
 from landmarklib.core.kinds import (
     CHECKED,
-    AtLeast0,
-    ByFraction,
     Count,
-    Decay,
-    Flag,
     Jitter,
-    Name,
-    Number,
-    Options,
-    Positive,
+    Labels,
     Seed,
     Share,
     Some,
     Text,
     Word,
 )
-from landmarklib.core.stages import ONLY, Evaluation, Optimizer, Schedule, Stage
-from landmarklib.core.types import PART, STAND_IN
+from landmarklib.core.stages import ONLY, Evaluation, Optimizer, Regressor, Schedule, Stage
+from landmarklib.core.types import PART, STAND_IN, whole
 from landmarklib.tables import selection
-from landmarklib.tables.budgets import Budget, Changes, Training
-
-EQUIVALENCE_MARGIN = 0.02
-
-
-@dataclass(frozen=True, config=CHECKED)
-class RowStage:
-    """One of several stages of a row.
-
-    See `Stage` for the fields; training: fields of the budget that it sets otherwise.
-    """
-
-    name: Name
-    weights: Mapping[str, AtLeast0]
-    onset: Mapping[str, Share] = field(default_factory=dict)
-    rates: Mapping[str, Positive] = field(default_factory=dict)
-    trains: str = ""
-    ema: Decay = 0.0
-    measured: Flag = True  # on validation images, by which the best weights are kept
-    training: Changes = field(default_factory=dict)
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Row:
-    """One line of a table: a method with its options and loss weights, and what the paper measured, by fraction."""
-
-    name: Name
-    method: Text
-    options: Options = field(default_factory=dict)
-    weights: Mapping[str, AtLeast0] = field(default_factory=dict)
-    onset: Mapping[str, Share] = field(default_factory=dict)
-    training: Changes = field(default_factory=dict)  # fields of the budget that this row sets otherwise
-    rates: Mapping[str, Positive] = field(default_factory=dict)  # factors on the rate, by group of parameters
-    stages: tuple[RowStage, ...] = ()  # of training, where there are several; each has weights of its own
-    readout: Literal["named", "matched", "regressed", ""] = ""  # empty: named, or matched without landmark labels
-    needs_unlabelled: Flag = False
-    fractions: tuple[Share, ...] = ()  # those of the table that the row is run at; all without
-    published: ByFraction[AtLeast0] = field(default_factory=dict)  # of the table's first metric
-    published_also: Mapping[str, ByFraction[AtLeast0]] = field(default_factory=dict)  # of others, by metric
-    # the metric by which its checkpoint is chosen, where it has no value of the table's own; it has none of the first
-    # metric either
-    select: str = ""
-    note: str = ""
-
-    def has(self, fraction: float) -> bool:
-        """Whether there is such a cell: without unlabelled images there is nothing for a row that needs some."""
-        return not (self.needs_unlabelled and fraction == 1) and fraction in (self.fractions or (fraction,))
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Reference:
-    """A line of the paper's table that nothing here runs: measured by others, or by an unknown network."""
-
-    name: Name
-    published: ByFraction[AtLeast0] = field(default_factory=dict)
-    published_also: Mapping[str, ByFraction[AtLeast0]] = field(default_factory=dict)
-    note: str = ""
-
-    def has(self, fraction: float) -> bool:
-        """Whether there is such a cell, by whatever metric."""
-        return any(fraction in numbers for numbers in (self.published, *self.published_also.values()))
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Inequality:
-    """`lower` at `fraction` has a smaller value of the metric than `higher` at `against`, plus the margin.
-
-    higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
-    other_reading: another metric of `higher` that must not turn the sign; empty for none.
-    """
-
-    lower: Text
-    higher: Text
-    fraction: Share
-    against: Share
-    metric: Text
-    margin: Number = 0.0
-    higher_metric: str = ""
-    other_reading: str = ""
-
-    @property
-    def metrics(self) -> tuple[str, str]:
-        """That of `lower` and that of `higher`."""
-        return self.metric, self.higher_metric or self.metric
-
-
-@dataclass(frozen=True, config=CHECKED)
-class Claim:
-    """A sentence as inequalities: in every comparison, `lower` has the smaller error at each of the fractions.
-
-    The paper's claims have a capital and a number for an id, such as H8 or H25-S5. Other questions are ours, though the
-    paper's numbers may answer them.
-
-    equivalence_margin: share of the error within which a mean effect is none.
-    void_on: why data of some tiers cannot test the sentence, by tier.
-    """
-
-    id: Name
-    text: Text
-    comparisons: tuple[Inequality, ...]
-    equivalence_margin: Decay = EQUIVALENCE_MARGIN
-    void_on: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def of_paper(self) -> bool:
-        """Whether the paper claims it."""
-        return bool(re.match(r"[A-Z]\d", self.id))
-
-    @property
-    def in_points(self) -> bool:
-        """Whether it grants a margin, so that its effect is a difference in the metric's unit and not a ratio."""
-        return any(c.margin for c in self.comparisons)
+from landmarklib.tables.budgets import Budget, Training
+from landmarklib.tables.claims import Claim
+from landmarklib.tables.rows import Reference, Row, RowStage
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Table:
-    """One table of a paper, as it is run here."""
+    """One table of a paper, as it is run here.
+
+    fractions, labels: either of the two: shares of the training images that have landmarks, (0,) without landmark
+        labels at all; or their numbers, which stay the same on data with fewer images.
+    """
 
     name: Word
     title: Text
@@ -165,24 +53,49 @@ class Table:
     unit: Text
     select: Text
     size: Some
-    fractions: Annotated[tuple[Share, ...], Field(min_length=1)]  # (0,) for a table without landmark labels
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     budgets: Annotated[Mapping[Word, Budget], Field(min_length=1)]
     default_budget: Text
     rows: Annotated[tuple[Row, ...], Field(min_length=1)]
     n_maps: Count  # gallery images whose probability maps are kept in each record
     protocol: tuple[str, ...]  # what the paper leaves open about training and is decided here
+    fractions: tuple[Share, ...] = ()
+    labels: tuple[Labels, ...] = ()
     claims: tuple[Claim, ...] = ()
     references: tuple[Reference, ...] = ()
     tests: tuple[str, ...] = ()  # other data sets whose test images are judged, too
     jitter: Jitter = field(default_factory=dict)  # of training images, at every budget
     balanced_by: Text = BALANCED_BY  # attribute whose classes the labelled images hold in equal numbers
+    regressor: Regressor = field(default_factory=Regressor)  # of rows whose outputs are regressed
     open: str = ""  # an openly available data set of the same kind, where the paper's is not
 
     @property
     def uses_labels(self) -> bool:
         """Whether landmark labels are part of the protocol at all."""
-        return self.fractions != (0,)
+        return self.amounts != (0,)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has numbers of labelled images, and not shares."""
+        return bool(self.labels)
+
+    @property
+    def amounts(self) -> tuple[float, ...]:
+        """The fractions of its cells, or the numbers of labels where it counts (`core.amounts`)."""
+        return self.labels or self.fractions
+
+    @property
+    def everything(self) -> float:
+        """The fraction, or number of labels, at which all images are labelled."""
+        return amounts.ALL if self.counts else 1.0
+
+    def has(self, line: Row | Reference, fraction: float | int) -> bool:
+        """Whether a row or reference of the table has such a cell."""
+        return line.has(fraction, self.everything)
+
+    def n_train(self, budget: str) -> int:
+        """Training images of the paper's data set that a run sees at that budget."""
+        return self.budgets[budget].train_images or datasets.get(whole(self.dataset)).counts["train"]
 
     def row(self, name: str) -> Row:
         """The row of that name. Raises UserError that lists the known ones."""
@@ -192,11 +105,11 @@ class Table:
         raise UserError(f"table {self.name}: unknown row {shown(name)}; known: {', '.join(r.name for r in self.rows)}")
 
     def published(self, row: str, metric: str) -> Mapping[float, float]:
-        """What the paper printed of a row or of a reference, by fraction."""
+        """What the paper printed of a row or of a reference, by fraction or number of labels."""
         line = next((r for r in self.references if r.name == row), None) or self.row(row)
         return line.published if metric == self.metrics[0] else line.published_also.get(metric, {})
 
-    def paper_value(self, row: str, fraction: float, metric: str) -> float:
+    def paper_value(self, row: str, fraction: float | int, metric: str) -> float:
         """What the paper printed of a cell; NaN for nothing."""
         return self.published(row, metric).get(fraction, float("nan"))
 
@@ -206,19 +119,30 @@ class Table:
 
     def experiments(
         self,
-        fractions: Sequence[float] | None = None,
+        fractions: Sequence[float | int | str] | None = None,
         seeds: Sequence[int] | None = None,
         rows: Sequence[str] | None = None,
         budget: str | None = None,
     ) -> list[Experiment]:
         """The runs of the table, seed by seed, rows in the order asked for; None takes the table's own values.
 
-        Rows that need unlabelled images have no cell at fraction 1. Raises UserError for anything that is not valid.
+        fractions: numbers of labelled images, or "all", where the table counts them.
+        Rows that need unlabelled images have no cell where all are labelled. One run has all cells of a row whose
+        landmarks are regressed from few labels, too. Raises UserError for what is not valid.
         """
-        cells = selection.cells(self, fractions, rows)
+        asked = ((row, self.trained_at(row, f)) for row, f in selection.cells(self, fractions, rows))
+        cells = {(row.name, f): (row, f) for row, f in asked}.values()
         seeds = selection.check_seeds(self.seeds if seeds is None else seeds)
         budget = selection.check_budget(self, budget)
         return [self.experiment(row, fraction, seed, budget) for seed in seeds for row, fraction in cells]
+
+    def regresses(self, row: Row) -> bool:
+        """Whether the landmarks of a row's runs are regressed from its outputs."""
+        return (row.readout or methods.default_readout(methods.get(row.method), 1.0)) == "regressed"
+
+    def trained_at(self, row: Row, amount: float) -> float:
+        """At how many labels the run is trained that has this cell."""
+        return self.everything if self.regresses(row) and amount in self.regressor.few else amount
 
     def in_full(self, budget: str) -> bool:
         """Whether images and networks are of the table's size at that budget."""
@@ -241,41 +165,59 @@ class Table:
         """Whether this is a run of the table with today's settings, whatever its fraction and seed."""
         e = experiment
         rows = [row for row in self.rows if row.name == e.row and e.budget in self.budgets]
-        return any(self.experiment(row, e.fraction, e.seed, e.budget) == e for row in rows)
+        rows = rows if bool(e.labels) == self.counts else []
+        return any(self.experiment(row, e.amount, e.seed, e.budget) == e for row in rows)
 
     def settings(self, row: Row, fraction: float, budget: str) -> dict[str, Any]:
         """The fields of `Training` and the options of a cell: the budget's, the row's, the method's, the fraction's."""
         b = self.budgets[budget]
         of_method = dict(b.methods.get(row.method, {}))
         options = {**row.options, **of_method.pop("options", {})}
-        at_fraction = of_method.pop("fractions", {}).get(fraction, {})
+        at_fraction = {**of_method.pop("fractions", {}), **of_method.pop("labels", {})}.get(fraction, {})
         values = {f.name: getattr(b, f.name) for f in fields(Training)} | row.training | of_method | at_fraction
         values["size"] = values["size"] or self.size
         values["jitter"] = values["jitter"] or self.jitter
         return {**values, "options": options}
 
     def experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
-        """The run of one cell with one seed."""
+        """The run of one cell with one seed. fraction: or the number of labels, where the table counts.
+
+        Raises UserError for more labels than training images.
+        """
         values = self.settings(row, fraction, budget)
+        share, labels = self._labelled(fraction, values["train_images"])
         alone = RowStage(ONLY, row.weights, row.onset, row.rates)
         numbers = values["evaluation_images"], values["test_images"]
-        readout = row.readout or methods.default_readout(methods.get(row.method), fraction)
+        readout = row.readout or methods.default_readout(methods.get(row.method), share)
+        regressor = self.regressor if readout == "regressed" else Regressor()
         return Experiment(
             table=self.name,
             row=row.name,
             dataset=self.dataset,
             method=row.method,
             options=values["options"],
-            fraction=fraction,
+            fraction=share,
+            labels=labels,
             seed=seed,
             budget=budget,
             size=values["size"],
             train_images=values["train_images"],
-            stages=tuple(_stage(stage, {**values, **stage.training}, fraction) for stage in row.stages or (alone,)),
-            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout),
+            stages=tuple(_stage(stage, {**values, **stage.training}, share) for stage in row.stages or (alone,)),
+            evaluation=Evaluation(row.select or self.select, *numbers, list(self.tests), readout, regressor),
             dtype=self.budgets[budget].dtype,
             balanced_by=self.balanced_by,
         )
+
+    def _labelled(self, amount: float, train_images: int) -> tuple[float, int | str]:
+        """A run's `fraction` and `labels`. train_images: that it sees; 0 for all."""
+        if not self.counts:
+            return amount, 0
+        if amount == amounts.ALL:
+            return 1.0, amounts.EVERY
+        n = train_images or datasets.get(whole(self.dataset)).counts["train"]
+        if amount > n:
+            raise UserError(f"labels: {amount:.0f} of {n} training images; the most is {amounts.EVERY!r}")
+        return amount / n, int(amount)
 
 
 def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage:

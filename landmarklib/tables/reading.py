@@ -14,7 +14,8 @@ from landmarklib.core.errors import UserError, shown
 from landmarklib.core.kinds import CHECKED, Options
 from landmarklib.core.mistakes import checked
 from landmarklib.tables import comparisons, rules
-from landmarklib.tables.models import Row, Table
+from landmarklib.tables.models import Table
+from landmarklib.tables.rows import Row
 
 SCHEMA = 1  # of the TOML files; a newer one is refused
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from landmarklib import datasets, methods
-from landmarklib.core import metrics
+from landmarklib.core import amounts, metrics
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.mistakes import unknown
-from landmarklib.tables.models import Reference, Row, Table
+from landmarklib.tables.models import Table
+from landmarklib.tables.rows import Reference, Row
 
 SMOKE = "smoke"  # the budget by which every table is tested
 SPLITS = ("train", "val", "test")
@@ -22,10 +23,11 @@ SPLITS = ("train", "val", "test")
 def check(where: str, table: Table) -> None:
     """All rules of this module but those on claims. where: the file."""
     check_unique(where, "rows or references", [line.name for line in (*table.rows, *table.references)])
-    for name in ("metrics", "fractions", "seeds", "tests"):
+    for name in ("metrics", "fractions", "labels", "seeds", "tests"):
         check_unique(where, name, getattr(table, name))
     check_data(where, table)
     check_names(where, table)
+    check_kinds(where, table)
     check_fractions(where, table)
     check_cells(where, table)
     check_stages(where, table)
@@ -87,6 +89,7 @@ def qualified(table: Table, dataset: Dataset) -> Iterator[str]:
     for row in table.rows:
         method = methods.get(row.method)
         yield from method.other_readings(methods.complete(method, row.options))
+        yield from table.regressor.readings if table.regresses(row) else ()
 
 
 def check_names(where: str, table: Table) -> None:
@@ -106,33 +109,64 @@ def check_names(where: str, table: Table) -> None:
             raise UserError(f"{where}{place}: select {shown(select)}; known: {', '.join(table.metrics)}")
 
 
+def kind(table: Table) -> str:
+    """What tells a table's cells apart."""
+    return "labels" if table.counts else "fractions"
+
+
+def said(table: Table, amount: float) -> str:
+    """A fraction, or number of labels, of the table in words."""
+    return f"{'labels' if table.counts else 'fraction'} {amounts.written(amount)}"
+
+
+def check_kinds(where: str, table: Table) -> None:
+    """A table has fractions or numbers of labels, and all that is in it has the same."""
+    if not table.fractions and not table.labels:
+        raise UserError(f"{where}: 'fractions' is missing: shares, or 'labels', numbers of labelled images")
+    if table.fractions and table.labels:
+        raise UserError(f"{where}: fractions beside labels; a table has shares or numbers of labelled images")
+    for row in table.rows:
+        check_kind(f"{where}, row {row.name}", table, row.fractions or None, row.labels or None)
+    for name, budget in table.budgets.items():
+        for method, changes in budget.methods.items():
+            place = f"{where}, budget {name}, methods.{method}"
+            check_kind(place, table, changes.get("fractions"), changes.get("labels"))
+
+
+def check_kind(where: str, table: Table, fractions: object, labels: object) -> None:
+    """There is none of the kind that the table does not have; None for none."""
+    if (fractions if table.counts else labels) is not None:
+        other = "fractions" if table.counts else "labels"
+        raise UserError(f"{where}: {other}, where the table has {kind(table)}")
+
+
 def check_fractions(where: str, table: Table) -> None:
     """Fractions that are named are the table's; 0, for no landmark labels at all, stands alone."""
     if 0 in table.fractions and table.uses_labels:
         raise UserError(f"{where}, fractions: 0 beside others; a table without landmark labels has [0.0] alone")
     places = {
-        f"budget {name}, methods.{method}": changes.get("fractions", {})
+        f"budget {name}, methods.{method}": changes.get(kind(table), {})
         for name, budget in table.budgets.items()
         for method, changes in budget.methods.items()
     }
-    places |= {f"row {row.name}": row.fractions for row in table.rows}
+    places |= {f"row {row.name}": row.amounts for row in table.rows}
     for place, line in lines_of(table):
         places[f"{place}, published"] = line.published
         places |= {f"{place}, published_also, {m}": v for m, v in line.published_also.items()}
     for place, fractions in places.items():
-        if strange := set(fractions) - set(table.fractions):
-            raise UserError(f"{where}, {place}: fraction {min(strange):g} is not one of the table's")
+        if strange := set(fractions) - set(table.amounts):
+            raise UserError(f"{where}, {place}: {said(table, min(strange))} is not one of the table's")
 
 
 def check_cells(where: str, table: Table) -> None:
     """A row has cells, and the paper's numbers stand in cells that there are."""
     for row in table.rows:
-        check_unique(f"{where}, row {row.name}", "fractions", row.fractions)
-        if not any(map(row.has, table.fractions)):
+        check_unique(f"{where}, row {row.name}", kind(table), row.amounts)
+        if not any(table.has(row, fraction) for fraction in table.amounts):
             raise UserError(f"{where}, row {row.name}: it has no cell; all its images would be labelled")
         for fraction in {f for numbers in (row.published, *row.published_also.values()) for f in numbers}:
-            if not row.has(fraction):
-                raise UserError(f"{where}, row {row.name}, published: it has no cell at fraction {fraction:g}")
+            if not table.has(row, fraction):
+                raise UserError(f"{where}, row {row.name}, published: it has no cell at {said(table, fraction)}")
 
 
 def check_stages(where: str, table: Table) -> None:
@@ -148,7 +182,7 @@ def check_runs(where: str, table: Table) -> None:
     dataset = datasets.get(table.dataset)
     for budget in table.budgets:
         for row in table.rows:
-            for fraction in filter(row.has, table.fractions):
+            for fraction in (f for f in table.amounts if table.has(row, f)):
                 try:
                     check_run(table.experiment(row, fraction, 0, budget), dataset)
                 except UserError as error:

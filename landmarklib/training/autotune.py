@@ -74,7 +74,7 @@ class Choice(NamedTuple):
 
 
 def pack_key(experiment: Experiment) -> tuple:
-    """What the runs of a pack agree in: everything but row, seed, fraction and how much a loss term weighs.
+    """What the runs of a pack agree in: everything but row, seed, labels and how much a loss term weighs.
 
     Steps of a run that has no unlabelled image may be smaller, so it is of another kind where steps take such images.
     """
@@ -83,8 +83,8 @@ def pack_key(experiment: Experiment) -> tuple:
     options = methods.complete(method, e.options)
     takes_unlabelled = methods.takes_unlabelled(method, e.terms, options)
     stages = [replace(s, weights={t: float(bool(w)) for t, w in s.weights.items()}) for s in e.stages]
-    values = asdict(replace(e, row="any", seed=0, fraction=0.0, stages=tuple(stages)))
-    return json.dumps(values, sort_keys=True), takes_unlabelled and round(e.fraction * n) == n
+    values = asdict(replace(e, row="any", seed=0, fraction=0.0, labels=0, stages=tuple(stages)))
+    return json.dumps(values, sort_keys=True), takes_unlabelled and round(e.share(n) * n) == n
 
 
 def network(experiment: Experiment) -> Network:
@@ -218,4 +218,5 @@ def _costly(network: Network, device: str) -> tuple[torch.nn.Module, torch.Tenso
     dataset, options = loading.get(network.dataset), {**spec.options, **dict(network.shape)}
     module = spec.build(dataset, network.size, options, generator).to(device).eval()
     seen = (1, network.size, network.size) if spec.input == "images" else (len(dataset.landmarks), 2)
-    return attrgetter(spec.costly)(module), torch.rand(network.batch, *seen, generator=generator).to(device)
+    part = attrgetter(spec.costly)(module) if spec.costly else module
+    return part, torch.rand(network.batch, *seen, generator=generator).to(device)

@@ -72,7 +72,8 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
     options, dataset, runs = methods.complete(method, one.options), loading.get(one.dataset), []
     images = torch.from_numpy(np.array(annotations.images)).to(device)
     for e, state in zip(experiments, states or [{}] * len(experiments), strict=True):
-        chosen = subsets.label_subset(annotations.ids, e.fraction, e.seed, annotations.attributes.get(e.balanced_by))
+        share, classes = e.share(len(annotations.ids)), annotations.attributes.get(e.balanced_by)
+        chosen = subsets.label_subset(annotations.ids, share, e.seed, classes)
         generator = torch.Generator().manual_seed(e.seed)
         module = method.build(dataset, e.size, options, generator).to(device)
         forms.set_form(module, form)

@@ -69,6 +69,10 @@ def evaluate_test(t: Trained) -> Record:
         return stamped(Record(status="done", metrics=summaries(values), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
+    if e.evaluation.readout == "regressed":
+        values |= readout.other_errors(r, t.method, t.options, t.splits["train"].ids, test)
+    outputs = found.points if e.evaluation.readout == "regressed" else None
+    values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
     shown = test.images[: t.n_maps]
     maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []
@@ -79,7 +83,7 @@ def evaluate_test(t: Trained) -> Record:
             metrics=summaries(values),
             quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
             errors=distributions.packed(values[main]),
-            gallery=tuple(gallery(points, classes, values["error_px"], maps)),
+            gallery=tuple(gallery(points, classes, values["error_px"], maps, outputs)),
             assignment=fitted.assignment,
             **common,
         )
@@ -146,8 +150,12 @@ def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) 
 
 
 def summaries(values: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    """Each metric's summary, of those that some image has a value of."""
-    return {name: summary(v) for name, v in values.items() if not np.isnan(v).all()}
+    """Each metric's summary, of those that some image, or some draw of labelled images, has a value of."""
+    return {
+        name: summary(v) | ({"sd": round(float(np.nanstd(v, ddof=1)), 4)} if metrics.n_labels(name) else {})
+        for name, v in values.items()
+        if not np.isnan(v).all()
+    }
 
 
 def summary(values: np.ndarray) -> dict[str, float]:
@@ -156,7 +164,13 @@ def summary(values: np.ndarray) -> dict[str, float]:
     return {"mean": mean, "low": low, "high": high, "n": int((~np.isnan(values)).sum())}
 
 
-def gallery(points: np.ndarray, classes: np.ndarray | None, error: np.ndarray, maps: list[list[str]]) -> list[dict]:
+def gallery(
+    points: np.ndarray,
+    classes: np.ndarray | None,
+    error: np.ndarray,
+    maps: list[list[str]],
+    outputs: np.ndarray | None = None,
+) -> list[dict]:
     """The first four test images, the same for every run, then this run's best, median and three worst.
 
     Images without an error (NaN) are left out.
@@ -174,6 +188,8 @@ def gallery(points: np.ndarray, classes: np.ndarray | None, error: np.ndarray, m
             "error_px": round(float(error[i]), 3),
             "points": np.round(points[i].astype(float), 2).tolist(),
         }
+        if outputs is not None:
+            entry["outputs"] = np.round(outputs[i].astype(float), 2).tolist()
         if classes is not None:
             entry["class"] = int(classes[i])
         if kind == "fixed" and i < len(maps):

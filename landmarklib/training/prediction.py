@@ -14,10 +14,13 @@ from torch import Tensor, nn
 
 from landmarklib import methods
 from landmarklib.core import coords, heatmaps, metrics
+from landmarklib.core.noise import Noise
 from landmarklib.core.readouts import NAMED, Readout
 from landmarklib.core.types import Annotations
 from landmarklib.methods import Method
 from landmarklib.training.state import pixels
+
+MEASURED = 200  # images on which a method measures itself
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,19 @@ def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence
     return values | angles
 
 
+@torch.no_grad()
+def measured(
+    module: nn.Module, method: Method, images: np.ndarray, options: dict, device: torch.device
+) -> dict[str, np.ndarray]:
+    """What a method measures without annotations, on the first images and always with the same random numbers."""
+    if method.measure is None:
+        return {}
+    module.eval()
+    generator = torch.Generator(device).manual_seed(0)
+    seen = pixels(torch.from_numpy(np.array(images[:MEASURED])).to(device))
+    return {name: v.cpu().numpy() for name, v in method.measure(module, seen, options, Noise(generator)).items()}
+
+
 def scores(
     module: nn.Module,
     method: Method,
@@ -158,6 +174,7 @@ def scores(
     """Mean of every value over a split."""
     predictions = predict(module, method, inputs(method, annotations), options, device)
     values = per_image(predictions, annotations, methods.attributes(options), fitted)
+    values |= measured(module, method, annotations.images, options, device)
     return {name: float(np.nanmean(v)) for name, v in values.items()}
 
 

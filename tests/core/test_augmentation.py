@@ -49,3 +49,36 @@ def test_a_second_view_is_one_view_under_both_maps(generator):
     assert torch.equal(again, warps.warp_images(seen.source[1:], both, 10, MARGIN))
     plain = a_batch(seen.images, points)
     assert torch.equal(augmentation.second_view(plain, 1, further), warps.warp_images(seen.images[1:], further))
+
+
+def plates(n: int, seed: int) -> warps.ThinPlate:
+    ranges = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
+    return warps.random_thin_plate(n, seeded(seed), controls=4, bend=0.01, strong_bend=0.05, **ranges)
+
+
+def test_a_plate_after_jitter_takes_pixels_from_where_both_maps_do(generator):
+    points = torch.rand(3, 3, 2, generator=generator)
+    seen = augmentation.jitter_batch(
+        a_batch(torch.rand(3, 1, 20, 20, generator=generator), points), seeded(7), 10, **RANGES
+    )
+    plate = plates(3, 8)
+    there = 1.6 * torch.rand(3, 5, 2, generator=generator) - 0.8
+    expected = warps.origins(warps.origins(there, plate), seen.jitter)
+    assert close(warps.origins(there, warps.compose(plate, seen.jitter)), expected)
+    again = augmentation.second_view(seen, 0, plate)
+    assert torch.equal(again, warps.warp_images(seen.source, warps.compose(plate, seen.jitter), 10, MARGIN))
+
+
+def test_plates_one_after_the_other_are_undone_from_the_last(generator):
+    points = torch.rand(2, 3, 2, generator=generator)
+    seen = augmentation.jitter_batch(
+        a_batch(torch.rand(2, 1, 20, 20, generator=generator), points), seeded(7), 10, **RANGES
+    )
+    one, other = plates(2, 8), plates(2, 9)
+    axis = coords.pixel_centres(10)
+    pixels = torch.cartesian_prod(axis, axis).flip(-1).expand(2, -1, -1)  # rows of pixels, x first
+    places = warps.origins(warps.origins(warps.origins(pixels, other), one), seen.jitter)
+    expected = warps.sample(seen.source, places.mT.unflatten(2, (10, 10)), MARGIN)
+    assert close(augmentation.second_view(seen, 0, one, other), expected)
+    still = warps.ThinPlate(torch.eye(2, 3).expand(2, 2, 3), torch.zeros(2, 16, 2))
+    assert close(augmentation.second_view(seen, 0, still, other), augmentation.second_view(seen, 0, other))

@@ -133,10 +133,13 @@ def test_computing_anew_does_not_go_on_from_a_state(tmp_path, monkeypatch, alway
 @pytest.mark.parametrize("name", methods.names())
 def test_networks_of_every_method_are_kept_whole(always, name):
     kept, (e,), method = [], experiments(), methods.get(name)
-    small = {"widths": [4, 4], "kernels": [3, 3]}
+    small = {"widths": [4, 4], "kernels": [3, 3]} | ({} if method.named else {"width": 4})
     options = {key: value for key, value in small.items() if key in method.options}
-    term, select = ("landmarks", "error_px") if "landmarks" in method.terms else ("classes", "accuracy_percent")
+    term = next((t for t in ("landmarks", "classes") if t in method.terms), next(iter(method.terms)))
+    select = {"landmarks": "error_px", "classes": "accuracy_percent"}.get(term, "equivariance_ratio")
     e = changed(e, method=name, options=options, weights={term: 1.0}, starts={}, select=select, head_rate=1.0)
+    readout = methods.default_readout(method, e.fraction)
+    e = replace(e, evaluation=replace(e.evaluation, readout=readout))
     trained([e], keep=kept.append)
     options = methods.complete(method, e.options)
     module = method.build(loading.get("blocks"), e.size, options, torch.Generator().manual_seed(0))

@@ -19,7 +19,15 @@ from landmarklib.nets import forms
 from landmarklib.training import autotune, prediction
 
 SIZE = 16
-SMALL = {"kernel": 5, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8], "attributes": ATTRIBUTES}
+SMALL = {
+    "kernel": 5,
+    "depth": 2,
+    "width": 4,
+    "kernels": [3, 2, 2],
+    "widths": [4, 6, 8],
+    "n_landmarks": 5,
+    "attributes": ATTRIBUTES,
+}
 
 B, N_LABELLED = 6, 4
 
@@ -185,15 +193,18 @@ def test_predictions_have_their_shapes(name, size):
     module = build(name, size=size).eval()
     found = methods.get(name).predict(module, inputs, small_options(name))
     assert isinstance(found, Prediction)
-    assert [head.shape for head in found.attributes] == [(B, 15), (B, 1)]
+    reads = "attributes" in small_options(name)
+    assert [head.shape for head in found.attributes] == [(B, 15), (B, 1)] * reads
     one_by_one = [methods.get(name).predict(module, one[None], small_options(name)) for one in inputs]
-    assert torch.allclose(torch.cat([one.attributes[0] for one in one_by_one]), found.attributes[0], atol=1e-4)
+    for i, head in enumerate(found.attributes):
+        assert torch.allclose(torch.cat([one.attributes[i] for one in one_by_one]), head, atol=1e-4)
     if found.points is None:
         assert found.maps is None
         return
-    assert found.points.shape == (B, 5, 2) and found.points.isfinite().all()
+    n_points = 5 if methods.get(name).named else small_options(name)["n_landmarks"]
+    assert found.points.shape == (B, n_points, 2) and found.points.isfinite().all()
     if found.maps is not None:
-        assert found.maps.shape == (B, 5, size, size)
+        assert found.maps.shape[:2] == (B, n_points) and found.maps.shape[2] == found.maps.shape[3] <= size
         assert coords.inside(found.points).all()
     assert torch.allclose(torch.cat([one.points for one in one_by_one]), found.points, atol=1e-4)
 
@@ -230,10 +241,20 @@ def test_predictions_of_a_split_are_in_pixels(name):
     module = build(name)
     method, options = methods.get(name), small_options(name)
     found = prediction.predict(module, method, prediction.inputs(method, a), options, torch.device("cpu"), batch=2)
-    assert found.attributes.shape == (5, 2)
+    assert found.attributes is None if "attributes" not in small_options(name) else found.attributes.shape == (5, 2)
     assert (found.points is None) == (prediction.inputs(method, a) is not a.images)
     if found.points is None:
         return
     images = torch.from_numpy(a.images).float() / 255
     expected = method.predict(module, images, options).points.detach()
     assert np.allclose(found.points, (expected.numpy() + 1) * SIZE / 2 - 0.5, atol=1e-3)
+
+
+@every_method
+def test_what_a_method_measures_needs_no_annotations_and_is_finite(name):
+    method, module = methods.get(name), build(name)
+    found = prediction.measured(module, method, with_angle(5, 1, SIZE).images, small_options(name), torch.device("cpu"))
+    assert bool(found) == (method.measure is not None)
+    assert all(values.shape == (5,) and np.isfinite(values).all() for values in found.values())
+    again = prediction.measured(module, method, with_angle(5, 1, SIZE).images, small_options(name), torch.device("cpu"))
+    assert all(np.array_equal(values, again[metric]) for metric, values in found.items())

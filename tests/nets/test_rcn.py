@@ -134,7 +134,7 @@ def test_rcn_has_no_other_term_than_the_landmarks():
         rcn.loss(Models(module), batch, {"landmarks", "elt"}, options, Noise(seeded()))
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", [name for name in methods.names() if "attributes" in methods.get(name).options])
 def test_several_attributes_have_a_head_each(name):
     method, faces = methods.get(name), loading.get("mtfl")
     small = {"widths": [4, 4], "kernels": [3, 3]}

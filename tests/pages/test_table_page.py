@@ -48,7 +48,7 @@ def test_every_part_of_a_page_is_made_whatever_there_is(table, state):
         comparison.beside_paper(table, runs),
         comparison.long_table(table, runs),
         comparison.other_metrics(table, runs),
-        claim_tables.per_inequality(verdicts),
+        claim_tables.per_inequality(table, verdicts),
         provenance.origin(table, records),
         provenance.flagged(records),
         table_page.overview(table, runs, records, verdicts),

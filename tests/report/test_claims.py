@@ -217,10 +217,10 @@ def test_two_rows_may_be_read_in_different_ways():
     table = replace(tables.get("blocks"), claims=(Claim("X", "a sentence", (inequality,)),))
     (v,) = claims.evaluate(table, runs)
     assert v.effect == pytest.approx(np.log([0.5, 0.505, 0.51]).mean()) and v.verdict == REVERSED
-    shown = claim_tables.per_inequality([v]).replace("\u00a0", " ")
+    shown = claim_tables.per_inequality(table, [v]).replace("\u00a0", " ")
     assert "landmark error [px] against landmark error on afw [px]" in shown and "-98% [-107, -90]" in shown
     (v,) = claims.evaluate(table, runs[runs.seed < 0])
-    assert "<td>not run</td>" in claim_tables.per_inequality([v]) and claim_tables.effect(v) == "not run"
+    assert "<td>not run</td>" in claim_tables.per_inequality(table, [v]) and claim_tables.effect(v) == "not run"
 
 
 def test_a_published_line_beats_nothing_here():

@@ -145,7 +145,7 @@ PARTS = {
     "origin": lambda p: provenance.origin(p.table, p.records),
     "flagged": lambda p: provenance.flagged(p.records),
     "unlearnt": lambda p: provenance.warn_untrained_heads(p.table, p.runs)[0],
-    "per_inequality": lambda p: claim_tables.per_inequality(p.verdicts),
+    "per_inequality": lambda p: claim_tables.per_inequality(p.table, p.verdicts),
     "claims_list": lambda p: overview.claims_list([(measured_of(p), p.verdicts[0])]),
 }
 

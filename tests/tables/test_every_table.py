@@ -30,8 +30,13 @@ def test_every_budget_gives_a_run_for_each_cell_and_seed(name):
     table = tables.get(name)
     for budget in table.budgets:
         experiments = table.experiments(budget=budget)
-        cells = sum(row.has(fraction) for row in table.rows for fraction in table.fractions)
-        assert len(experiments) == cells * len(table.seeds)
+        trained = {
+            (row.name, table.trained_at(row, amount))
+            for row in table.rows
+            for amount in table.amounts
+            if table.has(row, amount)
+        }
+        assert len(experiments) == len(trained) * len(table.seeds)
 
 
 @every_table

@@ -124,6 +124,9 @@ def test_predicting_stays_on_its_device(device, name, changes):
         for key, parameter in module.named_parameters():
             owner, _, last = key.rpartition(".")
             setattr(module.get_submodule(owner), last, torch.nn.Parameter(onto(parameter), requires_grad=False))
+        for key, buffer in module.named_buffers():
+            owner, _, last = key.rpartition(".")
+            module.get_submodule(owner)._buffers[last] = onto(buffer)
         inputs, options = onto(torch.zeros(shape)), options_of(name, 0.25) | changes
         for form in dict.fromkeys(form for form in forms_of(name) if form.dtype == torch.float32):
             forms.set_form(module, form)

@@ -48,13 +48,14 @@ def steps(monkeypatch) -> list[dict]:
 def test_a_few_steps_lower_the_loss_of_every_method(name):
     method = methods.get(name)
     small = {"kernel": 5, "dropout": 0.0, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8]}
+    small |= {} if method.named else {"width": 8}
     options = {**method.options, **{key: value for key, value in small.items() if key in method.options}}
     generator = torch.Generator().manual_seed(0)
     module = method.build(loading.get("blocks"), SIZE, options, generator)
     data = data_of(annotations(64, 0), torch.arange(8))
-    term = "landmarks" if "landmarks" in method.terms else "classes"
+    term = next((t for t in ("landmarks", "classes") if t in method.terms), next(iter(method.terms)))
     weight = 1.0 if name == "heatmap_mt" else 900.0
-    select = "error_px" if term == "landmarks" else "accuracy_percent"
+    select = {"landmarks": "error_px", "classes": "accuracy_percent"}.get(term, "equivariance_ratio")
     e = experiment(weights={term: weight}, images=320, hold=1.0, select=select)
 
     def loss() -> float:

@@ -1,0 +1,131 @@
+"""Factorized spatial embeddings (thewlis2017): landmarks without labels, as what moves with the image under any warp.
+
+Two views of an image differ by a random thin plate. Their probability maps are to agree under it (`align`), to be
+concentrated (`variance`), and to be of different places (`diversity`). With `align` and `variance` at one weight that
+is the paper's loss (Eq. 6). Which output stands for which landmark nobody tells: landmarks are regressed from all
+outputs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from landmarklib.core.kinds import Positive, Some, Widths
+from landmarklib.methods import Method, Models, Prediction, Term
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from landmarklib.core.noise import Noise
+    from landmarklib.core.types import Batch
+    from landmarklib.core.warps import ThinPlate
+
+STILL = {"rotation_degrees": 0.0, "scale": 0.0, "shift": 0.0}
+PLATE = ("controls", "bend", "strong_bend", "rotation_degrees", "scale", "shift")
+
+
+def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
+    from landmarklib.nets.fse import Detector
+
+    channels = 1 if dataset.recipe.grey else 3
+    return Detector(channels, options["widths"], options["n_landmarks"], options["out_std"], generator)
+
+
+def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
+    """The terms of Eqs. 5 to 9 of thewlis2017, on all images; labels are not looked at."""
+    import torch
+
+    from landmarklib.core import augmentation, heatmaps, warps
+
+    n, first_view, before = len(batch.images), batch.images, ()
+    if options["first_bend"]:
+        bent = {"bend": options["first_bend"], "strong_bend": options["first_bend"]}
+        before = (warps.random_thin_plate(n, noise, controls=options["controls"], **bent, **STILL),)
+        first_view = augmentation.second_view(batch, 0, *before)
+    plate = warps.random_thin_plate(n, noise, **{name: options[name] for name in PLATE})
+    views = torch.cat([first_view, augmentation.second_view(batch, 0, *before, plate)])
+    probabilities = heatmaps.spatial_softmax(models.student(views), options["beta"])
+    return agreement(probabilities, plate, terms, options)
+
+
+def agreement(probabilities: torch.Tensor, plate: ThinPlate, terms: set[str], options: dict[str, Any]) -> dict:
+    """Those of the terms `align`, `variance` and `diversity` that are asked for.
+
+    probabilities: of the images, then of their second views.
+    plate: between the two.
+    """
+    from landmarklib.core import heatmaps, warps
+    from landmarklib.losses import discovery
+
+    one, other = probabilities.chunk(2)
+    side, kind, device = one.shape[-1], one.dtype, one.device
+    first = discovery.spread(one, warps.pixel_places(side, kind, device))
+    second = discovery.spread(other, warps.pixel_origins(plate, side, kind, device))
+    result = {}
+    if "align" in terms and options["form"] == "maps":
+        result["align"] = discovery.alignment(first, second)
+    elif "align" in terms:
+        warped = warps.origins(heatmaps.expectation(other), plate)
+        result["align"] = discovery.point_alignment(first.mean, warped)
+    if "variance" in terms:
+        result["variance"] = discovery.variance(first, second)
+    if "diversity" in terms:
+        result["diversity"] = sum(discovery.diversity(view, options["pool"]) for view in (one, other))
+    return result
+
+
+def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Prediction:
+    from landmarklib.core import heatmaps
+
+    maps = module(images)
+    return Prediction(heatmaps.soft_argmax(maps, options["beta"]), (), maps, options["beta"])
+
+
+def measure(module: nn.Module, images: torch.Tensor, options: dict[str, Any], noise: Noise) -> dict:
+    """How far the points are from moving with the image, under plates like those of training."""
+    from landmarklib.core import warps
+    from landmarklib.losses import discovery
+
+    plate = warps.random_thin_plate(len(images), noise, **{name: options[name] for name in PLATE})
+    return discovery.following(lambda seen: predict(module, seen, options).points, images, plate)
+
+
+METHOD = Method(
+    name="fse",
+    options={
+        "n_landmarks": 10,
+        "widths": [20, 48, 64, 80, 256],
+        "beta": 1.0,
+        "out_std": 0.01,
+        "pool": 5,
+        "form": "maps",
+        # standard deviation of what bends the first view, and once more of what is added to half of that, beside the
+        # similarity by which a table jitters its images; 0 for none
+        "first_bend": 0.0,
+        # of the second view, for faces (Table 1 of the supplement); all are standard deviations
+        "controls": 10,
+        "bend": 0.001,
+        "strong_bend": 0.01,
+        "rotation_degrees": 20.0,
+        "scale": 0.05,
+        "shift": 0.1,
+    },
+    kinds={
+        "n_landmarks": Some,
+        "widths": Widths,
+        "beta": Positive,
+        "out_std": Positive,
+        "pool": Some,
+        "form": Literal["maps", "points"],
+        "controls": Some,
+    },
+    shape=("widths",),
+    terms={"align": Term("all", passes=1), "variance": Term("all"), "diversity": Term("all")},
+    costly="",
+    named=False,
+    build=build,
+    loss=loss,
+    predict=predict,
+    measure=measure,
+)

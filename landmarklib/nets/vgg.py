@@ -1,0 +1,101 @@
+"""VGG-16 up to its layer conv5_2, from a file of the user's: features by which images are compared.
+
+The file is a state dictionary of torch with the names of torchvision's VGG-16. Nothing is downloaded. The first layer
+may take three channels, or one as in a network that was trained to colour grey images (section 3.3, jakab2018).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from landmarklib.core.errors import UserError, shown
+
+LAYERS = {  # place in torchvision's `features` -> channels that go in and come out
+    0: (3, 64), 2: (64, 64),
+    5: (64, 128), 7: (128, 128),
+    10: (128, 256), 12: (256, 256), 14: (256, 256),
+    17: (256, 512), 19: (512, 512), 21: (512, 512),
+    24: (512, 512), 26: (512, 512),
+}  # fmt: skip
+POOLED = {5, 10, 17, 24}  # before these layers
+TAPPED = {2, 7, 12, 19, 26}  # conv1_2, conv2_2, conv3_2, conv4_2, conv5_2
+N_LAYERS = 1 + len(TAPPED)  # with the image itself
+GREY_MEAN = 114.451 / 255  # subtracted from grey images (released code of jakab2018)
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, as torchvision has them
+
+
+@lru_cache(maxsize=2)
+@torch.inference_mode(False)
+def read(path: Path, device: torch.device) -> tuple[tuple[Tensor, Tensor], ...]:
+    """Weights and biases of the layers. Raises UserError where the file is not there or holds something else."""
+    if not path.is_file():
+        raise UserError(f"perceptual: there is no file {shown(str(path))}; expected VGG-16's weights, saved by torch")
+    try:
+        there = torch.load(path, "cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except Exception as error:
+        reason = type(error).__name__
+        raise UserError(f"perceptual: torch cannot read {shown(str(path))} as weights alone ({reason})") from None
+    return tuple(
+        (
+            _part(there, f"features.{i}.weight", path, i).to(device),
+            _part(there, f"features.{i}.bias", path, i).to(device),
+        )
+        for i in LAYERS
+    )
+
+
+def _part(there: object, name: str, path: Path, layer: int) -> Tensor:
+    """One tensor of the file, in memory of its own."""
+    inputs, outputs = LAYERS[layer]
+    known = (
+        {(outputs,)} if name.endswith("bias") else {(outputs, inputs, 3, 3), (outputs, inputs if layer else 1, 3, 3)}
+    )
+    part = there.get(name) if isinstance(there, Mapping) else None
+    if not isinstance(part, Tensor):
+        raise UserError(
+            f"perceptual: {shown(str(path))} has no tensor {name!r}; expected torchvision's names of VGG-16"
+        )
+    if tuple(part.shape) not in known or not part.is_floating_point():
+        wanted = " or ".join(str(shape) for shape in sorted(known, reverse=True))
+        raise UserError(
+            f"perceptual: {name} in {shown(str(path))} is {part.dtype} of shape {tuple(part.shape)}; "
+            f"expected floating point of {wanted}"
+        )
+    if not part.isfinite().all():
+        raise UserError(f"perceptual: {name} in {shown(str(path))} has numbers that are not finite")
+    return part.detach().float().clone()
+
+
+def features(
+    images: Float[Tensor, "B C H W"], weights: tuple[tuple[Tensor, Tensor], ...]
+) -> list[Float[Tensor, "B D h w"]]:
+    """The images, 255 at white, and what the tapped layers make of them.
+
+    images: in [0, 1], with one channel or three.
+    weights: `read`'s.
+    """
+    # DEVIATION: a first layer of three channels gets colours as torchvision normalizes them. jakab2018 compares by a
+    # network that was trained to colour images and sees grey ones; here that is the user's choice.
+    x, found = _seen(images, weights[0][0].shape[1]), [255 * images]
+    for i, (weight, bias) in zip(LAYERS, weights, strict=True):
+        x = F.max_pool2d(x, 2) if i in POOLED else x
+        x = F.relu(F.conv2d(x, weight, bias, padding=1))
+        if i in TAPPED:
+            found.append(x)
+    return found
+
+
+def _seen(images: Tensor, channels: int) -> Tensor:
+    """Images as the first layer is to see them."""
+    if channels == 1:
+        return images.mean(1, keepdim=True) - GREY_MEAN
+    planes = [(images[:, i % images.shape[1]] - m) / d for i, (m, d) in enumerate(zip(MEAN, DEVIATION, strict=True))]
+    return torch.stack(planes, 1)

@@ -1,0 +1,41 @@
+"""Runs of a table that counts labelled images see as many, the same ones as a regressor that is fitted to as few."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import counting
+import numpy as np
+import pytest
+from experiments import changed
+
+from landmarklib import loading
+from landmarklib.core import subsets
+from landmarklib.core.types import Crop
+from landmarklib.nets import forms
+from landmarklib.training import autotune, compute, readout
+
+
+@pytest.mark.parametrize("row", ["Supervised", "With ELT"])
+def test_a_run_has_its_number_of_labels(tmp_path, row):
+    few = counting.read(tmp_path)
+    (e,) = few.experiments([10], [1], [row], "smoke")
+    (r,) = compute.run([changed(e, images=16, n_evaluations=1, test_images=4)], form=forms.LITERAL)
+    assert r.status == "done" and r.data["n_labelled"] == 10 and np.isfinite(r.metrics["error_px"]["mean"])
+
+
+def test_a_network_and_a_draw_of_the_same_seed_have_the_same_images(tmp_path):
+    few = counting.read(tmp_path)
+    train = loading.first(loading.split("blocks", "train", Crop(32)), 320)
+    (e,) = few.experiments([10], [1], ["Supervised"], "smoke")
+    given = subsets.label_subset(train.ids, e.share(320), e.seed, train.attributes.get("none"))
+    everything = np.arange(320)
+    known = readout.Labelled(np.zeros((320, 1, 2)), np.zeros((320, 1, 2)), np.ones((320, 1), bool), everything)
+    assert sorted(readout.draw(known, train.ids, 10, e.seed).index) == given.tolist()
+    other = subsets.label_subset(train.ids, replace(e, seed=2).share(320), 2)
+    assert other.tolist() != given.tolist()
+
+
+def test_runs_of_other_numbers_of_labels_may_be_one_pack(tmp_path):
+    runs = counting.read(tmp_path).experiments([10, 40], [0, 1], ["Supervised"], "smoke")
+    assert len({autotune.pack_key(e) for e in runs}) == 1
