@@ -56,7 +56,10 @@ def decide(
     for i, stage in enumerate(stages):
         look = f"look {i + 1} of {len(stages)}, seeds {stages[i - 1] if i else 0} to {stage - 1}"
         needed = [(row, fraction) for row, fraction in cells if (row.name, fraction) in _cells(undecided)]
-        wanted = [table.experiment(row, fraction, seed, budget) for seed in range(stage) for row, fraction in needed]
+        trained = {
+            (row.name, f): (row, f) for row, f in ((row, table.trained_at(row, f)) for row, f in needed)
+        }.values()
+        wanted = [table.experiment(row, fraction, seed, budget) for seed in range(stage) for row, fraction in trained]
         tell = partial(_say, look, undecided)
         there = ensure.complete(table, wanted, how, workers, given.get("deadline"), tell).runs
         n_late = len(wanted) - len(there)

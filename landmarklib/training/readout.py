@@ -87,6 +87,11 @@ def labelled(run: TrainState, method: Method, options: dict, chosen: np.ndarray)
     return Labelled(*map(np.concatenate, zip(*parts, strict=True)))
 
 
+def in_order(there: np.ndarray, ids: tuple[str, ...], seed: int) -> np.ndarray:
+    """These images in the order in which a draw of that seed takes them: that in which a run of it gets its labels."""
+    return there[subsets.label_order(tuple(ids[i] for i in there), None, seed)]
+
+
 def other_errors(
     run: TrainState, method: Method, options: dict, ids: tuple[str, ...], test: Annotations
 ) -> dict[str, np.ndarray]:
@@ -98,7 +103,7 @@ def other_errors(
     regressor, values, there = run.experiment.evaluation.regressor, {}, given(run)
     found = prediction.predict(run.predictor, method, test.images, options, run.data.images.device).points
     main = "error_px" if test.normalizer is None else "nme_percent"
-    draws = [there[subsets.label_order(tuple(ids[i] for i in there), None, seed)] for seed in range(regressor.draws)]
+    draws = [in_order(there, ids, seed) for seed in range(regressor.draws)]
     known = labelled(run, method, options, there)
     most = max(regressor.few, default=0)
     few = labelled(run, method, options, np.unique([order[:most] for order in draws])) if most else known

@@ -192,7 +192,7 @@ def test_a_mistake_is_one_line_and_nothing_is_computed(capsys, computed, tmp_pat
 def test_all_cells_of_a_table_are_those_of_all_its_claims(name):
     """Published lines need no runs."""
     table = tables.get(name)
-    cells = [(row, fraction) for row in table.rows for fraction in table.fractions if row.has(fraction)]
+    cells = [(row, amount) for row in table.rows for amount in table.amounts if table.has(row, amount)]
     assert not table.claims or deciding._within(table, cells) == table.claims
 
 
