@@ -21,7 +21,7 @@ def few(tmp_path):
 
 @pytest.fixture
 def records(few):
-    found = counting.records(few, "FSE", "all", 6.0, 6.2, error_px_from_1_labels=9.0, error_px_from_10_labels=7.0)
+    found = counting.records(few, "FSE", "all", 6.0, 6.2, error_px_from_1_label=9.0, error_px_from_10_labels=7.0)
     for labels, values in ((1, (18.0, 18.2)), (10, (14.0, 14.4)), ("all", (5.0, 5.2))):
         found += counting.records(few, "Supervised", labels, *values)
     return found

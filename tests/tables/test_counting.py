@@ -148,7 +148,7 @@ OWN = 'labels = ["all"]\nweights'
         ("against = [10]", "against = ['ten']", "claim T5, comparison 2, against: 'ten' is not a number, or 'all'"),
         ("against = [1, 10]", "against = [1]", "claim T6: 2 labels against 1; expected as many"),
         ('labels = [10, "all"]', "fractions = [0.1, 1]", "claim T6: fractions, where the table has labels"),
-        ('higher_metrics = ["error_px"]', 'higher_metrics = ["error_px from 1 labels"]', "claim T5: Supervised has no 'error_px from 1 labels'; its landmarks are not regressed"),  # noqa: E501
+        ('higher_metrics = ["error_px"]', 'higher_metrics = ["error_px from 1 label"]', "claim T5: Supervised has no 'error_px from 1 label'; its landmarks are not regressed"),  # noqa: E501
         ('"error_px from 10 labels"]\nunit', '"error_px from 11 labels"]\nunit', "row FSE, published_also: unknown key 'error_px from 10 labels'"),  # noqa: E501
         ('[1, 10], draws', "[1], draws", "metrics, error_px from 10 labels: unknown qualifier 'from 10 labels'; did"),
     ],
@@ -189,7 +189,7 @@ def test_a_claim_holds_an_error_from_few_labels_against_a_network_of_as_many(few
 def test_other_kinds_of_errors_are_no_other_reading(tmp_path):
     swapped = ('higher_metrics = ["error_px"]', 'higher_metrics = ["accuracy_percent"]')
     known = ('metrics = ["error_px",', 'metrics = ["error_px", "accuracy_percent",')
-    with pytest.raises(UserError, match="'accuracy_percent' is not another reading of 'error_px from 1 labels'"):
+    with pytest.raises(UserError, match="'accuracy_percent' is not another reading of 'error_px from 1 label'"):
         counting.read(tmp_path, swapped, known)
 
 
@@ -197,9 +197,9 @@ def test_a_regressed_row_has_its_error_about_every_origin_and_from_every_few_lab
     assert few.regressor.readings == [
         "about the centre",
         "with a bias",
-        "from 1 labels about the centre",
-        "from 1 labels",
-        "from 1 labels with a bias",
+        "from 1 label about the centre",
+        "from 1 label",
+        "from 1 label with a bias",
         "from 10 labels about the centre",
         "from 10 labels",
         "from 10 labels with a bias",
