@@ -16,11 +16,14 @@ from landmarklib.nets import forms
 from landmarklib.training import autotune, compute, readout
 
 
-@pytest.mark.parametrize("row", ["Supervised", "With ELT"])
-def test_a_run_has_its_number_of_labels(tmp_path, row):
+@pytest.mark.parametrize(
+    "row, small",
+    [("Supervised", {"widths": [4, 4, 4, 4, 4]}), ("With ELT", {"kernel": 3, "depth": 2, "width": 4})],
+)
+def test_a_run_has_its_number_of_labels(tmp_path, row, small):
     few = counting.read(tmp_path)
     (e,) = few.experiments([10], [1], [row], "smoke")
-    (r,) = compute.run([changed(e, images=16, n_evaluations=1, test_images=4)], form=forms.LITERAL)
+    (r,) = compute.run([changed(e, options=small, images=16, n_evaluations=1, test_images=4)], form=forms.LITERAL)
     assert r.status == "done" and r.data["n_labelled"] == 10 and np.isfinite(r.metrics["error_px"]["mean"])
 
 
