@@ -18,7 +18,8 @@ from markupsafe import Markup
 
 from landmarklib.core import metrics
 
-UNITS = {"error_px": "px", "angle_error_degrees": "degrees"}  # others are in percent
+# others are in percent
+UNITS = {"error_px": "px", "angle_error_degrees": "degrees", "equivariance_px": "px", "equivariance_ratio": "1"}
 LABELS = {
     "error_px": "landmark error [px]",
     "nme_percent": "NME [%]",
@@ -28,6 +29,8 @@ LABELS = {
     "accuracy_percent": "class accuracy [%]",
     "matched_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
+    "equivariance_px": "points from where the warp takes them [px]",
+    "equivariance_ratio": "equivariance ratio [1]",
     "feature_match_percent": "pixels found by their features [%]",
 }
 
