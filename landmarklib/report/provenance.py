@@ -156,7 +156,9 @@ def warn_timed_forms(records: Sequence[record.Record]) -> list[Html]:
 
 
 def _done(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[runs.status == "done"] if len(runs) else runs
+    """Each run once: one with several cells has a line for each."""
+    done = runs[runs.status == "done"] if len(runs) else runs
+    return done.drop_duplicates("key") if "key" in done else done
 
 
 def _beware(n: int, text: str) -> list[Html]:

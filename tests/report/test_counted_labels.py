@@ -10,7 +10,7 @@ from made import BLOCKS, cell, rows_of
 
 from landmarklib.core.amounts import ALL
 from landmarklib.records import query, record
-from landmarklib.report import aggregate, claim_cards, claim_tables, claims, comparison, figures, galleries
+from landmarklib.report import aggregate, claim_cards, claim_tables, claims, comparison, figures, galleries, provenance
 
 
 @pytest.fixture
@@ -72,6 +72,14 @@ def test_an_error_from_few_labels_is_held_against_a_network_of_as_many(few, reco
     assert "all labels against 10 labels" in lines and "from 10 labels [px] against landmark error [px]" in lines
     said = claim_cards.data(few, verdict, records)
     assert "1 to 10 of 3,200 training images labelled" in said and "; 64 test images;" in said
+
+
+def test_a_run_with_several_cells_is_counted_once(few, records):
+    runs = record.frame(records)
+    assert len(runs) == len(records) + 2 * 2  # two seeds of FSE are read from two numbers of labels, too
+    assert aggregate.state(few, runs)[2] == len(records)
+    (text,) = provenance.warn_improving(runs.assign(improving=True))
+    assert f"{len(records)} of {len(records)} runs" in text
 
 
 def test_runs_are_found_by_their_number_of_labels(few, records, tmp_path):

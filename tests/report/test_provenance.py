@@ -37,7 +37,8 @@ def test_how_long_runs_took_is_read_from_their_records():
 
 
 def test_runs_that_ended_with_broken_maps_are_warned_of():
-    sound, broken = some(8.0, 9.0, 7.0), replace(some(6.0)[0], warnings=("map 0 is dead: it is constant",))
+    *sound, last = some(8.0, 9.0, 7.0, 6.0)
+    broken = replace(last, warnings=("map 0 is dead: it is constant",))
     (text,) = provenance.warn_locked(record.frame([*sound, broken]))
     assert text.startswith("<b>Beware:</b> 1 of 4 runs ended")
     assert provenance.warn_locked(record.frame(sound)) == provenance.warn_locked(record.frame([])) == []
