@@ -43,10 +43,18 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
         bent = {"bend": options["first_bend"], "strong_bend": options["first_bend"]}
         before = (warps.random_thin_plate(n, noise, controls=options["controls"], **bent, **STILL),)
         first_view = augmentation.second_view(batch, 0, *before)
-    plate = warps.random_thin_plate(n, noise, **{name: options[name] for name in PLATE})
+    plate = plate_of(n, options, noise)
     views = torch.cat([first_view, augmentation.second_view(batch, 0, *before, plate)])
     probabilities = heatmaps.spatial_softmax(models.student(views), options["beta"])
     return agreement(probabilities, plate, terms, options)
+
+
+def plate_of(n: int, options: dict[str, Any], noise: Noise, step: str = "") -> ThinPlate:
+    """n random plates by the options of those names. step: what their names begin with, but for the controls."""
+    from landmarklib.core import warps
+
+    ranges = {name: options[name if name == "controls" else step + name] for name in PLATE}
+    return warps.random_thin_plate(n, noise, **ranges)
 
 
 def agreement(probabilities: torch.Tensor, plate: ThinPlate, terms: set[str], options: dict[str, Any]) -> dict:
@@ -84,10 +92,9 @@ def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) ->
 
 def measure(module: nn.Module, images: torch.Tensor, options: dict[str, Any], noise: Noise) -> dict:
     """How far the points are from moving with the image, under plates like those of training."""
-    from landmarklib.core import warps
     from landmarklib.losses import discovery
 
-    plate = warps.random_thin_plate(len(images), noise, **{name: options[name] for name in PLATE})
+    plate = plate_of(len(images), options, noise)
     return discovery.following(lambda seen: predict(module, seen, options).points, images, plate)
 
 

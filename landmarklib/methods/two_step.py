@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.core.kinds import Positive, Some, Widths
 from landmarklib.methods import Method, Models, Prediction, Term
-from landmarklib.methods.fse import PLATE, agreement
+from landmarklib.methods.fse import agreement, plate_of
 
 if TYPE_CHECKING:
     import torch
@@ -77,14 +77,6 @@ def contrast(first: Tensor, second: Tensor, pair: ThinPlate, options: dict[str, 
     origins = warps.origins(places, pair)
     seen = contrastive.sampled(first, origins), contrastive.sampled(second, places)
     return contrastive.contrast(*seen, coords.inside(origins), options["temperature"])
-
-
-def plate_of(n: int, options: dict[str, Any], noise: Noise, step: str = "") -> ThinPlate:
-    """n plates by the options of a step, whose names begin with it."""
-    from landmarklib.core import warps
-
-    ranges = {name: options[name if name == "controls" else step + name] for name in PLATE}
-    return warps.random_thin_plate(n, noise, **ranges)
 
 
 def predict(module: nn.Module, images: Tensor, options: dict[str, Any]) -> Prediction:

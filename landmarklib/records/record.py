@@ -167,7 +167,7 @@ def frame(records: list[Record]) -> pd.DataFrame:
     improving: whether validation was still improving at the end (`convergence`).
     approximate: the metric of which that is so in this run; empty where all are exact.
     """
-    lines = [line for record in records for line in (_line(record), *_few(record))]
+    lines = [line for record in records for line in _lines(record)]
     return pd.DataFrame(
         lines, columns=None if lines else ["row", "fraction", "seed", "budget", "status", "tier", "key"]
     )
@@ -186,16 +186,17 @@ def _line(r: Record) -> dict[str, Any]:
     )
 
 
-def _few(r: Record) -> list[dict[str, Any]]:
-    """The lines of its regressors from few labels."""
-    e, lines = r.experiment, []
-    for n in e.evaluation.regressor.few:
+OF_RUN = ("row", "seed", "budget", "status", "tier", "device", "key", "seconds", "warnings", "improving")
+
+
+def _lines(r: Record) -> list[dict[str, Any]]:
+    """The line of a run, and those of its regressors from few labels."""
+    line = _line(r)
+    lines = [line]
+    for n in r.experiment.evaluation.regressor.few:
         found = {metrics.over_images(m): v["mean"] for m, v in r.metrics.items() if metrics.n_labels(m) == n}
-        kept = ("row", "seed", "budget", "status", "tier", "device", "key", "seconds", "warnings", "improving")
-        line = _line(r)
-        lines += (
-            [{name: line[name] for name in kept} | {"fraction": float(n), "approximate": ""} | found] if found else []
-        )
+        if found:
+            lines.append({name: line[name] for name in OF_RUN} | {"fraction": float(n), "approximate": ""} | found)
     return lines
 
 

@@ -56,7 +56,12 @@ def evaluate_test(t: Trained) -> Record:
     if r.failure or not r.best_step:
         return stamped(Record(status="failed", reason=r.failure or "no validation value was finite", **common))
     forms.set_form(r.predictor, t.how.inference_form)
-    fitted = readout.fit(r, t.method, t.options, loading.first(t.splits["val"], e.evaluation.images))
+    known = None
+    if e.evaluation.readout == "regressed":
+        known = readout.labelled(r, t.method, t.options, readout.given(r))
+        fitted = readout.fitted_on(known, e.evaluation.regressor)
+    else:
+        fitted = readout.fit(r, t.method, t.options, loading.first(t.splits["val"], e.evaluation.images))
     test = loading.first(t.splits["test"], e.evaluation.test_images)
     teaches = {t.method.terms[term].attributes for term in e.terms} - {""}
     seen = attributes(t.options) if teaches else ()
@@ -69,9 +74,10 @@ def evaluate_test(t: Trained) -> Record:
         return stamped(Record(status="done", metrics=summaries(values), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
-    if e.evaluation.readout == "regressed":
-        values |= readout.other_errors(r, t.method, t.options, t.splits["train"].ids, test)
-    outputs = found.points if e.evaluation.readout == "regressed" else None
+    if known:
+        ids = t.splits["train"].ids
+        values |= readout.other_errors(r, t.method, t.options, known, ids, found.points, test)
+    outputs = found.points if known else None
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
     shown = test.images[: t.n_maps]

@@ -77,11 +77,12 @@ def labelled(run: TrainState, method: Method, options: dict, chosen: np.ndarray)
     views = max(1, min(asked, MOST_VIEWS // len(chosen)))
     for index in torch.from_numpy(chosen).to(device).repeat(views).split(128):
         points, visible = run.data.points[index], run.data.visible[index]
-        images = frames(run, index)
         if asked and run.experiment.jitter:
             batch = Batch(pixels(run.data.images[index]), points, visible, run.data.attributes[index], len(index))
             seen = augmentation.jitter_batch(batch, noise, run.experiment.size, **run.experiment.jitter)
             images, points, visible = seen.images, seen.points, seen.visible
+        else:
+            images = frames(run, index)
         found = method.predict(run.predictor, images, options).points
         parts.append([part.cpu().numpy() for part in (found, points.nan_to_num(0.0), visible, index)])
     return Labelled(*map(np.concatenate, zip(*parts, strict=True)))
@@ -93,18 +94,24 @@ def in_order(there: np.ndarray, ids: tuple[str, ...], seed: int) -> np.ndarray:
 
 
 def other_errors(
-    run: TrainState, method: Method, options: dict, ids: tuple[str, ...], test: Annotations
+    run: TrainState,
+    method: Method,
+    options: dict,
+    known: Labelled,
+    ids: tuple[str, ...],
+    found: Float[np.ndarray, "N K 2"],
+    test: Annotations,
 ) -> dict[str, np.ndarray]:
     """The error of a `regressed` readout about other origins, for every image, and from few labels, for every draw.
 
+    known: of all labelled images.
     ids: of the training images; the order in which a draw takes them follows from these alone, so that networks of any
         kind are read by the same labels.
+    found: outputs on the test images, in pixels.
     """
     regressor, values, there = run.experiment.evaluation.regressor, {}, given(run)
-    found = prediction.predict(run.predictor, method, test.images, options, run.data.images.device).points
     main = "error_px" if test.normalizer is None else "nme_percent"
     draws = [in_order(there, ids, seed) for seed in range(regressor.draws)]
-    known = labelled(run, method, options, there)
     most = max(regressor.few, default=0)
     few = labelled(run, method, options, np.unique([order[:most] for order in draws])) if most else known
 
