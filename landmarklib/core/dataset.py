@@ -70,6 +70,13 @@ class Dataset:
     made_points: bool = False  # here, from others than the papers used, so that errors do not compare with theirs
     # how far outside of its photo a counted point may lie, as a share of the longer side; farther is a mistake
     beyond: float = 1.0
+    near: float = 0.0  # within which a point counts as found, as a share of the frame's side; 0 where none is in use
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # landmarks whose share found is told, too
+
+    @property
+    def channels(self) -> int:
+        """Of its images as networks see them."""
+        return 1 if self.recipe.grey else 3
 
     def check_jitter(self, ranges: Mapping[str, float]) -> None:
         """Raise UserError for jitter of generated images. ranges: of the jitter, none without one."""

@@ -98,6 +98,7 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 AtLeast0 = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
+Part = Annotated[Number, Field(gt=0, le=1)]
 Decay = Annotated[Number, Field(ge=0, lt=1)]
 Tier = Literal["paper", "open", "stand-in"]  # of data: the paper's, others of its kind, drawn ones
 Seed = Annotated[int, Strict(), Field(ge=0, lt=2**63)]

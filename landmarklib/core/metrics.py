@@ -13,6 +13,7 @@ LOWER_IS_BETTER = {
     "failures_percent": True,
     "auc_percent": False,
     "pck_percent": False,
+    "within_percent": False,
     "accuracy_percent": False,
     "matched_percent": False,
     "angle_error_degrees": True,
@@ -110,6 +111,21 @@ def correct(
     """
     near = np.linalg.norm(predicted - target, axis=-1) <= share * normalizer[:, None]
     return np.where(normalizer > 0, _share(near, visible), np.nan)
+
+
+def found_within(
+    predicted: Float[np.ndarray, "N K 2"],
+    target: Float[np.ndarray, "N K 2"],
+    visible: Bool[np.ndarray, "N K"],
+    distance: float,
+) -> Float[np.ndarray, " N"]:
+    """Share of the visible points of each image that are found within a distance, in percent.
+
+    It is NaN for an image without such a point. This is the measure of rahaman2021, Table 1.
+
+    predicted, target, distance: in pixels.
+    """
+    return 100 * _share(np.linalg.norm(predicted - target, axis=-1) <= distance, visible)
 
 
 def _share(true: Bool[np.ndarray, "N K"], visible: Bool[np.ndarray, "N K"]) -> Float[np.ndarray, " N"]:

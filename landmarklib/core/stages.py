@@ -108,6 +108,8 @@ class Regressor:
         image as it is.
     few: numbers of labelled images from which it is fitted, too.
     draws: of so many images at random, over which such errors are a mean.
+    split: whose labelled images it is fitted on in the end: those for training, or those for validation, as they are.
+        Weights are chosen on validation images by one fitted on training images.
     """
 
     origin: Literal["centre", "corner", "free"] = "centre"
@@ -115,6 +117,7 @@ class Regressor:
     views: Count = 0
     few: tuple[Some, ...] = ()
     draws: Some = 10
+    split: Literal["train", "val"] = "train"
 
     @property
     def readings(self) -> list[str]:

@@ -139,6 +139,8 @@ DATASET = Dataset(
     read=read,
     write_standin=write_standin,
     recipe=Recipe(around="points", margin=1.75, grey=False),
+    near=6 / 128,
+    parts={"head": (0,), "wrists": (1, 2), "elbows": (3, 4), "shoulders": (5, 6)},
     layout="code/bbcpose.mat with `bbcpose` 1 x 92, and 1/ to 20/ with <frame>.jpg",
     known_issues=(
         "The joints of the training frames are a tracker's, not a person's.",

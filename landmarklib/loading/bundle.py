@@ -123,7 +123,7 @@ def load(path: Path, dataset: Dataset, part: Part, versions: str) -> Annotations
     Raises what `check` does, and UserError for a file that is damaged or does not fit the data set.
     """
     check(path, [part], versions)
-    n_points, size, channels = len(dataset.landmarks), part.crop.size, 1 if dataset.recipe.grey else 3
+    n_points, size, channels = len(dataset.landmarks), part.crop.size, dataset.channels
     # A part's own counts stand in the file: the whole data set's bound it.
     most = datasets.get(whole(dataset.name)).counts.get(part.split, 0)
     with npz.opened(path, NOT_ONE, most * (channels * size**2 + MOST_BESIDE)) as file:

@@ -181,7 +181,7 @@ def prepare(
     cache: the folder of the files of crops.
     """
     path = cache / f"{dataset.name}-{split.name}-{crop.size}-{_fingerprint(dataset, split, crop)}.npy"
-    shape = (len(split.listing), 1 if dataset.recipe.grey else 3, crop.size, crop.size)
+    shape = (len(split.listing), dataset.channels, crop.size, crop.size)
     pixels = _mapped(path, shape)
     if pixels is None:
         waiting = f"another process cuts {dataset.name}: {split.name}; waiting for it"

@@ -104,6 +104,7 @@ class Method:
     other_readings: options -> names of `Prediction.others`.
     measure: (network, images in [0, 1], options, `Noise`) -> metric -> a value for each image; what needs no
         annotations, such as how far the points are from moving with the image.
+    measures: what qualifies the names of those metrics.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
     """
@@ -123,6 +124,7 @@ class Method:
     teacher: bool = False
     named: bool = True
     measure: Callable[..., dict[str, Tensor]] | None = None
+    measures: Sequence[str] = ()
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
     other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
 

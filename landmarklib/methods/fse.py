@@ -28,7 +28,7 @@ PLATE = ("controls", "bend", "strong_bend", "rotation_degrees", "scale", "shift"
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
     from landmarklib.nets.fse import Detector
 
-    channels = 1 if dataset.recipe.grey else 3
+    channels = dataset.channels
     return Detector(channels, options["widths"], options["n_landmarks"], options["out_std"], generator)
 
 

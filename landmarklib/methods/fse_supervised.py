@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
     from landmarklib.nets.fse import Connected, Detector
 
-    channels, n_points = 1 if dataset.recipe.grey else 3, len(dataset.landmarks)
+    channels, n_points = dataset.channels, len(dataset.landmarks)
     if options["end"] == "connected":
         return Connected(channels, options["widths"], size, n_points, generator)
     return Detector(channels, options["widths"], n_points, options["out_std"], generator)

@@ -37,7 +37,7 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
             f"imm: reconstruction {options['reconstruction']!r} and perceptual {options['perceptual']!r}; 'perceptual' "
             "needs a file of VGG-16's weights, and 'pixels' takes none"
         )
-    channels = 1 if dataset.recipe.grey else 3
+    channels = dataset.channels
     shape = options["width"], options["n_landmarks"], options["gauss_std"], options["out_std"]
     module = Painter(size, channels, *shape, generator)
     if perceptual:

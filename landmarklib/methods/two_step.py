@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 STEP1 = "step1_"  # before the names of the plates' options in the first step
 LIGHT = ("brightness", "gain", "grain")
-DISTANCES = (2, 6, 10, 20)  # d of Acc(d), in pixels of an image of WIDE
+DISTANCES = (2, 4, 6, 10, 14, 20, 32)  # d of Acc(d), in pixels of an image of WIDE
+GUESSES = (*(f"layer {i}" for i in (1, 2, 3, 4)), "a static guess")
 WIDE = 128
 AT_ONCE = 16  # images of which features are held
 
@@ -31,7 +32,7 @@ AT_ONCE = 16  # images of which features are held
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
     from landmarklib.nets import hourglass
 
-    o, channels = options, 1 if dataset.recipe.grey else 3
+    o, channels = options, dataset.channels
     features = hourglass.Hourglass(channels, o["widths"], o["features"], o["stride"], o["norm"], generator)
     maps = hourglass.Maps(
         o["features"], o["maps_width"], o["n_landmarks"], o["out_std"], o["feature_length"], o["norm"], generator
@@ -108,13 +109,17 @@ def measure(module: nn.Module, images: Tensor, options: dict[str, Any], noise: N
     for i in torch.arange(n, device=images.device).split(AT_ONCE):
         parts.append(_found(module, *(view[i] for view in views), origins[i], options["beta"]))
     found, moved, *layers = (torch.cat(of_all) for of_all in zip(*parts, strict=True))
-    guesses = {f"layer {1 + i}": layer for i, layer in enumerate(layers)} | {"a static guess": origins}
     values = discovery.equivariance(found, moved, warps.origins(moved, plate), side)
-    for of, guess in guesses.items():
+    for of, guess in zip(GUESSES, (*layers, origins), strict=True):
         for d in DISTANCES:
             near = contrastive.within(guess, places, coords.inside(origins), 2 * d / WIDE)
-            values[f"feature_match_percent at {d} px of {of}"] = near
+            values[f"feature_match_percent {matched(d, of)}"] = near
     return values
+
+
+def matched(distance: int, guess: str) -> str:
+    """What qualifies an Acc(d). guess: one of GUESSES."""
+    return f"at {distance} px of {guess}"
 
 
 def _found(module: nn.Module, images: Tensor, warped: Tensor, origins: Tensor, beta: float) -> list[Tensor]:
@@ -187,4 +192,5 @@ METHOD = Method(
     loss=loss,
     predict=predict,
     measure=measure,
+    measures=[matched(d, of) for of in GUESSES for d in DISTANCES],
 )

@@ -23,7 +23,7 @@ MIXED, NO_EFFECT, REVERSED = "mixed", "no effect", "reversed"
 UNDECIDED, INCOMPLETE, VOID = "undecided", "incomplete", "void"
 WORDS = (EVERYWHERE, AVERAGE, MIXED, NO_EFFECT, REVERSED, UNDECIDED, INCOMPLETE, VOID)
 OPEN = (UNDECIDED, INCOMPLETE, VOID)  # the others are decisions
-COUNTED = ("accuracy_percent", "failures_percent", "matched_percent", "feature_match_percent")  # shares
+COUNTED = ("accuracy_percent", "failures_percent", "matched_percent", "feature_match_percent", "within_percent")
 HOLDS, MISSING = "holds", "not run"  # what an inequality may be, too
 
 

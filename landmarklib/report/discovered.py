@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
+from landmarklib.core import metrics
 from landmarklib.records import query
 from landmarklib.records.record import Record
-from landmarklib.report import galleries, style
+from landmarklib.report import galleries, markup, style
+from landmarklib.tables import Table
 
 SIZE = 34  # area of a mark, in points
 
@@ -46,3 +50,43 @@ def discovered(shown: Sequence[Record | None]):
 def fixed(r: Record) -> list[dict]:
     """The images that are the same for every run, where the record has the outputs on them."""
     return [g for g in r.gallery if g["kind"] == "fixed" and "outputs" in g]
+
+
+def matches(table: Table, records: Sequence[Record]):
+    """The accuracy curves of features, as Figures 1 and 2 of rahaman2021: a panel per row, a line per layer.
+
+    A line is the share of pixels that are found within a distance, mean over seeds; dashed is a guess that nothing
+    moves. Returns a Figure. Rows whose methods measure no features are left out.
+    """
+    found = pd.DataFrame(
+        [
+            {"row": r.experiment.row, "of": of, "distance": distance, "share": r.metrics[name]["mean"]}
+            for r in records
+            for name, distance, of in filter(None, map(_match, r.metrics))
+        ]
+    )
+    if not len(found):
+        return style.message("The runs of this picture are not computed yet.")
+    means = found.groupby(["row", "of", "distance"]).share.mean()
+    rows = [row.name for row in table.rows if row.name in set(found.row)]
+    figure, axes = style.pyplot().subplots(
+        len(rows), 1, figsize=(style.WIDTH, 2.8 * len(rows)), sharex=True, squeeze=False, layout="constrained"
+    )
+    for axis, row in zip(axes[:, 0], rows, strict=True):
+        guesses = list(dict.fromkeys(means[row].index.get_level_values("of")))
+        layers = [of for of in guesses if of.startswith("layer")]
+        for of, colour, marker in style.styled(layers):
+            axis.plot(means[row, of], color=colour, marker=marker, ms=4, label=of)
+        for of in (of for of in guesses if of not in layers):
+            axis.plot(means[row, of], color="0.4", ls="--", lw=1, label=of)
+        axis.set(title=row, ylabel=markup.label("feature_match_percent"), ylim=(0, 101))
+        axis.legend(fontsize=8, frameon=False, loc="lower right")
+        axis.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel("within a distance of [px of an image of 128 x 128]")
+    return figure
+
+
+def _match(name: str) -> tuple[str, int, str] | None:
+    """A metric of matched features, its distance and the guess that it judges; None for other metrics."""
+    parts = re.fullmatch(r"at (\d+) px of (.+)", name.partition(" ")[2])
+    return (name, int(parts[1]), parts[2]) if parts and metrics.base(name) == "feature_match_percent" else None

@@ -222,7 +222,7 @@ class Table:
 
 def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage:
     """A stage of a row with the values of `Training` that it has, at a label fraction (0 for no labels at all)."""
-    images = max(1, round(values["images"] * (fraction or 1) ** values["images_exponent"]))
+    images = max(1, round(stage.share * values["images"] * (fraction or 1) ** values["images_exponent"]))
     # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
     steps = images // (values["batch"] or values["batch_unlabelled"] or 1)
     warmup = min(values["warmup"], max(1, steps // 4))

@@ -17,6 +17,7 @@ from landmarklib.core.kinds import (
     Labels,
     Name,
     Options,
+    Part,
     Positive,
     Share,
     Text,
@@ -28,7 +29,10 @@ from landmarklib.tables.budgets import Changes
 class RowStage:
     """One of several stages of a row.
 
-    See `Stage` for the fields; training: fields of the budget that it sets otherwise.
+    See `Stage` for the fields.
+
+    share: of the budget's images, which it sees.
+    training: fields of the budget that it sets otherwise.
     """
 
     name: Name
@@ -37,6 +41,7 @@ class RowStage:
     rates: Mapping[str, Positive] = field(default_factory=dict)
     trains: str = ""
     ema: Decay = 0.0
+    share: Part = 1.0
     measured: Flag = True  # on validation images, by which the best weights are kept
     training: Changes = field(default_factory=dict)
 

@@ -82,13 +82,13 @@ def check_qualifiers(where: str, table: Table) -> None:
 def qualified(table: Table, dataset: Dataset) -> Iterator[str]:
     """What may follow the name of a metric."""
     yield from (f"on {name}" for name in (*dataset.subsets, *table.tests))
-    yield from (f"of {name}" for name in dataset.attributes)
+    yield from (f"of {name}" for name in (*dataset.attributes, *dataset.parts))
     yield from (f"of points less {shift:g} px" for shift in dataset.shifted_labels.values())
     for name in dataset.normalizers:
         yield from (f"by {name}", f"at {metrics.PCK_SHARE:g} of {name}")
     for row in table.rows:
         method = methods.get(row.method)
-        yield from method.other_readings(methods.complete(method, row.options))
+        yield from (*method.measures, *method.other_readings(methods.complete(method, row.options)))
         yield from table.regressor.readings if table.regresses(row) else ()
 
 

@@ -217,6 +217,6 @@ def _costly(network: Network, device: str) -> tuple[torch.nn.Module, torch.Tenso
     generator, spec = torch.Generator().manual_seed(0), methods.get(network.method)
     dataset, options = loading.get(network.dataset), {**spec.options, **dict(network.shape)}
     module = spec.build(dataset, network.size, options, generator).to(device).eval()
-    seen = (1, network.size, network.size) if spec.input == "images" else (len(dataset.landmarks), 2)
+    seen = (dataset.channels, network.size, network.size) if spec.input == "images" else (len(dataset.landmarks), 2)
     part = attrgetter(spec.costly)(module) if spec.costly else module
     return part, torch.rand(network.batch, *seen, generator=generator).to(device)

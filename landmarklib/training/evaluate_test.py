@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from landmarklib import loading
 from landmarklib.core import metrics, subsets
+from landmarklib.core.dataset import Dataset
 from landmarklib.core.readouts import Readout
 from landmarklib.core.types import Annotations, Crop, whole
 from landmarklib.methods import Method, attributes
@@ -57,11 +59,13 @@ def evaluate_test(t: Trained) -> Record:
         return stamped(Record(status="failed", reason=r.failure or "no validation value was finite", **common))
     forms.set_form(r.predictor, t.how.inference_form)
     known = None
+    validation = loading.first(t.splits["val"], e.evaluation.images)
     if e.evaluation.readout == "regressed":
-        known = readout.labelled(r, t.method, t.options, readout.given(r))
+        images = readout.source(r, validation)
+        known = readout.labelled(r, t.method, t.options, images)
         fitted = readout.fitted_on(known, e.evaluation.regressor)
     else:
-        fitted = readout.fit(r, t.method, t.options, loading.first(t.splits["val"], e.evaluation.images))
+        fitted = readout.fit(r, t.method, t.options, validation)
     test = loading.first(t.splits["test"], e.evaluation.test_images)
     teaches = {t.method.terms[term].attributes for term in e.terms} - {""}
     seen = attributes(t.options) if teaches else ()
@@ -74,15 +78,15 @@ def evaluate_test(t: Trained) -> Record:
         return stamped(Record(status="done", metrics=summaries(values), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
+    main = "nme_percent" if test.normalizer is not None else "error_px"
     if known:
-        ids = t.splits["train"].ids
-        values |= readout.other_errors(r, t.method, t.options, known, ids, found.points, test)
+        ids, measures = t.splits[e.evaluation.regressor.split].ids, partial(main_measures, test, loading.get(e.dataset))
+        values |= readout.other_errors(r, t.method, t.options, known, images, ids, found.points, measures)
     outputs = found.points if known else None
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
     shown = test.images[: t.n_maps]
     maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []
-    main = "nme_percent" if test.normalizer is not None else "error_px"
     return stamped(
         Record(
             status="done",
@@ -99,7 +103,8 @@ def evaluate_test(t: Trained) -> Record:
 def _common(t: Trained) -> dict[str, Any]:
     """What every record has, of a run that failed, too."""
     r, e = t.run, t.run.experiment
-    chosen = r.given.nonzero()[:, 0].tolist()
+    split = e.evaluation.regressor.split
+    chosen = readout.source(r, loading.first(t.splits["val"], e.evaluation.images)).given
     where = environment.describe(environment.device_name(r.data.images.device))
     return {
         "experiment": e,
@@ -112,7 +117,7 @@ def _common(t: Trained) -> dict[str, Any]:
             "tier": loading.tier(loading.get(e.dataset), e.size),
             **loading.described(e),
             "n_labelled": len(chosen),
-            "labelled": subsets.ids_hash([t.splits["train"].ids[i] for i in chosen]),
+            "labelled": subsets.ids_hash([t.splits[split].ids[i] for i in chosen]),
         },
         "provenance": {**where, "form": str(t.how), "form_chosen": t.how.by},
     }
@@ -127,12 +132,13 @@ def stamped(made: Record) -> Record:
 def extra_test_metrics(
     t: Trained, fitted: Readout, points: np.ndarray, values: dict[str, np.ndarray], test: Annotations
 ) -> dict[str, np.ndarray]:
-    """The NME against shifted labels, on parts of the test images and on other data sets.
+    """The NME against shifted labels, on parts of the test images and on other data sets; what is found near enough.
 
     points, values: those of the test images.
     """
-    e, found = t.run.experiment, {}
+    e = t.run.experiment
     dataset = loading.get(e.dataset)
+    found = found_near(points, test, dataset)
     if shift := dataset.shifted_labels.get("test", 0.0):
         found[f"nme_percent of points less {shift:g} px"] = shifted_labels(points, test, shift)
     for name, (attribute, of_part) in dataset.subsets.items():
@@ -146,6 +152,25 @@ def extra_test_metrics(
         error = metrics.point_error(landmarks, other.points, other.visible, other.normalizer)
         found[f"nme_percent on {whole(name)}"] = 100 * error
     return found
+
+
+def main_measures(test: Annotations, dataset: Dataset, points: np.ndarray) -> dict[str, np.ndarray]:
+    """The error of landmarks, and the share that is found where the data set has such a distance."""
+    predicted = prediction.Predictions(points, None)
+    main = "nme_percent" if test.normalizer is not None else "error_px"
+    return {main: prediction.of_points(predicted, test)[main]} | found_near(points, test, dataset)
+
+
+def found_near(points: np.ndarray, test: Annotations, dataset: Dataset) -> dict[str, np.ndarray]:
+    """The share of points that are found, of all and of the data set's parts, where it has such a distance."""
+    if not dataset.near:
+        return {}
+    distance = dataset.near * test.images.shape[-1]
+    parts = {"": range(points.shape[1])} | {f" of {part}": k for part, k in dataset.parts.items()}
+    return {
+        f"within_percent{of}": metrics.found_within(points[:, k], test.points[:, k], test.visible[:, k], distance)
+        for of, k in ((of, list(k)) for of, k in parts.items())
+    }
 
 
 def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -15,15 +18,27 @@ from landmarklib.core.stages import ORIGINS, Regressor, from_labels
 from landmarklib.core.types import Annotations, Batch
 from landmarklib.methods import Method
 from landmarklib.training import prediction
-from landmarklib.training.state import TrainState, frames, pixels
+from landmarklib.training.state import Data, TrainState, annotated, pixels, unjittered
 
 MOST_VIEWS = 16_000  # of labelled images, on which a regressor is fitted: more cost time and tell it little
+
+
+class Source(NamedTuple):
+    """Images of which the labelled ones are for a regressor. jitter: its ranges, where they are cut wide for it."""
+
+    data: Data
+    jitter: Mapping[str, float] = MappingProxyType({})
+
+    @property
+    def given(self) -> np.ndarray:
+        """Indices of the labelled images."""
+        return self.data.labelled.nonzero()[:, 0].cpu().numpy()
 
 
 class Labelled(NamedTuple):
     """What a network finds on views of the images that have landmarks, and where these are; in [-1, 1].
 
-    index: of each view's image among the training images.
+    index: of each view's image among those of its split.
     """
 
     outputs: Float[np.ndarray, "N K 2"]
@@ -43,20 +58,32 @@ def fit(run: TrainState, method: Method, options: dict, validation: Annotations)
         found = prediction.predict(run.predictor, method, validation.images, options, device)
         return Readout(tuple(metrics.best_assignment(found.points, validation.points, validation.visible)))
     if evaluation.readout == "regressed":
-        return fitted_on(labelled(run, method, options, given(run)), evaluation.regressor)
+        return fitted_on(labelled(run, method, options, source(run, validation)), evaluation.regressor)
     return NAMED
 
 
 def while_training(run: TrainState, method: Method, options: dict, validation: Annotations) -> Readout:
-    """The readout by which weights are chosen: that of the end, but no match where points do not choose."""
+    """The readout by which weights are chosen on validation images: a regressor is fitted on training images.
+
+    There is no match where points do not choose.
+    """
     evaluation = run.experiment.evaluation
+    if evaluation.readout == "regressed":
+        return fitted_on(labelled(run, method, options, training(run)), evaluation.regressor)
     by_points = metrics.is_of_points(evaluation.select)
     return fit(run, method, options, validation) if evaluation.readout != "matched" or by_points else NAMED
 
 
-def given(run: TrainState) -> np.ndarray:
-    """Indices of the training images that have true landmarks."""
-    return run.given.nonzero()[:, 0].cpu().numpy()
+def training(run: TrainState) -> Source:
+    """The training images; those with true landmarks are the labelled ones."""
+    return Source(replace(run.data, labelled=run.given), run.experiment.jitter)
+
+
+def source(run: TrainState, validation: Annotations) -> Source:
+    """The images that the run's regressor is fitted on in the end."""
+    if run.experiment.evaluation.regressor.split == "train":
+        return training(run)
+    return Source(annotated(validation, None, torch.from_numpy(np.array(validation.images)).to(run.given.device), ()))
 
 
 def fitted_on(known: Labelled, regressor: Regressor, origin: Origin | None = None) -> Readout:
@@ -65,25 +92,30 @@ def fitted_on(known: Labelled, regressor: Regressor, origin: Origin | None = Non
 
 
 @torch.no_grad()
-def labelled(run: TrainState, method: Method, options: dict, chosen: np.ndarray) -> Labelled:
-    """What the network finds on these labelled images, part by part: they may be all training images.
+def labelled(
+    run: TrainState, method: Method, options: dict, images: Source, chosen: np.ndarray | None = None
+) -> Labelled:
+    """What the network finds on labelled images, part by part: they may be many.
 
     Where the regressor asks for views of each, there are as many as it says, or MOST_VIEWS in all; they are jittered as
     in training, and the same for every network.
+
+    chosen: indices of the images; None for all that are labelled.
     """
     run.predictor.eval()
-    device, asked = run.data.images.device, run.experiment.evaluation.regressor.views
-    noise, parts = Noise(torch.Generator(device).manual_seed(0)), []
-    views = max(1, min(asked, MOST_VIEWS // len(chosen)))
+    data, jitter, size = images.data, images.jitter, run.experiment.size
+    chosen = images.given if chosen is None else chosen
+    device, asked, parts = data.images.device, run.experiment.evaluation.regressor.views, []
+    noise, views = Noise(torch.Generator(device).manual_seed(0)), max(1, min(asked, MOST_VIEWS // len(chosen)))
     for index in torch.from_numpy(chosen).to(device).repeat(views).split(128):
-        points, visible = run.data.points[index], run.data.visible[index]
-        if asked and run.experiment.jitter:
-            batch = Batch(pixels(run.data.images[index]), points, visible, run.data.attributes[index], len(index))
-            seen = augmentation.jitter_batch(batch, noise, run.experiment.size, **run.experiment.jitter)
-            images, points, visible = seen.images, seen.points, seen.visible
-        else:
-            images = frames(run, index)
-        found = method.predict(run.predictor, images, options).points
+        seen, points, visible = pixels(data.images[index]), data.points[index], data.visible[index]
+        if asked and jitter:
+            batch = Batch(seen, points, visible, data.attributes[index], len(index))
+            batch = augmentation.jitter_batch(batch, noise, size, **jitter)
+            seen, points, visible = batch.images, batch.points, batch.visible
+        elif jitter:
+            seen = unjittered(seen, size)
+        found = method.predict(run.predictor, seen, options).points
         parts.append([part.cpu().numpy() for part in (found, points.nan_to_num(0.0), visible, index)])
     return Labelled(*map(np.concatenate, zip(*parts, strict=True)))
 
@@ -98,34 +130,36 @@ def other_errors(
     method: Method,
     options: dict,
     known: Labelled,
+    images: Source,
     ids: tuple[str, ...],
     found: Float[np.ndarray, "N K 2"],
-    test: Annotations,
+    measures: Callable[[Float[np.ndarray, "N J 2"]], Mapping[str, Float[np.ndarray, " N"]]],
 ) -> dict[str, np.ndarray]:
-    """The error of a `regressed` readout about other origins, for every image, and from few labels, for every draw.
+    """What a `regressed` readout gives about other origins, for every image, and from few labels, for every draw.
 
     known: of all labelled images.
-    ids: of the training images; the order in which a draw takes them follows from these alone, so that networks of any
-        kind are read by the same labels.
+    images: with these.
+    ids: of them; the order in which a draw takes them follows from these alone, so that networks of
+        any kind are read by the same labels.
     found: outputs on the test images, in pixels.
+    measures: of landmarks on them, in pixels, for every image.
     """
-    regressor, values, there = run.experiment.evaluation.regressor, {}, given(run)
-    main = "error_px" if test.normalizer is None else "nme_percent"
-    draws = [in_order(there, ids, seed) for seed in range(regressor.draws)]
+    regressor, values = run.experiment.evaluation.regressor, {}
+    draws = [in_order(images.given, ids, seed) for seed in range(regressor.draws)]
     most = max(regressor.few, default=0)
-    few = labelled(run, method, options, np.unique([order[:most] for order in draws])) if most else known
+    drawn = np.unique([order[:most] for order in draws])
+    few = labelled(run, method, options, images, drawn) if most else known
 
-    def errors(of: Labelled, origin: Origin) -> np.ndarray:
-        landmarks = fitted_on(of, regressor, origin).landmarks(found, test.images.shape[-1])
-        if test.normalizer is None:
-            return metrics.point_error(landmarks, test.points, test.visible)
-        return 100 * metrics.point_error(landmarks, test.points, test.visible, test.normalizer)
+    def measured(of: Labelled, origin: Origin) -> Mapping[str, np.ndarray]:
+        return measures(fitted_on(of, regressor, origin).landmarks(found, run.experiment.size))
 
     for origin, words in ORIGINS.items():
         about = "" if origin == regressor.origin else f" {words}"
         if about:
-            values[f"{main}{about}"] = errors(known, origin)
+            values |= {f"{name}{about}": v for name, v in measured(known, origin).items()}
         for n in regressor.few:
-            drawn = (few[np.isin(few.index, order[:n])] for order in draws)
-            values[f"{main} {from_labels(n)}{about}"] = np.array([np.nanmean(errors(of, origin)) for of in drawn])
+            of_draws = [measured(few[np.isin(few.index, order[:n])], origin) for order in draws]
+            for name in of_draws[0]:
+                means = [np.nanmean(of[name]) for of in of_draws]
+                values[f"{name} {from_labels(n)}{about}"] = np.array(means)
     return values

@@ -113,7 +113,7 @@ OF_STAGE = {
 }
 OF_OPTIMIZER = {"rate": 0.002, "rates": {"head": 9.0}, "clip": 0.0, "beta2": 0.999, "weight_decay": 0.0}
 OF_SCHEDULE = {"warmup": 3, "plateau": 0.5, "kind": "linear", "floor": 0.02}
-OF_REGRESSOR = {"origin": "corner", "ridge": 0.1, "views": 4, "few": (1, 10), "draws": 5}
+OF_REGRESSOR = {"origin": "corner", "ridge": 0.1, "views": 4, "few": (1, 10), "draws": 5, "split": "val"}
 OF_EVALUATION = {"select": "accuracy_percent", "images": 16, "test_images": 0, "tests": [], "readout": "matched"}
 
 
