@@ -79,6 +79,10 @@ def contrast(first: Tensor, second: Tensor, pair: ThinPlate, options: dict[str, 
     return contrastive.contrast(*seen, coords.inside(origins), options["temperature"])
 
 
+def cells(options: dict[str, Any], size: int) -> int:
+    return (-(-(size // options["stride"]) // options["pool"])) ** 2
+
+
 def predict(module: nn.Module, images: Tensor, options: dict[str, Any]) -> Prediction:
     from landmarklib.core import heatmaps
 
@@ -187,4 +191,5 @@ METHOD = Method(
     loss=loss,
     predict=predict,
     measure=measure,
+    cells=cells,
 )
