@@ -37,13 +37,12 @@ def evaluations(stage: Stage) -> set[int]:
     return {max(1, round(stage.steps * (0.3 + 0.7 * (i + 1) / n))) for i in range(n)}
 
 
-def early_look(experiment: Experiment) -> int:
+def early_look(experiment: Experiment, method: Method, options: dict) -> int:
     """The first step of the last stage by which about EARLY images went through the network; 0 where none is left then.
 
     Images are counted in that stage alone: what an earlier one trains may have no landmarks yet.
     """
-    method, stage = methods.get(experiment.method), experiment.stages[-1]
-    options = methods.complete(method, experiment.options)
+    stage = experiment.stages[-1]
     total = _of_stage(experiment, stage, method, options, 0)
     step = bisect_left(
         range(stage.steps), EARLY, key=lambda done: total - _of_stage(experiment, stage, method, options, done)

@@ -40,7 +40,7 @@ def train(
     progress: is told how many images each step processed. keep: gets the states of all runs every KEEP_EVERY seconds.
     """
     experiment, start = runs[0].experiment, time.perf_counter()
-    done, kept, early = resume(runs), start, schedule.early_look(experiment) if method.measure else 0
+    done, kept, early = resume(runs), start, schedule.early_look(experiment, method, options)
     for stage, first, last in schedule.spans(experiment):
         if done > last:
             continue  # the state that the runs go on from is of a later stage
