@@ -23,8 +23,8 @@ PLATE = {"controls": 10, "bend": 0.001, "strong_bend": 0.01, "rotation_degrees":
 # Ratio (`discovery.PerLandmark`) above which a landmark does not move with the image; one that stays in place has 1.
 # After 20,000 images of MTFL all ten landmarks of FSE as printed had 1.00, those of the cured form 0.38 to 0.62.
 STATIC = 0.8
-# Spread in half sides below which such a landmark is in one place, and does not jump: those as printed had 0.000 there,
-# those of the cured form, which are of faces, 0.04 to 0.10.
+# Spread in half sides below which such a landmark is in one place, and does not wander or jump: those as printed had
+# 0.000 there, those of the cured form, which are of faces, 0.04 to 0.10.
 IN_PLACE = 0.02
 # Mean distance in half sides below which two landmarks are one: a pixel of images of 48 px, half a cell of their maps.
 COINCIDENT = 0.04
@@ -78,7 +78,7 @@ def collapse(module: nn.Module, method: Method, images: Tensor, options: dict) -
     unmoved, in_place = each.ratio > STATIC, each.spread < IN_PLACE
     ways = {
         ("does not move", "do not move", "with the image"): unmoved & in_place,
-        ("jumps", "jump", "instead of moving with the image"): unmoved & ~in_place,
+        ("moves", "move", "otherwise than the image"): unmoved & ~in_place,
         ("lies", "lie", "on another one"): each.apart < COINCIDENT,
         ("lies", "lie", "on the border of the image"): each.inside < ON_BORDER,
     }

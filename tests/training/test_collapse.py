@@ -62,7 +62,7 @@ def test_a_landmark_that_jumps_is_no_static_one():
         return torch.cat([mass(images)[:, :2], far * images.sum((1, 2, 3))[:, None, None].sin().sign()], 1)
 
     (line,) = lines(find)
-    assert line.startswith("landmark 2 jumps instead of moving with the image (equivariance ratio ")
+    assert line.startswith("landmark 2 moves otherwise than the image (equivariance ratio ")
 
 
 def test_landmarks_on_one_another_are_told_of_although_they_move():
@@ -122,7 +122,7 @@ def discovered(early: int, images: int = 512, state: dict | None = None, keep=No
 def test_the_loss_as_printed_collapses_and_is_told_of_early_and_at_the_end():
     told = discovered(early=256).warnings
     for when in ("by 256 images: ", ""):
-        of_all = f"{when}landmarks 0, 1, 2, 3 jump instead of moving with the image (equivariance ratio 1."
+        of_all = f"{when}landmarks 0, 1, 2, 3 move otherwise than the image (equivariance ratio 1."
         assert len([line for line in told if line.startswith(of_all)]) == 1
 
 
