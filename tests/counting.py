@@ -27,7 +27,7 @@ seeds = [0, 1]
 default_budget = "cpu"
 n_maps = 0
 protocol = []
-regressor = { origin = "corner", few = [1, 10], draws = 2 }
+regressor = { origin = "corner", ridge = 0.1, few = [1, 10], draws = 2 }
 
 [budgets.smoke]
 images = 64

@@ -113,3 +113,10 @@ ByAmount = Annotated[
 ]  # keys are numbers, or all
 Options = Mapping[str, Annotated[Any, AfterValidator(_finite)]]
 Jitter = Annotated[Mapping[str, AtLeast0], AfterValidator(_jitter)]
+
+
+def kind_of(default: object) -> Any:
+    """The kind of an option by its default: a list of such as its first, numbers of at least 0."""
+    if isinstance(default, list) and default:
+        return tuple[kind_of(default[0]), ...]
+    return {bool: Flag, int: Count, float: AtLeast0, str: Text}.get(type(default), Any)

@@ -12,10 +12,14 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Flag, Jitter, Positive, Share, Some, Text
 
 ORIGINS = {"centre": "about the centre", "corner": "about the corner", "free": "with a bias"}
 ONLY = "train"  # the name of a stage that is alone
+# Samples that views of one image count for at most: where outputs follow a similarity, all views of an image are sums
+# of its coordinates, of these turned by a right angle, and of shifts along x and y.
+VIEWS_APART = 4
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -118,6 +122,21 @@ class Regressor:
     few: tuple[Some, ...] = ()
     draws: Some = 10
     split: Literal["train", "val"] = "train"
+
+    def check(self, labelled: int, n_outputs: int, jittered: bool) -> None:
+        """Raise UserError for fewer samples than coefficients of a coordinate, and no ridge: no map is the best then.
+
+        labelled: images.
+        n_outputs: K, whose coordinates each have a coefficient; one more is the bias, with which errors are read, too.
+        jittered: whether views of an image differ.
+        """
+        least, unknowns = min([labelled, *self.few]), 2 * n_outputs + 1
+        samples = least * (min(max(1, self.views), VIEWS_APART) if jittered else 1)
+        if not self.ridge and samples < unknowns:
+            raise UserError(
+                f"regressor: ridge is 0, and the fewest labels ({least}) give too few samples ({samples}) for "
+                f"{unknowns} coefficients; a ridge above 0 decides between the maps that fit"
+            )
 
     @property
     def readings(self) -> list[str]:

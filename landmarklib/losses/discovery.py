@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -15,6 +16,21 @@ from torch import Tensor
 from landmarklib.core import warps
 from landmarklib.core.warps import ThinPlate
 from landmarklib.losses import masked
+
+
+class PerLandmark(NamedTuple):
+    """How each of K landmarks stands over B images, in half sides where it is a distance.
+
+    ratio: mean distance to where it should be, by the mean distance that the warp moves it (`equivariance`).
+    spread: standard deviation of its place, the root mean square of both coordinates'.
+    apart: mean distance to the landmark to which that is least; infinite where it is alone.
+    inside: mean distance to the nearest border of the image.
+    """
+
+    ratio: Float[Tensor, " K"]
+    spread: Float[Tensor, " K"]
+    apart: Float[Tensor, " K"]
+    inside: Float[Tensor, " K"]
 
 
 class Spread(NamedTuple):
@@ -99,5 +115,28 @@ def following(
     plate: ThinPlate,
 ) -> dict[str, Float[Tensor, " B"]]:
     """`equivariance` of the points that are found in images, and in these moved by a plate."""
+    return equivariance(*in_both(find, images, plate), images.shape[-1])
+
+
+def in_both(
+    find: Callable[[Float[Tensor, "B C H W"]], Float[Tensor, "B K 2"]],
+    images: Float[Tensor, "B C H W"],
+    plate: ThinPlate,
+) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K 2"], Float[Tensor, "B K 2"]]:
+    """Points that are found in images, in these moved by a plate, and where it takes the latter from."""
     found, moved = (find(seen) for seen in (images, warps.warp_images(images, plate)))
-    return equivariance(found, moved, warps.origins(moved, plate), images.shape[-1])
+    return found, moved, warps.origins(moved, plate)
+
+
+def per_landmark(
+    found: Float[Tensor, "B K 2"], moved: Float[Tensor, "B K 2"], origin: Float[Tensor, "B K 2"]
+) -> PerLandmark:
+    """How each landmark stands. The arguments are those of `equivariance`."""
+    missed, moves = ((origin - of).norm(dim=-1).mean(0) for of in (found, moved))
+    between = (found[:, :, None] - found[:, None]).norm(dim=-1).mean(0).fill_diagonal_(torch.inf)
+    return PerLandmark(
+        ratio=missed / moves,
+        spread=found.var(0, correction=0).mean(-1).sqrt(),
+        apart=between.amin(-1),
+        inside=(1 - found.abs().amax(-1)).mean(0),
+    )

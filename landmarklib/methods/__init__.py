@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import BALANCED_BY
-from landmarklib.core.kinds import AtLeast0, Count, Flag, Text
+from landmarklib.core.kinds import kind_of
 from landmarklib.core.mistakes import checked
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class Method:
     measure: (network, images in [0, 1], options, `Noise`) -> metric -> a value for each image; what needs no
         annotations, such as how far the points are from moving with the image.
     measures: what qualifies the names of those metrics.
+    cells: (options, image side) -> places that the maps, pooled where their diversity pools them, have for landmarks.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
     """
@@ -125,6 +126,7 @@ class Method:
     named: bool = True
     measure: Callable[..., dict[str, Tensor]] | None = None
     measures: Sequence[str] = ()
+    cells: Callable[..., int] | None = None
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
     other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
 
@@ -170,13 +172,6 @@ def complete(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**method.options, **options}
 
 
-def kind_of(default: object) -> Any:
-    """The kind of an option by its default: a list of such as its first, numbers of at least 0."""
-    if isinstance(default, list) and default:
-        return tuple[kind_of(default[0]), ...]
-    return {bool: Flag, int: Count, float: AtLeast0, str: Text}.get(type(default), Any)
-
-
 def takes_unlabelled(method: Method, terms: Sequence[str], options: Mapping[str, Any]) -> bool:
     """Whether a step with these terms takes unlabelled images along."""
     return any(method.terms[term].takes(options) != "labelled" for term in terms)
@@ -197,12 +192,14 @@ def images_processed(
 def check(experiment: Experiment) -> None:
     """Raise UserError where stages and evaluation do not fit the method.
 
-    That is a term, option or group that it lacks, a stage without the images that it needs, a teacher that nothing
-    uses, a readout without points.
+    That is a term, option or group that it lacks, more landmarks than its maps have cells, a stage without the images
+    that it needs, a teacher that nothing uses, a readout without points.
     """
     e, method = experiment, get(experiment.method)
     options = complete(method, e.options)
     stages = [stage.name for stage in e.stages]
+    if method.cells and (n := options["n_landmarks"]) > (most := method.cells(options, e.size)):
+        raise UserError(f"{e.method}: n_landmarks {n}; maps of {e.size} px images have {most} cells for them, pooled")
     if len(set(stages)) < len(stages):
         raise UserError(f"{e.method}: stages {', '.join(stages)}; each needs a name of its own")
     for i, stage in enumerate(e.stages):
@@ -278,7 +275,7 @@ def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
 def check_data(experiment: Experiment, dataset: Dataset) -> None:
     """Raise UserError where a data set does not fit: by its attributes, or by what a fraction of its images is.
 
-    Every fraction labels an image, and not all of them where a term needs unlabelled ones.
+    Every fraction labels an image, and not all of them where a term needs unlabelled ones; a regressor has enough.
     """
     e, method = experiment, get(experiment.method)
     n = dataset.counts["train"]
@@ -289,6 +286,9 @@ def check_data(experiment: Experiment, dataset: Dataset) -> None:
         _only("balanced_by: ", f"attribute of {dataset.name}", [e.balanced_by], dataset.attributes)
     check_attributes(e, dataset)
     options = complete(method, e.options)
+    if e.evaluation.readout == "regressed":
+        n_outputs = options.get("n_landmarks", len(dataset.landmarks))
+        e.evaluation.regressor.check(labelled, n_outputs, bool(e.jitter))
     if labelled == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
         what = f"labels: {e.labels} are" if e.labels else f"fractions: {e.fraction:g} labels"
         raise UserError(f"{what} all of {n} training images, and {e.row} needs unlabelled ones")

@@ -83,6 +83,10 @@ def agreement(probabilities: torch.Tensor, plate: ThinPlate, terms: set[str], op
     return result
 
 
+def cells(options: dict[str, Any], size: int) -> int:
+    return (-(-(size // 2) // options["pool"])) ** 2
+
+
 def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Prediction:
     from landmarklib.core import heatmaps
 
@@ -135,4 +139,5 @@ METHOD = Method(
     loss=loss,
     predict=predict,
     measure=measure,
+    cells=cells,
 )

@@ -87,6 +87,12 @@ def _file(given: str) -> Path:
     return next((place for place in places if place.is_file()), places[0])
 
 
+def cells(options: dict[str, Any], size: int) -> int:
+    from landmarklib.nets.levels import sides_of
+
+    return sides_of(size)[-1] ** 2
+
+
 def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Prediction:
     from landmarklib.core import heatmaps
 
@@ -142,4 +148,5 @@ METHOD = Method(
     loss=loss,
     predict=predict,
     measure=measure,
+    cells=cells,
 )

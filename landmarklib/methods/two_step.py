@@ -80,6 +80,10 @@ def contrast(first: Tensor, second: Tensor, pair: ThinPlate, options: dict[str, 
     return contrastive.contrast(*seen, coords.inside(origins), options["temperature"])
 
 
+def cells(options: dict[str, Any], size: int) -> int:
+    return (-(-(size // options["stride"]) // options["pool"])) ** 2
+
+
 def predict(module: nn.Module, images: Tensor, options: dict[str, Any]) -> Prediction:
     from landmarklib.core import heatmaps
 
@@ -193,4 +197,5 @@ METHOD = Method(
     predict=predict,
     measure=measure,
     measures=[matched(d, of) for of in GUESSES for d in DISTANCES],
+    cells=cells,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
@@ -14,8 +13,8 @@ from landmarklib.core import coords, heatmaps
 from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
 from landmarklib.nets.layers import he_normal
+from landmarklib.nets.levels import sides_of
 
-CELLS = 16  # side of the maps in jakab2018, at images of 128 px
 FIRST_KERNEL = 7
 
 
@@ -136,14 +135,6 @@ class Painter(nn.Module):
     def _prepared(self, images: Tensor) -> Tensor:
         layout = torch.channels_last if self.conv_form.channels_last else torch.contiguous_format
         return (2 * images - 1).to(self.conv_form.dtype).contiguous(memory_format=layout)
-
-
-def sides_of(size: int) -> list[int]:
-    """Sides of the levels in pixels, from the image's own to the one nearest to CELLS; at least two."""
-    sides = [size]
-    for _ in range(max(1, round(math.log2(size / CELLS)))):
-        sides.append((sides[-1] + 1) // 2)
-    return sides
 
 
 def separable(maps: Float[Tensor, "B K h w"]) -> Float[Tensor, "B K h w"]:

@@ -104,7 +104,8 @@ def bookkeeping(table: Table, runs: pd.DataFrame, records: Sequence[record.Recor
         seeds=" to ".join(str(n) for n in dict.fromkeys([*seeds[:1], *seeds[-1:]])),
         trained=_trained(table, records[0].experiment.budget, records) if seeds else "",
         data="; ".join(aggregate.kind_of_data(table, tier) for tier in sorted(set(shown.tier))),
-        warnings=provenance.warn_locked(runs)
+        warnings=provenance.warn_locked(records)
+        + provenance.warn_collapsed(records)
         + provenance.warn_outliers(records)
         + provenance.warn_improving(runs)
         + provenance.warn_timed_forms(records)

@@ -23,6 +23,7 @@ CHOSEN = {
     "measured": "measured once on that machine",
     "given": "given by hand",
 }
+FLAWS = "dead or saturated maps or collapsed landmarks"
 
 
 def origin(table: Table, records: Sequence[record.Record]) -> Html:
@@ -54,7 +55,7 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
                 + (" (with uncommitted code)" if any(r.provenance.get("dirty") for r in part) else ""),
                 "date": joined["date"],
                 "training time": f"{sum(r.seconds for r in part) / 3600:.2f} h in all, {took(part)}",
-                "flagged": f"{sum(bool(r.warnings) for r in part)} runs with dead or saturated maps",
+                "flagged": f"{sum(bool(r.warnings) for r in part)} runs with {FLAWS}",
                 "versions since then": staleness.standings(part),
             }
         )
@@ -77,7 +78,7 @@ def _time(seconds: float) -> str:
 
 
 def flagged(records: Sequence[record.Record]) -> Html:
-    """Runs that failed, that have dead or saturated maps, or that are outliers of their cell, with the reason."""
+    """Runs that failed, that have FLAWS, or that are outliers of their cell, with the reason."""
     far = outliers(records)
     lines = [
         {
@@ -88,7 +89,7 @@ def flagged(records: Sequence[record.Record]) -> Html:
         for r in records
         if r.warnings or r.status == "failed" or r.key in far
     ]
-    none = "No run failed, none has a dead or saturated map, and none is an outlier of its cell."
+    none = f"No run failed, none has {FLAWS}, and none is an outlier of its cell."
     return to_html(pd.DataFrame(lines)) if lines else render("paragraph", text=none)
 
 
@@ -112,15 +113,33 @@ def outliers(records: Sequence[record.Record]) -> dict[str, str]:
     return found
 
 
-def warn_locked(runs: pd.DataFrame) -> list[Html]:
+def warn_locked(records: Sequence[record.Record]) -> list[Html]:
     """A warning for runs that ended with dead or saturated maps: their initial weights may decide their numbers."""
-    done = _done(runs)
-    n = int((done.warnings > 0).sum()) if len(done) else 0
+    done = [r for r in records if r.status == "done"]
+    n = sum(any(map(_of_maps, r.warnings)) for r in done)
     return _beware(
         n,
         f"{n} of {len(done)} runs ended with dead or saturated maps. Such a run may still be right and is in "
         "the means; “Flagged runs” below names them.",
     )
+
+
+def warn_collapsed(records: Sequence[record.Record]) -> list[Html]:
+    """A warning for rows whose landmarks, which nobody labelled, are none in some run: what they tell is of chance."""
+    done = [r for r in records if r.status == "done"]
+    counts = Counter(r.experiment.row for r in done if not all(map(_of_maps, r.warnings)))
+    of_row = Counter(r.experiment.row for r in done)
+    rows = "; ".join(f"{row} ({n} of {of_row[row]} runs)" for row, n in counts.items())
+    return _beware(
+        len(counts),
+        f"landmarks have collapsed in {rows}: some do not move with the image, lie on another one or on the border. "
+        "Such a run is in the means; “Flagged runs” below says which landmarks, and when.",
+    )
+
+
+def _of_maps(warning: str) -> bool:
+    """Whether it is of a dead or saturated map; else it is of collapsed landmarks (`training.health`)."""
+    return warning.startswith("map ")
 
 
 def warn_outliers(records: Sequence[record.Record]) -> list[Html]:

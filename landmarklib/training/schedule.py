@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from itertools import accumulate, pairwise
 
 from landmarklib import methods
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.stages import Stage
 from landmarklib.methods import Method
+
+EARLY = 20_000  # images after which landmarks that nobody labels should move with the image (`training.health`)
 
 
 def active_terms(stage: Stage, step: int) -> tuple[str, ...]:
@@ -32,6 +35,19 @@ def evaluations(stage: Stage) -> set[int]:
     """The steps after which validation is measured: evenly spread over the last 70% of the stage."""
     n = stage.n_evaluations
     return {max(1, round(stage.steps * (0.3 + 0.7 * (i + 1) / n))) for i in range(n)}
+
+
+def early_look(experiment: Experiment, method: Method, options: dict) -> int:
+    """The first step of the last stage by which about EARLY images went through the network; 0 where none is left then.
+
+    Images are counted in that stage alone: what an earlier one trains may have no landmarks yet.
+    """
+    stage = experiment.stages[-1]
+    total = _of_stage(experiment, stage, method, options, 0)
+    step = bisect_left(
+        range(stage.steps), EARLY, key=lambda done: total - _of_stage(experiment, stage, method, options, done)
+    )
+    return step if step < stage.steps else 0
 
 
 def unlabelled_from(stage: Stage, method: Method, options: dict) -> int:

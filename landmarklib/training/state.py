@@ -16,7 +16,7 @@ from landmarklib.core.experiment import Experiment
 from landmarklib.core.types import MARGIN, Annotations
 from landmarklib.methods import Models
 
-KEPT = ("curve", "best", "best_step", "failure", "images_processed")  # of a run, beside its tensors
+KEPT = ("curve", "best", "best_step", "failure", "images_processed", "warnings")  # of a run, beside its tensors
 LABELS = ("points", "visible", "labelled")  # of the data, which pseudo-labels change
 
 

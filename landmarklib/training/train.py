@@ -18,7 +18,7 @@ from landmarklib.core.stages import Stage
 from landmarklib.core.types import Annotations
 from landmarklib.methods import Method
 from landmarklib.training import batches, prediction, readout, schedule
-from landmarklib.training.health import health, some_images
+from landmarklib.training.health import collapse, health, some_images
 from landmarklib.training.pack import Pack
 from landmarklib.training.state import KEPT, LABELS, TrainState, frames
 
@@ -40,7 +40,7 @@ def train(
     progress: is told how many images each step processed. keep: gets the states of all runs every KEEP_EVERY seconds.
     """
     experiment, start = runs[0].experiment, time.perf_counter()
-    done, kept = resume(runs), start
+    done, kept, early = resume(runs), start, schedule.early_look(experiment, method, options)
     for stage, first, last in schedule.spans(experiment):
         if done > last:
             continue  # the state that the runs go on from is of a later stage
@@ -58,6 +58,9 @@ def train(
                         evaluate_run(run, stage, step + 1, parts, method, validation, options)
                 if all(run.failure for run in runs):
                     break
+            if step + 1 == early and last == experiment.steps:
+                for run in runs:
+                    look_early(run, stage, method, options)
             if keep and time.perf_counter() - kept > KEEP_EVERY:
                 seconds = (time.perf_counter() - start) / len(runs)
                 tensors = zip(runs, pack.states(), strict=True)
@@ -68,7 +71,7 @@ def train(
             break
     for run in runs:
         run.seconds += (time.perf_counter() - start) / len(runs)
-        run.warnings = health(run.predictor, method, some_images(run), options)
+        run.warnings += health(run.predictor, method, some_images(run), options)
 
 
 def begin_stage(
@@ -153,6 +156,14 @@ def evaluate_run(
     set_modes(run, method, stage)
 
 
+def look_early(run: TrainState, stage: Stage, method: Method, options: dict) -> None:
+    """Warn of landmarks that have collapsed by now. It decides nothing: neither random numbers nor weights change."""
+    if not run.failure:
+        found = collapse(run.predictor, method, some_images(run), options)
+        run.warnings += [f"by {schedule.EARLY:,} images: {line}" for line in found]
+        set_modes(run, method, stage)
+
+
 def resume(runs: list[TrainState]) -> int:
     """Take up the runs' states but for the pack's tensors, where there are some.
 
@@ -161,7 +172,7 @@ def resume(runs: list[TrainState]) -> int:
     if not runs[0].state:
         return 0
     for run in runs:
-        for name in (*KEPT, "seconds"):
+        for name in {*KEPT, "seconds"} & run.state.keys():  # an older state has no warnings
             setattr(run, name, copy(run.state[name]))
         tensors = {n: torch.from_numpy(v) for n, v in run.state.items() if isinstance(v, np.ndarray)}
         run.best_weights = {n.removeprefix("best "): v for n, v in tensors.items() if n.startswith("best ")}

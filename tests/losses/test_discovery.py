@@ -118,3 +118,23 @@ def test_both_shares_have_gradients_that_are_finite_for_flat_and_for_peaked_maps
         total = discovery.alignment(first, second) + discovery.variance(first, second) + discovery.diversity(maps, 2)
         total.sum().backward()
         assert scores.grad.isfinite().all()
+
+
+def test_each_landmark_stands_by_itself_by_hand():
+    """Of three landmarks in two images the first follows, the second stays, the third jumps to where the first is."""
+    found = torch.tensor([[[0.0, 0.0], [0.5, 0.5], [0.0, 0.1]], [[0.2, 0.0], [0.5, 0.5], [0.2, -0.1]]], dtype=KIND)
+    moved = torch.tensor([[[0.1, 0.0], [0.5, 0.5], [0.3, 0.1]], [[0.3, 0.0], [0.5, 0.5], [-0.1, -0.1]]], dtype=KIND)
+    origin = moved - torch.tensor([0.1, 0.0], dtype=KIND)
+    each = discovery.per_landmark(found, moved, origin)
+    assert each.ratio.tolist() == pytest.approx([0.0, 1.0, 3.0])  # it misses by 0.2 and 0.4, where it moves by 0.1
+    assert each.spread.tolist() == pytest.approx([0.1 / 2**0.5, 0.0, 0.1])
+    assert each.apart.tolist() == pytest.approx([0.1, (0.5**0.5 + 0.34**0.5) / 2, 0.1])
+    assert each.inside.tolist() == pytest.approx([0.9, 0.5, 0.85])
+    assert discovery.per_landmark(found[:, :1], moved[:, :1], origin[:, :1]).apart.tolist() == [torch.inf]
+
+
+def test_the_ratio_of_an_image_is_the_mean_of_its_landmarks_where_all_move_alike():
+    found, moved = (torch.rand(4, 3, 2, generator=seeded(i), dtype=KIND) for i in (0, 1))
+    origin = moved + torch.tensor([0.03, 0.04], dtype=KIND)
+    whole = discovery.equivariance(found, moved, origin, 32)["equivariance_ratio"].mean()
+    assert discovery.per_landmark(found, moved, origin).ratio.mean() == pytest.approx(whole.item())

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
+import torch.nn.functional as F
 from small import experiment, fake
 
 from landmarklib import loading, methods
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.stages import Regressor
 from landmarklib.methods import Term, seq_mt
 
 
@@ -96,6 +99,10 @@ MISFITS = {
         alone(stage={"weights": {"elt": 1.0}, "batch": 0}, fraction=0.0),
         "seq_mt: readout 'named', and no image has a landmark; matched fits",
     ),
+    "more landmarks than cells": (
+        alone(method="fse", options={"n_landmarks": 5}),
+        "fse: n_landmarks 5; maps of 16 px images have 4 cells for them, pooled",
+    ),
     "one name for two stages": (
         staged(second={"name": "first"}),
         "seq_mt: stages first, first; each needs a name of its own",
@@ -113,6 +120,59 @@ def test_a_misfit_of_experiment_and_method_is_refused_in_one_line(misfit):
     with pytest.raises(UserError) as refusal:
         methods.check(wrong)
     assert str(refusal.value) == line
+
+
+@pytest.mark.parametrize(
+    "method, options, size, cells",
+    [
+        ("fse", {"pool": 5}, 80, 8 * 8),
+        ("fse", {"pool": 3}, 48, 8 * 8),
+        ("fse", {"pool": 5}, 48, 5 * 5),  # what is left at the edges is a cell
+        ("two_step", {"pool": 8, "stride": 1}, 64, 8 * 8),
+        ("two_step", {"pool": 8, "stride": 2}, 48, 3 * 3),
+        ("imm", {}, 128, 16 * 16),
+        ("imm", {}, 16, 8 * 8),
+    ],
+)
+def test_maps_have_a_cell_for_each_landmark(method, options, size, cells):
+    found = methods.get(method)
+    assert found.cells(methods.complete(found, options), size) == cells
+    network = found.build(loading.get("blocks"), size, methods.complete(found, options), torch.Generator())
+    maps = found.predict(network.eval(), torch.zeros(1, 1, size, size), found.options).maps
+    pooled = F.avg_pool2d(maps, options.get("pool", 1), ceil_mode=True)
+    assert pooled[0, 0].numel() == cells
+
+
+@pytest.mark.parametrize(
+    "labelled, regressor, jittered, samples",
+    [
+        (20, {}, False, 20),
+        (21, {}, False, None),
+        (1, {"ridge": 0.1}, False, None),
+        (100, {"few": (5, 50)}, False, 5),
+        (20, {"views": 16}, False, 20),  # the same image 16 times
+        (5, {"views": 16}, True, 20),
+        (6, {"views": 16}, True, None),
+        (11, {"views": 2}, True, None),
+        (20, {}, True, 20),  # without views it is seen as it is
+    ],
+)
+def test_a_map_of_more_coefficients_than_samples_needs_a_ridge(labelled, regressor, jittered, samples):
+    """Of ten outputs: 20 coordinates and a bias."""
+    fitted, least = Regressor(**regressor), min(labelled, *regressor.get("few", (labelled,)))
+    if samples is None:
+        fitted.check(labelled, 10, jittered)
+        return
+    words = rf"^regressor: ridge is 0, and the fewest labels \({least}\) give too few samples \({samples}\) for 21 coe"
+    with pytest.raises(UserError, match=words):
+        fitted.check(labelled, 10, jittered)
+
+
+def test_the_regressor_of_an_experiment_is_checked_with_its_data():
+    e = alone({"readout": "regressed", "regressor": Regressor(few=(1,))})
+    with pytest.raises(UserError, match=r"^regressor: ridge is 0, .* \(1\) .* \(1\) for 11 coefficients"):
+        methods.check_data(e, loading.get("blocks"))
+    methods.check_data(replace(e, evaluation=replace(e.evaluation, readout="matched")), loading.get("blocks"))
 
 
 def test_a_method_with_a_teacher_needs_its_decay_in_one_stage(monkeypatch):

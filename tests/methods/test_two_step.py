@@ -144,7 +144,7 @@ def test_a_record_has_what_is_measured_without_annotations(tmp_path):
     (record,) = compute.run([experiment()], form=LITERAL)
     matches = {name for name in record.metrics if name.startswith("feature_match_percent")}
     of = [*(f"layer {i}" for i in (1, 2, 3, 4)), "a static guess"]
-    assert matches == {f"feature_match_percent at {d} px of {what}" for d in (2, 6, 10, 20) for what in of}
+    assert matches == {f"feature_match_percent at {d} px of {what}" for d in (2, 4, 6, 10, 14, 20, 32) for what in of}
     assert {"equivariance_px", "equivariance_ratio", "error_px"} <= set(record.metrics)
     assert all(0 <= record.metrics[name]["mean"] <= 100 and record.metrics[name]["n"] == 12 for name in matches)
     assert records.load(records.save(record, tmp_path)).metrics == record.metrics

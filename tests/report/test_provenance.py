@@ -39,11 +39,23 @@ def test_how_long_runs_took_is_read_from_their_records():
 def test_runs_that_ended_with_broken_maps_are_warned_of():
     *sound, last = some(8.0, 9.0, 7.0, 6.0)
     broken = replace(last, warnings=("map 0 is dead: it is constant",))
-    (text,) = provenance.warn_locked(record.frame([*sound, broken]))
+    (text,) = provenance.warn_locked([*sound, broken])
     assert text.startswith("<b>Beware:</b> 1 of 4 runs ended")
-    assert provenance.warn_locked(record.frame(sound)) == provenance.warn_locked(record.frame([])) == []
+    assert provenance.warn_locked(sound) == provenance.warn_locked([]) == provenance.warn_collapsed([broken]) == []
     runs = record.frame([*sound, broken])
     assert text in table_page.bookkeeping(BLOCKS, runs, [*sound, broken])
+
+
+def test_collapsed_landmarks_are_warned_of_row_by_row():
+    *sound, last = some(8.0, 9.0, 7.0, 6.0)
+    line = "by 20,000 images: landmarks 0, 3 do not move with the image (equivariance ratio 0.97)"
+    records = [*sound, replace(last, warnings=(line,))]
+    (text,) = provenance.warn_collapsed(records)
+    assert f"landmarks have collapsed in {last.experiment.row} (1 of 4 runs): some do not move with the image" in text
+    assert provenance.warn_locked(records) == provenance.warn_collapsed(sound) == provenance.warn_collapsed([]) == []
+    assert text in table_page.bookkeeping(BLOCKS, record.frame(records), records)
+    assert line in provenance.flagged(records)
+    assert "1 runs with dead or saturated maps or collapsed landmarks" in provenance.origin(BLOCKS, records)
 
 
 def test_outliers_of_a_cell_are_warned_of():

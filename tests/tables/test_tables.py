@@ -530,7 +530,7 @@ def staged(**changes: tuple[str, str]) -> str:
 
 
 def test_a_row_may_have_stages_a_readout_and_rates_of_its_own(edited):
-    table = edited(f"{FIRST}\n{PUBLISHED}", f"{staged()}needs_unlabelled = true")
+    table = edited(f"{FIRST}\n{PUBLISHED}", f"{staged()}needs_unlabelled = true\nfractions = [0.05, 0.1, 0.2, 0.5]")
     (e,) = table.experiments([0.1], [0], ["Seq-MT (L)"], "smoke")
     first, second = e.stages
     assert (first.name, first.images, first.n_evaluations, first.optimizer.rate) == ("first", 32, 0, 0.01)

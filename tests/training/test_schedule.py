@@ -6,8 +6,11 @@ import math
 from dataclasses import replace
 
 import pytest
+from experiments import changed
 from small import EVERYTHING, OPTIONS, experiment
 
+from landmarklib import methods
+from landmarklib.core.experiment import Experiment
 from landmarklib.core.stages import Stage
 from landmarklib.methods import seq_mt
 from landmarklib.training import schedule
@@ -108,3 +111,22 @@ def test_images_that_are_left_are_counted_step_by_step():
 def test_where_all_images_are_labelled_no_unlabelled_ones_are_counted():
     assert schedule.images_processed(experiment(weights={"landmarks": 900.0, "classes": 10.0}, fraction=1.0)) == 240
     assert schedule.images_processed(experiment(weights={"landmarks": 900.0, "classes": 10.0}, fraction=0.5)) == 360
+
+
+def early_look(e: Experiment) -> int:
+    return schedule.early_look(e, seq_mt.METHOD, OPTIONS)
+
+
+def test_the_early_look_is_after_the_step_by_which_so_many_images_went_through():
+    one = experiment(images=800_000, batch=8, batch_unlabelled=0)
+    assert early_look(one) == schedule.EARLY // 8
+    assert early_look(changed(one, images=schedule.EARLY)) == 0  # its end is looked at anyhow
+    both = changed(one, batch_unlabelled=4, weights={"landmarks": 900.0, "elt": 270.0})
+    each = methods.images_processed(seq_mt.METHOD, ["landmarks", "elt"], OPTIONS, 8, 4)
+    assert each > 12 and early_look(both) == math.ceil(schedule.EARLY / each)
+
+
+def test_the_early_look_counts_images_of_the_last_stage_alone():
+    one = experiment(images=800_000, batch=8, batch_unlabelled=0)
+    first, last = (replace(one.stages[0], name=name) for name in ("first", "last"))
+    assert early_look(replace(one, stages=(first, last))) == schedule.EARLY // 8
