@@ -52,6 +52,7 @@ bench:  ## every benchmark that keeps its times, on DEVICE=cpu or cuda; the mach
 	$(RUN) benchmarks/evaluation.py $(KEEP) $(if $(GPU),--images 3200 --photos 3200)
 	$(RUN) benchmarks/table.py $(KEEP) $(if $(GPU),--images 3200 --seeds 5)
 	$(RUN) benchmarks/against_kornia.py $(KEEP)
+	$(RUN) benchmarks/alignment.py $(KEEP)
 	$(if $(GPU),,$(RUN) benchmarks/train_step.py $(KEEP) --processes 2 --threads 1)
 	$(if $(GPU),,$(RUN) benchmarks/forms.py $(KEEP))
 

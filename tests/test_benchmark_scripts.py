@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from landmarklib.core import warps
+from landmarklib.core.noise import Noise
 from landmarklib.nets import forms
 from landmarklib.nets.rcn import Recombinator
 from landmarklib.pages import speed_page
@@ -20,6 +22,7 @@ from landmarklib.training import autotune
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "against_kornia": ["--sides", "8", "--rounds", "1", "--threads", "1"],
+    "alignment": ["--sides", "4", "--rounds", "1", "--threads", "1"],
     "evaluation": ["--images", "8", "--photos", "2", "--budget", "smoke", "--rounds", "1", "--threads", "1"],
     "forms": ["--batch", "2", "--rounds", "1"],
     "pack_step": ["--packs", "2,1", "--budget", "smoke", "--rounds", "1"],
@@ -56,8 +59,15 @@ def test_rcn_in_plain_layers_has_the_same_maps(scripts):
     assert torch.allclose(ours, printed, atol=1e-5)
 
 
+def test_both_forms_of_the_probability_map_loss_are_one_number(scripts):
+    alignment, noise = scripts("alignment"), Noise(torch.Generator().manual_seed(0))
+    maps = torch.randn(6, 2, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    plate = warps.ThinPlate(*(part.double() for part in warps.random_thin_plate(3, noise, **alignment.PLATE)))
+    assert torch.allclose(alignment.linear(maps, plate), alignment.literal(maps, plate), rtol=1e-6)
+
+
 def test_the_committed_benchmarks_are_those_of_the_scripts():
-    names = {"train_step", "train_step_processes", "evaluation", "forms", "table", "kornia"}
+    names = {"train_step", "train_step_processes", "evaluation", "forms", "table", "kornia", "alignment"}
     assert {b.name for b in benchmarks.load_all(record.results_folder()) if b.device == "cpu"} == names
 
 
