@@ -28,7 +28,8 @@ from landmarklib.tables.budgets import Changes
 class RowStage:
     """One of several stages of a row.
 
-    See `Stage` for the fields; training: fields of the budget that it sets otherwise.
+    See `Stage` for the fields; training: fields of the budget that it sets otherwise. On another data set, where no
+    image is labelled, a step takes as many unlabelled images as it would take labelled ones.
     """
 
     name: Name
@@ -39,6 +40,7 @@ class RowStage:
     ema: Decay = 0.0
     measured: Flag = True  # on validation images, by which the best weights are kept
     training: Changes = field(default_factory=dict)
+    dataset: str = ""
 
 
 @dataclass(frozen=True, config=CHECKED)
