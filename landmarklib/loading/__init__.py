@@ -69,7 +69,7 @@ def _other(name: str, crops: Mapping[str, Crop], size: int) -> dict[str, Any]:
     return {"tier": tier(get(name), size), "fingerprint": fingerprint(name, crops), "crops": _written(crops)}
 
 
-def _written(crops: Mapping[str, Crop]) -> dict[str, list[float]]:
+def _written(crops: Mapping[str, Crop]) -> dict[str, list]:
     return {name: list(crop) for name, crop in crops.items()}
 
 
