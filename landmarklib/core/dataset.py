@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarklib.core.errors import UserError
-from landmarklib.core.types import Annotations, Listing, Recipe
+from landmarklib.core.types import Annotations, Listing, Recipe, whole
 
 
 @dataclass(frozen=True)
@@ -82,3 +82,17 @@ class Dataset:
         """Raise UserError for jitter of generated images. ranges: of the jitter, none without one."""
         if ranges and self.load:
             raise UserError(f"jitter: {self.name} is generated and varies enough; jitter is for photos")
+
+    def check_other(self, other: Dataset, jitter: Mapping[str, float]) -> None:
+        """Raise UserError where a run on this data set cannot have a stage on another one's training images.
+
+        jitter: ranges of the run's, none without one.
+        """
+        if whole(other.name) == whole(self.name):
+            raise UserError(f"dataset of a stage: {other.name} is the run's own; leave it out")
+        if not other.counts.get("train"):
+            raise UserError(f"dataset of a stage: {other.name} has no train images")
+        if other.recipe.grey != self.recipe.grey:
+            kinds = ["grey" if dataset.recipe.grey else "in colour" for dataset in (other, self)]
+            raise UserError(f"dataset of a stage: {other.name} is {kinds[0]}, and {self.name} is {kinds[1]}")
+        other.check_jitter(jitter)

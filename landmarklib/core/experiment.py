@@ -111,9 +111,20 @@ class Experiment:
         return list(dict.fromkeys(t for stage in self.stages for t, weight in stage.weights.items() if weight))
 
     @property
+    def others(self) -> list[str]:
+        """Other data sets that its stages learn from."""
+        return list(dict.fromkeys(stage.dataset for stage in self.stages if stage.dataset))
+
+    @property
+    def datasets(self) -> list[str]:
+        """All data sets that it reads: its own, those of its tests, those that its stages learn from."""
+        return list(dict.fromkeys([self.dataset, *self.evaluation.tests, *self.others]))
+
+    @property
     def jitter(self) -> Mapping[str, float]:
-        """The ranges of a stage whose images are jittered; none where no stage's are."""
-        return next((stage.jitter for stage in self.stages if stage.jitter), {})
+        """The ranges of a stage whose images are jittered, if there is one on its own data set; none for no jitter."""
+        own_first = sorted(self.stages, key=lambda stage: bool(stage.dataset))
+        return next((stage.jitter for stage in own_first if stage.jitter), {})
 
     @cached_property
     def _flat(self) -> Flat | None:

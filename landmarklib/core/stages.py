@@ -73,6 +73,8 @@ class Stage:
     jitter: ranges of the random affine map that a training image is seen under, `warps.random_affine`'s.
     refill: where all images are labelled, labelled ones take the places of unlabelled ones, so that terms over all
         images see as many of them as at any other fraction. Their landmarks do not count there.
+    dataset: another data set than the run's, whose training images the stage learns from, all without labels: none of
+        its landmarks or attributes is looked at, but where its photos are cut around their points. Empty for the run's.
     """
 
     images: Some
@@ -88,6 +90,7 @@ class Stage:
     ema: Decay = 0.0
     jitter: Jitter = field(default_factory=dict)
     refill: Flag = False
+    dataset: str = ""
 
     @property
     def steps(self) -> int:

@@ -38,9 +38,11 @@ def device(name: str) -> None:
 
 
 def labels(experiments: list[Experiment]) -> None:
-    """Every fraction labels an image, and not all of them where a row needs unlabelled ones."""
+    """Every fraction labels an image, and not all of them where a row needs unlabelled ones. Other data sets fit."""
     for e in experiments:
         methods.check_data(e, loading.get(e.dataset))
+        for name in e.others:
+            loading.get(e.dataset).check_other(loading.get(name), e.jitter)
 
 
 def data(missing: list[Experiment], there: list[Record]) -> None:
@@ -49,21 +51,25 @@ def data(missing: list[Experiment], there: list[Record]) -> None:
         bundling.check(missing)
     except DataMissing as error:
         raise DataMissing(f"{error} Or run on generated pictures with data=stand-in.") from None
-    made_on = {(r.experiment.dataset, r.experiment.size): r for r in there if r.data.get("fingerprint")}
-    for name, size in dict.fromkeys((e.dataset, e.size) for e in missing):
+    made_on = {}
+    for r in there:
+        for name, known in {r.experiment.dataset: r.data, **r.data.get("others", {})}.items():
+            if known.get("fingerprint"):
+                made_on[name, r.experiment.size] = r.key, known
+    for name, size in dict.fromkeys((name, e.size) for e in missing for name in (e.dataset, *e.others)):
         if loading.get(name).read and (name, size) in made_on:
-            known = made_on[name, size]
+            key, known = made_on[name, size]
             try:
-                found = loading.fingerprint(name, loading.covered(known.data, name, size))
+                found = loading.fingerprint(name, loading.covered(known, name, size))
             except DataMissing:
                 raise DataMissing(
-                    f"results: {known.key} was made on crops of {name} that its bundle lacks; "
+                    f"results: {key} was made on crops of {name} that its bundle lacks; "
                     "give a results folder of its own"
                 ) from None
-            if found != known.data["fingerprint"]:
+            if found != known["fingerprint"]:
                 raise UserError(
-                    f"results: {known.key} was made on other data of {name} (fingerprint "
-                    f"{known.data['fingerprint']}, here {found}); give a results folder of its own"
+                    f"results: {key} was made on other data of {name} (fingerprint "
+                    f"{known['fingerprint']}, here {found}); give a results folder of its own"
                 )
 
 

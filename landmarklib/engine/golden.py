@@ -57,7 +57,7 @@ def moved(runs: Sequence[Record], readings: Mapping[str, dict], folder: Path) ->
         training = _differences(run.experiment.row, _losses(before), _losses(run), TOLERANCE)
         tested = _differences(run.experiment.row, _means(before), _means(run), TOLERANCE)
         lines += training + tested
-        read = {f"datasets.{name}" for name in (run.experiment.dataset, *run.experiment.evaluation.tests)}
+        read = {f"datasets.{name}" for name in run.experiment.datasets}
         if "crops" not in parts and not read & parts:
             shifted[run.key] = (
                 run.experiment.method,

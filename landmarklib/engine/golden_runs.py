@@ -141,8 +141,7 @@ def compute_runs(wanted: Sequence[Experiment]) -> list[Record]:
 
 def _photos(experiment: Experiment) -> list[str]:
     """The data sets of a golden run that have photos: one archive may lie where another does."""
-    names = (experiment.dataset, *experiment.evaluation.tests)
-    return [name for name in names if loading.get(name).read]
+    return [name for name in experiment.datasets if loading.get(name).read]
 
 
 def reading(name: str) -> dict[str, dict[str, float]]:

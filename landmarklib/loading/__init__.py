@@ -24,8 +24,16 @@ def crops_of(experiment: Experiment) -> dict[str, Crop]:
     e = experiment
     dataset = get(e.dataset)
     dataset.check_jitter(e.jitter)
-    train = Crop(2 * e.size, MARGIN) if e.jitter else Crop(e.size)
-    return {name: train if name == "train" else Crop(e.size) for name in dataset.counts}
+    return {name: _training_crop(e) if name == "train" else Crop(e.size) for name in dataset.counts}
+
+
+def other_crops(experiment: Experiment) -> dict[str, dict[str, Crop]]:
+    """Of each other data set that a stage learns from, the crop of its training images: as the run's own."""
+    return {name: {"train": _training_crop(experiment)} for name in experiment.others}
+
+
+def _training_crop(experiment: Experiment) -> Crop:
+    return Crop(2 * experiment.size, MARGIN) if experiment.jitter else Crop(experiment.size)
 
 
 def fingerprint(name: str, crops: Mapping[str, Crop]) -> str:
@@ -45,20 +53,31 @@ def _fingerprint(name: str, which: str, crop: Crop) -> str:
 def described(experiment: Experiment) -> dict[str, Any]:
     """What a record keeps of its data: `fingerprint`, over the crops of the run.
 
-    Where one of them has a margin, also `crops`, split -> [size, margin].
+    Where one of them has a margin, also `crops`, split -> [size, margin]. Where stages learn from other data sets, also
+    `others`, name -> `tier`, `fingerprint` and `crops`, which are of training images alone.
     """
-    crops = crops_of(experiment)
+    crops, others = crops_of(experiment), other_crops(experiment)
     found: dict[str, Any] = {"fingerprint": fingerprint(experiment.dataset, crops)}
     if any(crop.margin != 1 for crop in crops.values()):
-        found["crops"] = {name: list(crop) for name, crop in crops.items()}
+        found["crops"] = _written(crops)
+    if others:
+        found["others"] = {name: _other(name, crops, experiment.size) for name, crops in others.items()}
     return found
+
+
+def _other(name: str, crops: Mapping[str, Crop], size: int) -> dict[str, Any]:
+    return {"tier": tier(get(name), size), "fingerprint": fingerprint(name, crops), "crops": _written(crops)}
+
+
+def _written(crops: Mapping[str, Crop]) -> dict[str, list]:
+    return {name: list(crop) for name, crop in crops.items()}
 
 
 def covered(record_data: Mapping[str, Any], dataset: str, size: int) -> dict[str, Crop]:
     """The crops that a record's fingerprint covers.
 
-    record_data: what the record keeps of its data (`described`). Without `crops`, its fingerprint covers every split at
-        the size of the run.
+    record_data: what the record keeps of its data, or of one of the others (`described`). Without `crops`, its
+        fingerprint covers every split at the size of the run.
     dataset: its name.
     size: side of the images that the run's network sees, in pixels.
     """

@@ -38,7 +38,8 @@ def asked_for(experiments: Sequence[Experiment]) -> dict[str, list[Part]]:
     """Data set -> what `compute.run` takes of it for these runs; generated sets have none."""
     found: dict[str, dict[Part, None]] = {}
     for e in experiments:
-        taken = [(e.dataset, Part(*part)) for part in loading.crops_of(e).items()]
+        crops = {e.dataset: loading.crops_of(e), **loading.other_crops(e)}
+        taken = [(name, Part(*part)) for name, of_splits in crops.items() for part in of_splits.items()]
         for name, part in [*taken, *((other, Part("test", Crop(e.size))) for other in e.evaluation.tests)]:
             if not loading.get(name).load:
                 found.setdefault(name, {})[part] = None

@@ -205,7 +205,7 @@ def check(experiment: Experiment) -> None:
     for i, stage in enumerate(e.stages):
         where = f"{e.method}: stage {stage.name}: " if len(stages) > 1 else f"{e.method}: "
         _check_stage(method, stage, options, where)
-        if not e.fraction and not (i and method.relabel):
+        if stage.dataset or not (e.fraction or (i and method.relabel)):
             _check_unlabelled(method, stage, options, where)
     if method.teacher and not any(stage.ema for stage in e.stages):
         raise UserError(f"{e.method}: ema is 0, and the method needs a teacher")
@@ -228,9 +228,12 @@ def default_readout(method: Method, fraction: float) -> str:
 
 
 def _check_unlabelled(method: Method, stage: Stage, options: Mapping[str, Any], where: str) -> None:
-    for term, weight in stage.weights.items():
-        if weight and method.terms[term].takes(options) == "labelled":
-            raise UserError(f"{where}fraction is 0, and the loss term {term!r} needs labelled images")
+    why = f"images of {stage.dataset} have no labels" if stage.dataset else "fraction is 0"
+    for t, weight in stage.weights.items():
+        if weight and (method.terms[t].takes(options) == "labelled" or (stage.dataset and method.terms[t].attributes)):
+            raise UserError(f"{where}{why}, and the loss term {t!r} needs labelled images")
+    if stage.dataset and stage.batch:
+        raise UserError(f"{where}{why}, and batch is {stage.batch}; batch_unlabelled takes them")
 
 
 def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where: str) -> None:
@@ -244,7 +247,7 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
         raise UserError(f"{where}every loss term has an onset above 0; the first steps would learn nothing")
     for term in terms:
         takes = method.terms[term].takes(options)
-        if takes == "labelled" and not stage.batch:
+        if takes == "labelled" and not stage.batch and not stage.dataset:
             raise UserError(f"{where}batch is 0, and the loss term {term!r} needs labelled images")
         if takes == "unlabelled" and not stage.batch_unlabelled:
             raise UserError(f"{where}batch_unlabelled is 0, and the loss term {term!r} needs such images")

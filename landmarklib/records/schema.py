@@ -193,12 +193,17 @@ Gallery = Annotated[tuple[Shown, ...], Field(max_length=MOST)]
 
 
 @with_config(OPEN)
-class _Data(TypedDict, total=False):
+class _Images(TypedDict, total=False):
     tier: Tier
     fingerprint: Name
+    crops: dict[Name, tuple[Some, Annotated[Number, Field(ge=1)]]]
+
+
+@with_config(OPEN)
+class _Data(_Images, total=False):
     n_labelled: Count
     labelled: Name
-    crops: dict[Name, tuple[Some, Annotated[Number, Field(ge=1)]]]
+    others: Annotated[dict[Name, _Images], Field(max_length=MOST)]
 
 
 @with_config(OPEN)

@@ -20,7 +20,7 @@ CURRENT, STALE = "current", "stale"
 
 def parts(experiment: Experiment, measured: Collection[str] = ()) -> list[str]:
     """The parts that a run of this experiment depends on. measured: names of the metrics that it gives."""
-    read = list(dict.fromkeys(map(whole, (experiment.dataset, *experiment.evaluation.tests))))
+    read = list(dict.fromkeys(map(whole, experiment.datasets)))
     crops = ["crops"] if any(loading.get(name).read for name in read) else []
     of_metrics = sorted({f"metrics.{metrics.base(name)}" for name in measured})
     return ["engine", f"methods.{experiment.method}", *(f"datasets.{name}" for name in read), *crops, *of_metrics]

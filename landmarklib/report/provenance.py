@@ -12,6 +12,7 @@ import pandas as pd
 
 from landmarklib import methods
 from landmarklib.core import amounts, metrics
+from landmarklib.core.types import whole
 from landmarklib.records import record, staleness
 from landmarklib.report import untestable
 from landmarklib.report.markup import Html, render, to_html
@@ -45,9 +46,7 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
                 "budget": f"{budget}: {seen} images seen in steps of {spec.batch or spec.batch_unlabelled}",
                 "runs": f"{len(part)}, of which {sum(r.status == 'failed' for r in part)} failed",
                 "seeds": ", ".join(str(s) for s in sorted({r.experiment.seed for r in part})),
-                "data": ", ".join(
-                    sorted({f"{r.data.get('tier')} tier, fingerprint {r.data.get('fingerprint')}" for r in part})
-                ),
+                "data": "; ".join(sorted({words for r in part for words in _data(r)})),
                 "device": joined["device"],
                 "form of the convolutions": joined["form"],
                 "that form was": _counted(CHOSEN[r.provenance.get("form_chosen", "")] for r in part),
@@ -60,6 +59,12 @@ def origin(table: Table, records: Sequence[record.Record]) -> Html:
             }
         )
     return to_html(pd.DataFrame(lines).set_index("budget").T.reset_index(names=""), sortable=False)
+
+
+def _data(r: record.Record) -> list[str]:
+    """Of each data set that a run learnt from, its tier and fingerprint, in words."""
+    named = {"": r.data, **{f"{whole(name)}: ": known for name, known in r.data.get("others", {}).items()}}
+    return [f"{name}{d.get('tier')} tier, fingerprint {d.get('fingerprint')}" for name, d in named.items()]
 
 
 def _counted(words: Iterable[str]) -> str:

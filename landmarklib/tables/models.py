@@ -158,8 +158,10 @@ class Table:
         return {tier: table for tier, table in found.items() if table}
 
     def _on(self, prefix: str) -> Table:
-        tests = tuple(prefix + test for test in self.tests) if prefix == STAND_IN else self.tests
-        return replace(self, dataset=prefix + self.dataset, tests=tests)
+        """The same on a part of its data set, or on stand-ins, of its other data sets as well."""
+        beside = prefix if prefix == STAND_IN else ""
+        tests, rows = tuple(beside + test for test in self.tests), tuple(_beside(row, beside) for row in self.rows)
+        return replace(self, dataset=prefix + self.dataset, tests=tests, rows=rows)
 
     def makes(self, experiment: Experiment) -> bool:
         """Whether this is a run of the table with today's settings, whatever its fraction and seed."""
@@ -220,11 +222,18 @@ class Table:
         return amount / n, int(amount)
 
 
+def _beside(row: Row, prefix: str) -> Row:
+    """The row with that prefix before the other data sets of its stages."""
+    stages = (replace(stage, dataset=stage.dataset and prefix + stage.dataset) for stage in row.stages)
+    return replace(row, stages=tuple(stages))
+
+
 def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage:
     """A stage of a row with the values of `Training` that it has, at a label fraction (0 for no labels at all)."""
     images = max(1, round(stage.share * values["images"] * (fraction or 1) ** values["images_exponent"]))
     # A row sets its warm-up for full training; at the smoke budget a run would be over before it.
-    steps = images // (values["batch"] or values["batch_unlabelled"] or 1)
+    taken = values["batch"] or values["batch_unlabelled"]
+    steps = images // (taken or 1)
     warmup = min(values["warmup"], max(1, steps // 4))
     rates = {group: factor for group, factor in stage.rates.items() if factor != 1}  # as without them, in the key too
     return Stage(
@@ -237,5 +246,8 @@ def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage
         schedule=Schedule(warmup, values["plateau"], values["schedule"], values["floor"]),
         n_evaluations=values["n_evaluations"] if stage.measured else 0,
         images=images,
-        **{name: values[name] for name in ("batch", "batch_unlabelled", "jitter", "refill")},
+        batch=0 if stage.dataset else values["batch"],
+        batch_unlabelled=taken if stage.dataset else values["batch_unlabelled"],
+        dataset=stage.dataset,
+        **{name: values[name] for name in ("jitter", "refill")},
     )

@@ -29,7 +29,8 @@ from landmarklib.tables.budgets import Changes
 class RowStage:
     """One of several stages of a row.
 
-    See `Stage` for the fields.
+    See `Stage` for the fields. On another data set, where no image is labelled, a step takes as many unlabelled images as
+    it would take labelled ones.
 
     share: of the budget's images, which it sees.
     training: fields of the budget that it sets otherwise.
@@ -44,6 +45,7 @@ class RowStage:
     share: Part = 1.0
     measured: Flag = True  # on validation images, by which the best weights are kept
     training: Changes = field(default_factory=dict)
+    dataset: str = ""
 
 
 @dataclass(frozen=True, config=CHECKED)

@@ -55,7 +55,10 @@ def lines_of(table: Table) -> Iterator[tuple[str, Row | Reference]]:
 
 
 def check_data(where: str, table: Table) -> None:
-    """Data sets are known, have the splits that runs need, and agree on the landmarks. Jitter is for photos."""
+    """Data sets are known, have the splits that runs need, and agree on the landmarks, where these count."""
+    for row in table.rows:
+        others = [stage.dataset for stage in row.stages if stage.dataset]
+        only(f"{where}, row {row.name}, stages", others, datasets.names(), "data set")
     for key, names, splits in (
         ("dataset", [table.dataset], SPLITS),
         ("tests", table.tests, SPLITS[-1:]),
@@ -197,6 +200,8 @@ def check_run(e: Experiment, dataset: Dataset) -> None:
         if used[split] > dataset.counts[split]:
             raise UserError(f"{key}: {used[split]}; {dataset.name} has {dataset.counts[split]} {split} images")
     methods.check_data(e, dataset)
+    for name in e.others:
+        dataset.check_other(datasets.get(name), e.jitter)
     for stage in e.stages:
         s = stage.schedule
         if s.warmup > max(1, s.plateau * stage.steps):  # one of 1 step is none

@@ -18,7 +18,8 @@ def image_order(run: TrainState, stage: Stage, first_unlabelled: int) -> tuple[T
     """
     # DEVIATION: a step takes a fixed number of labelled and of unlabelled images, as many of each in most tables;
     # honari2018 does not say how its batches mix them.
-    steps, labelled, given = stage.steps, run.data.labelled.cpu(), run.given.cpu()
+    steps, labelled = stage.steps, run.data_of(stage).labelled.cpu()
+    given = labelled if stage.dataset else run.given.cpu()
     others = given if stage.refill and given.all() else ~given
     sets = [
         (labelled.nonzero()[:, 0], stage.batch, 0),

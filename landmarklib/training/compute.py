@@ -47,6 +47,8 @@ def run(
     one, method = experiments[0], methods.get(experiments[0].method)
     methods.check(one)
     methods.check_attributes(one, loading.get(one.dataset))
+    for name in one.others:
+        loading.get(one.dataset).check_other(loading.get(name), one.jitter)
     options = methods.complete(method, one.options)
     splits = {name: loading.split(one.dataset, name, crop) for name, crop in loading.crops_of(one).items()}
     splits["train"] = loading.first(splits["train"], one.train_images)
@@ -71,6 +73,7 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
     one, method = experiments[0], methods.get(experiments[0].method)
     options, dataset, runs = methods.complete(method, one.options), loading.get(one.dataset), []
     images = torch.from_numpy(np.array(annotations.images)).to(device)
+    others = _others(one, len(dataset.landmarks), len(methods.attributes(options)), device)
     for e, state in zip(experiments, states or [{}] * len(experiments), strict=True):
         share, classes = e.share(len(annotations.ids)), annotations.attributes.get(e.balanced_by)
         chosen = subsets.label_subset(annotations.ids, share, e.seed, classes)
@@ -80,5 +83,21 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
         margin = MARGIN if e.jitter else 1.0
         data = annotated(annotations, torch.from_numpy(chosen), images, methods.attributes(options), margin)
         teacher = deepcopy(module) if any(stage.ema for stage in e.stages) else None
-        runs.append(TrainState(e, module, data, generator, teacher, state=state))
+        runs.append(TrainState(e, module, data, generator, teacher, state=state, others=others))
     return runs
+
+
+def _others(experiment: Experiment, n_points: int, n_attributes: int, device: Any) -> dict[str, Any]:
+    """The training images of other data sets, without labels, as many at most as a run takes of its own.
+
+    n_points, n_attributes: how many landmarks and attributes an image of the run's own has.
+    """
+    import torch
+
+    from landmarklib.training.state import unlabelled
+
+    found = {}
+    for name, crops in loading.other_crops(experiment).items():
+        annotations = loading.first(loading.split(name, "train", crops["train"]), experiment.train_images)
+        found[name] = unlabelled(torch.from_numpy(np.array(annotations.images)).to(device), n_points, n_attributes)
+    return found

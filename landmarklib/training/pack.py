@@ -46,7 +46,8 @@ class Pack:
 
     def __init__(self, runs: list[TrainState], method: Method, options: dict, stage: Stage):
         self.method, self.options, self.stage, self.size = method, options, stage, runs[0].experiment.size
-        self.device = runs[0].data.images.device
+        data = [run.data_of(stage) for run in runs]
+        self.device = data[0].images.device
         self.wide = bool(runs[0].experiment.jitter)  # images reach beyond the frame, for the stages that jitter them
         self.caller = Caller(runs[0].models)
         self.parameters, self.held = self._stack([Caller(run.models) for run in runs])
@@ -57,9 +58,8 @@ class Pack:
         }
         seeds = [int(torch.randint(2**62, (), generator=run.generator)) for run in runs]
         self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
-        self.images = runs[0].data.images
-        self.points, self.visible = (torch.stack([getattr(run.data, n) for run in runs]) for n in ("points", "visible"))
-        self.attributes = runs[0].data.attributes
+        self.images, self.attributes = data[0].images, data[0].attributes
+        self.points, self.visible = (torch.stack([getattr(d, n) for d in data]) for n in ("points", "visible"))
         self.phase: tuple | None = None  # terms, shape of the index, labelled images a step
         self.images_processed = 0  # of each run in the last step
 

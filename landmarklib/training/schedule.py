@@ -84,7 +84,8 @@ def _of_stage(experiment: Experiment, stage: Stage, method: Method, options: dic
     """The same of one stage. Terms join at a few steps, so the stage is a few stretches of equal steps."""
     joins = {min(stage.steps, math.ceil(share * stage.steps)) for share in stage.onset.values()}
     edges = sorted({done, stage.steps, *(step for step in joins if step > done)})
-    unlabelled_exist, start, total = experiment.fraction < 1 or stage.refill, unlabelled_from(stage, method, options), 0
+    unlabelled_exist = experiment.fraction < 1 or stage.refill or bool(stage.dataset)
+    start, total = unlabelled_from(stage, method, options), 0
     for a, b in pairwise(edges):
         extra = stage.batch_unlabelled if unlabelled_exist and a >= start else 0
         total += (b - a) * methods.images_processed(method, active_terms(stage, a), options, stage.batch, extra)

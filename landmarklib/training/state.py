@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from landmarklib.core import coords, metrics, warps
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.stages import Stage
 from landmarklib.core.types import MARGIN, Annotations
 from landmarklib.methods import Models
 
@@ -79,6 +80,15 @@ def annotated(
     return Data(images, *(part.to(images.device) for part in (points, visible, mask, values)))
 
 
+def unlabelled(images: Tensor, n_points: int, n_attributes: int) -> Data:
+    """Images of which no landmark and no attribute is known. n_points, n_attributes: how many there would be."""
+    n, device = len(images), images.device
+    points = torch.full((n, n_points, 2), torch.nan, device=device)
+    attributes = torch.full((n, n_attributes), torch.nan, device=device)
+    nothing = torch.zeros(n, n_points, dtype=torch.bool, device=device)
+    return Data(images, points, nothing, nothing.any(1), attributes)
+
+
 @dataclass
 class TrainState:
     """One run of a pack: what to train on which labels with whose random numbers, and what came of it.
@@ -89,6 +99,7 @@ class TrainState:
     state: what `snapshot` gave of the same run, to go on from.
     stage_start: state of the generator when the present stage began: what the stage draws, it can draw again.
     averaged: whether the present stage has a teacher.
+    others: images of other data sets, without labels, that stages learn from; by name.
     given: the images whose landmarks are true ones, where later stages have pseudo-labels as well.
     """
 
@@ -108,10 +119,15 @@ class TrainState:
     state: dict[str, Any] = field(default_factory=dict)
     stage_start: Tensor | None = None
     averaged: bool = False
+    others: Mapping[str, Data] = field(default_factory=dict)
     given: Tensor = field(init=False)
 
     def __post_init__(self):
         self.given = self.data.labelled
+
+    def data_of(self, stage: Stage) -> Data:
+        """What a stage learns from."""
+        return self.others[stage.dataset] if stage.dataset else self.data
 
     @property
     def models(self) -> Models:

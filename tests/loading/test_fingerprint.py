@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from landmarklib import loading, tables
 from landmarklib.core import subsets
-from landmarklib.core.errors import UserError
+from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.experiment import Experiment, flat
 from landmarklib.core.types import Crop
-from landmarklib.datasets import mtfl
+from landmarklib.datasets import mtfl, w300
 from landmarklib.engine import checks
 from landmarklib.formats import archive
+from landmarklib.loading import bundling
 from landmarklib.records.record import Record
 
 COUNTS = {"train": 18, "val": 2, "test": 3}
@@ -110,3 +112,46 @@ def test_another_data_root_is_read_once_the_first_is_forgotten(root, monkeypatch
     assert loading.fingerprint("mtfl", {"test": Crop(SIZE)}) == first
     loading.forget()
     assert loading.fingerprint("mtfl", {"test": Crop(SIZE)}) != first
+
+
+def with_other(dataset: str = "mtfl") -> Experiment:
+    """300-W with a first stage on another data set's images."""
+    e = experiment(jittered=True, table="w300")
+    other = replace(e.stages[0], name="other", dataset=dataset, batch=0, batch_unlabelled=4)
+    return replace(e, stages=(other, e.stages[0]))
+
+
+@pytest.fixture
+def both(root, monkeypatch):
+    """The same, and few faces of 300-W."""
+    monkeypatch.setattr(w300, "DATASET", replace(w300.DATASET, counts=COUNTS, ids={}))
+    (root / "w300").mkdir()
+    w300.write_standin(root / "w300", COUNTS)
+    loading.forget()
+
+
+def test_of_another_data_set_a_stage_takes_training_images_as_wide_as_the_runs_own():
+    wide = {"train": Crop(2 * SIZE, 1.6)}
+    assert loading.other_crops(with_other()) == {"mtfl": wide}
+    assert loading.crops_of(with_other())["train"] == wide["train"] and loading.other_crops(experiment(True)) == {}
+
+
+def test_records_are_compared_by_the_other_data_set_too(both):
+    e = with_other()
+    data = loading.described(e)
+    assert data["others"]["mtfl"]["fingerprint"] == by_hand({"train": Crop(2 * SIZE, 1.6)}) != data["fingerprint"]
+    assert data["others"]["mtfl"]["tier"] == "paper"
+    checks.data([e], [Record(experiment=e, status="done", data=data)])
+    changed = {**data, "others": {"mtfl": {**data["others"]["mtfl"], "fingerprint": "0123456789ab"}}}
+    with pytest.raises(UserError, match=r"was made on other data of mtfl .fingerprint 0123456789ab, here"):
+        checks.data([e], [Record(experiment=e, status="done", data=changed)])
+
+
+def test_the_other_data_set_is_asked_for_and_said_to_be_missing(both, root):
+    asked = bundling.asked_for([with_other()])
+    assert asked["mtfl"] == [("train", Crop(2 * SIZE, 1.6))] and {part.split for part in asked["w300"]} == {*COUNTS}
+    bundling.check([with_other()])
+    shutil.rmtree(root / "mtfl")
+    loading.forget()
+    with pytest.raises(DataMissing, match="mtfl"):
+        bundling.check([with_other()])
