@@ -268,8 +268,8 @@ def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
         outputs(dataset, options)
     kinds = {CLASSES if dataset.attributes.get(name, 1) else ANGLES for name in asked}
     for term in experiment.terms:
-        if method.terms[term].attributes not in ("", *kinds):
-            kind = method.terms[term].attributes
+        kind = method.terms[term].attributes
+        if kind not in ("", *kinds):
             raise UserError(
                 f"{experiment.method}: the loss term {term!r} needs an attribute with {kind} in the options"
             )

@@ -29,8 +29,8 @@ from landmarklib.tables.budgets import Changes
 class RowStage:
     """One of several stages of a row.
 
-    See `Stage` for the fields. On another data set, where no image is labelled, a step takes as many unlabelled images as
-    it would take labelled ones.
+    See `Stage` for the fields. On another data set, where no image is labelled, a step takes as many unlabelled images
+    as it would take labelled ones.
 
     share: of the budget's images, which it sees.
     training: fields of the budget that it sets otherwise.

@@ -221,10 +221,10 @@ def test_jitter_of_generated_images_is_refused():
     ],
 )
 def test_what_needs_labels_is_refused(method, weights, batch, words):
-    one = replace(OTHER, weights=weights, batch=batch)
+    one, options = replace(OTHER, weights=weights, batch=batch), {"n_landmarks": 4} if method == "fse" else {}
     with pytest.raises(UserError, match=words):
         methods.check(
-            experiment(one, replace(OWN, weights=weights, batch=4, batch_unlabelled=4), method=method, options={})
+            experiment(one, replace(OWN, weights=weights, batch=4, batch_unlabelled=4), method=method, options=options)
         )
 
 
