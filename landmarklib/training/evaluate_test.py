@@ -17,7 +17,7 @@ from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
 from landmarklib.records import distributions, environment, staleness
 from landmarklib.records.record import Record
-from landmarklib.training import prediction, readout
+from landmarklib.training import prediction, readout, turned
 from landmarklib.training.state import TrainState
 
 
@@ -77,19 +77,22 @@ def evaluate_test(t: Trained) -> Record:
     if known:
         ids = t.splits["train"].ids
         values |= readout.other_errors(r, t.method, t.options, known, ids, found.points, test)
-    outputs = found.points if known else None
+    outputs = found.points if known or not test.points.shape[1] else None
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
     shown = test.images[: t.n_maps]
     maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []
-    main = "nme_percent" if test.normalizer is not None else "error_px"
+    main, in_pixels = prediction.main(test), "error_px" if test.points.shape[1] else prediction.ALONE
+    entries = gallery(points, classes, values[in_pixels], maps, outputs)
+    if not test.points.shape[1]:
+        entries += turned.gallery(r, t.method, t.options, test.images[0], found.points[0])
     return stamped(
         Record(
             status="done",
             metrics=summaries(values),
             quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
             errors=distributions.packed(values[main]),
-            gallery=tuple(gallery(points, classes, values["error_px"], maps, outputs)),
+            gallery=tuple(entries),
             assignment=fitted.assignment,
             **common,
         )

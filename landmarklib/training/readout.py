@@ -110,7 +110,7 @@ def other_errors(
     found: outputs on the test images, in pixels.
     """
     regressor, values, there = run.experiment.evaluation.regressor, {}, given(run)
-    main = "error_px" if test.normalizer is None else "nme_percent"
+    main = prediction.main(test)
     draws = [in_order(there, ids, seed) for seed in range(regressor.draws)]
     most = max(regressor.few, default=0)
     few = labelled(run, method, options, np.unique([order[:most] for order in draws])) if most else known
