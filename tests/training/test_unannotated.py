@@ -10,45 +10,63 @@ import torch
 
 from landmarklib import loading, methods, tables
 from landmarklib.core.types import Crop
-from landmarklib.datasets import mnist_3
+from landmarklib.datasets import mnist_3, zappos
 from landmarklib.formats import archive
 from landmarklib.methods import Method, Prediction
 from landmarklib.nets.forms import Form
 from landmarklib.pages import table_page
 from landmarklib.records import distributions, query, record
-from landmarklib.report import claims, discovered, galleries
+from landmarklib.report import claims, comparison, discovered, galleries
 from landmarklib.training import compute, prediction, turned
 from landmarklib.training.state import Data, TrainState
 
-TABLE = tables.get("digits-3")
+TABLE, SHOES = tables.get("digits-3"), tables.get("shoes")
 ROW = "FSE, 7 landmarks"
 SIZE = 32
 
 
 @pytest.fixture(scope="module", autouse=True)
-def digits(tmp_path_factory):
-    """An archive of few images of a digit."""
+def archives(tmp_path_factory, tables_read):
+    """Few images of a digit, and few shoes."""
     root = tmp_path_factory.mktemp("data")
-    (root / "mnist").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(archive, "BESIDE", root / "nowhere")
         patch.setenv("LANDMARKLIB_DATA", str(root))
-        written = mnist_3.DATASET.write_standin(root / "mnist", {"train": 40, "val": 10, "test": 12})
-        counts = {split: len(listing) for split, listing in written.items()}
-        patch.setattr(mnist_3, "DATASET", replace(mnist_3.DATASET, counts=counts, ids={}))
+        for module, n in (
+            (mnist_3, {"train": 40, "val": 10, "test": 12}),
+            (zappos, {"train": 500, "val": 0, "test": 0}),
+        ):
+            folder = root / module.DATASET.folder
+            folder.mkdir()
+            counts = {split: len(listing) for split, listing in module.DATASET.write_standin(folder, n).items()}
+            patch.setattr(module, "DATASET", replace(module.DATASET, counts=counts, ids={}))
         loading.forget()
         yield
     loading.forget()
 
 
-@pytest.fixture(scope="module")
-def done(digits) -> record.Record:
-    """A run of the table on it."""
-    budget = replace(TABLE.budgets["smoke"], images=32, train_images=0, test_images=0, evaluation_images=4)
-    small = replace(TABLE, budgets={**TABLE.budgets, "smoke": budget})
-    (e,) = small.experiments(seeds=[0], rows=[ROW], budget="smoke")
+def computed(table: tables.Table, row: str) -> record.Record:
+    """A run of a table on these."""
+    budget = replace(table.budgets["smoke"], images=32, train_images=0, test_images=0, evaluation_images=4)
+    small = replace(table, budgets={**table.budgets, "smoke": budget})
+    (e,) = small.experiments(seeds=[0], rows=[row], budget="smoke")
     (found,) = compute.run([e], form=Form())
     return found
+
+
+@pytest.fixture(scope="module")
+def done(archives) -> record.Record:
+    return computed(TABLE, ROW)
+
+
+def test_shoes_are_learnt_from_and_shown_on_white(archives):
+    import matplotlib.pyplot as plt
+
+    r = computed(SHOES, "FSE, 8 landmarks")
+    assert r.status == "done" and set(r.metrics) == {"equivariance_px", "equivariance_ratio"}
+    figure = discovered.turned([r])
+    assert [axis.get_facecolor()[:3] for axis in figure.axes] == [(1.0, 1.0, 1.0)] * 5
+    plt.close("all")
 
 
 def test_a_record_has_the_metrics_of_the_method_alone(done, tmp_path):
@@ -71,7 +89,7 @@ def test_a_gallery_has_the_landmarks_on_images_and_on_one_image_turned(done):
     assert {g["index"] for g in done.gallery if g["kind"] == "turned"} == {0}
 
 
-def test_its_pictures_and_its_page_are_drawn(done, tables_read):
+def test_its_pictures_and_its_page_are_drawn(done):
     import matplotlib.pyplot as plt
 
     table, runs = TABLE, record.frame([done])
@@ -84,6 +102,7 @@ def test_its_pictures_and_its_page_are_drawn(done, tables_read):
     plt.close("all")
     verdicts = claims.evaluate(table, runs)
     page = table_page.overview(table, runs, [done], verdicts) + table_page.details(table, runs, [done], verdicts)
+    assert "labelled" not in comparison.side_by_side([(table, runs), (replace(table, name="again"), runs)])
     assert f"{done.metrics['equivariance_px']['mean']:.2f}" in page and "landmarklib notebook digits seeds=0" in page
 
 
