@@ -64,3 +64,11 @@ def test_the_table_of_other_crops_differs_from_mtfls_in_its_data_alone():
             evaluation = replace(of_plain.evaluation, tests=[])
             assert e == replace(of_plain, table=moved.name, dataset=moved.dataset, evaluation=evaluation)
             assert moved.budgets[budget] == plain.budgets[budget]
+
+
+@pytest.mark.parametrize("digit", [5, 6])
+def test_the_tables_of_digits_differ_in_the_digit_alone(digit):
+    first, other = tables.get("digits-3"), tables.get(f"digits-{digit}")
+    told = {"table": other.name, "dataset": other.dataset}
+    assert [replace(e, **told) for e in experiments_of(first)] == experiments_of(other)
+    assert (other.dataset, other.protocol, other.metrics) == (f"mnist_{digit}", first.protocol, first.metrics)
