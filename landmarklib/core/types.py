@@ -109,6 +109,7 @@ class Recipe:
     groups: of landmarks, whose centres are the points that count here; none for all points that are visible.
     moved: where it reaches out of its photo it is shifted inside, and made smaller where the photo is; else it stays
         where it is and is black there.
+    white: what lies beyond the photo is white, not black.
     """
 
     around: str = "points"
@@ -116,6 +117,7 @@ class Recipe:
     grey: bool = True
     groups: tuple[tuple[int, ...], ...] = ()
     moved: bool = False
+    white: bool = False
 
 
 @dataclass(frozen=True)

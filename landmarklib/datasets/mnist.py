@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,34 +24,43 @@ COUNTS = {  # of each digit
 }
 
 
-def read(folder: Path) -> dict[str, Listing]:
-    """The publisher's training images in two parts, and its test images. There are no points."""
-    return _listings({part: _digits(folder, part) for part in COUNTS})
+def read(folder: Path, digit: int | None = None) -> dict[str, Listing]:
+    """The publisher's training images in two parts, and its test images. There are no points.
+
+    digit: the one whose images are read; None for all.
+    """
+    return _listings({part: _digits(folder, part) for part in COUNTS}, digit)
 
 
-def _listings(digits: Mapping[str, Int[np.ndarray, " _"]]) -> dict[str, Listing]:
+def _listings(digits: Mapping[str, Int[np.ndarray, " _"]], digit: int | None = None) -> dict[str, Listing]:
     found = {}
-    for split, (part, places) in _places(digits).items():
+    for split, (part, places) in _places(digits, digit).items():
         n, ids = len(places), tuple(f"{part}/{i:05d}" for i in places)
         whole, shown = np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)), {"digit": digits[part][places]}
-        found[split] = layout.listing((), ids, attributes=shown, boxes=whole)
+        found[split] = layout.listing((), ids, attributes=shown if digit is None else {}, boxes=whole)
     return found
 
 
-def images(folder: Path, split: str) -> UInt8[np.ndarray, "N 1 H W"]:
+def images(folder: Path, split: str, digit: int | None = None) -> UInt8[np.ndarray, "N 1 H W"]:
     """The pixels of a split, in the order of its listing."""
     digits = {part: _digits(folder, part) for part in COUNTS}
-    part, places = _places(digits)[split]
+    part, places = _places(digits, digit)[split]
     pixels = _idx(folder / f"{part}-images-idx3-ubyte.gz", (len(digits[part]), SIDE, SIDE))
     return pixels[places][:, None]
 
 
-def _places(digits: Mapping[str, Int[np.ndarray, " _"]]) -> dict[str, tuple[str, Int[np.ndarray, " _"]]]:
+def _places(
+    digits: Mapping[str, Int[np.ndarray, " _"]], digit: int | None = None
+) -> dict[str, tuple[str, Int[np.ndarray, " _"]]]:
     """Which file each split is in, and where. A round of `label_order` has one image of each digit."""
     n, shown = len(digits["train"]), digits["train"]
     order = subsets.label_order(tuple(f"train/{i:05d}" for i in range(n)), shown, SEED)
     n_val = n * 10 * N_VALIDATION // sum(COUNTS["train"])
     test = np.arange(len(digits["t10k"]))
+    if digit is not None:
+        order = order[shown[order] == digit]
+        n_val = len(order) * N_VALIDATION // COUNTS["train"][digit]
+        test = test[digits["t10k"] == digit]
     return {
         "train": ("train", np.sort(order[n_val:])),
         "val": ("train", np.sort(order[:n_val])),
@@ -95,14 +106,20 @@ def _idx(path: Path, shape: tuple[int, ...], or_fewer: bool = False) -> UInt8[np
     return np.frombuffer(data, np.uint8, offset=header).reshape(axes)
 
 
-def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """A stand-in in the publisher's four files, with fewer images, as many of each digit as in the publisher's."""
+def write_standin(
+    folder: Path, counts: Mapping[str, int], seed: int = 0, digit: int | None = None
+) -> dict[str, Listing]:
+    """A stand-in in the publisher's four files, with fewer images, as many of each digit as in the publisher's.
+
+    digit: the only one there is; None for all.
+    """
     from landmarklib.standins import digits as pen
 
     shown, first = {}, 0
     for part, n in (("train", counts["train"] + counts["val"]), ("t10k", counts["test"])):
         all_digits = np.repeat(np.arange(10), COUNTS[part])
-        shown[part] = np.random.RandomState(SEED).permutation(all_digits)[:n]
+        mixed = np.random.RandomState(SEED).permutation(all_digits)[:n]
+        shown[part] = mixed if digit is None else np.full(n, digit)
         parts = (slice(i, i + 1024) for i in range(0, n, 1024))
         drawn = (pen.draw(len(d), SIDE, seed, first + p.start, digit=d) for p in parts for d in [shown[part][p]])
         pixels = np.concatenate([d.images[:, 0] for d in drawn])
@@ -111,7 +128,7 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
             packed = gzip.compress(header + values.astype(np.uint8).tobytes(), mtime=0)
             (folder / f"{file}-ubyte.gz").write_bytes(packed)
         first += n
-    return _listings(shown)
+    return _listings(shown, digit)
 
 
 ADDRESS = "https://storage.googleapis.com/cvdf-datasets/mnist"  # a mirror of the publisher's own files
@@ -157,3 +174,30 @@ DATASET = Dataset(
         "Lengths in the header are big-endian. Copies differ in their packed bytes; compare the unpacked ones.",
     ),
 )
+
+
+def of_digit(digit: int, ids: Mapping[str, str]) -> Dataset:
+    """The images of one digit, which thewlis2017 discovers landmarks on alone.
+
+    ids: as a data set has them.
+    """
+    n_train, n_test = (COUNTS[part][digit] for part in COUNTS)
+    return replace(
+        DATASET,
+        name=f"mnist_{digit}",
+        title=f"MNIST, the digit {digit}",
+        counts={"train": n_train - N_VALIDATION, "val": N_VALIDATION, "test": n_test},
+        ids=ids,
+        size=45,
+        assumptions=(
+            DATASET.assumptions[0],
+            "The image of 28 x 28 is enlarged to 35 x 35, with 5 black pixels around it.",
+            "Test images are the publisher's; thewlis2017 does not say which it shows.",
+        ),
+        read=partial(read, digit=digit),
+        images=partial(images, digit=digit),
+        write_standin=partial(write_standin, digit=digit),
+        recipe=Recipe("box", 45 / 35),
+        attributes={},
+        known_issues=DATASET.known_issues[2:],
+    )

@@ -15,7 +15,7 @@ from landmarklib.formats import archive, layout
 
 IMAGES, SIDE = "ut-zap50k-images-square", 136
 CATEGORIES = ("Boots", "Sandals", "Shoes", "Slippers")
-N, N_VALIDATION, SEED = 50_025, 500, 0
+N, N_VALIDATION, N_TEST, SEED = 50_025, 500, 500, 0
 # Of stand-ins.
 KINDS = (
     ("Ankle", "Knee High", "Mid-Calf"),
@@ -27,7 +27,7 @@ BRANDS = ("Alder & Sons", "b.o.w.", "L'Avenue", "Nord 60%", "Übermut", "Two  Bl
 
 
 def read(folder: Path) -> dict[str, Listing]:
-    """All images in two parts that share no product. There are no points."""
+    """All images in three parts that share no product. There are no points."""
     root = folder / IMAGES
     with archive.reading(root, "cannot be listed"):
         next(root.iterdir(), None)
@@ -45,7 +45,7 @@ def read(folder: Path) -> dict[str, Listing]:
 
 
 def _listings(names: Sequence[str]) -> dict[str, Listing]:
-    """The two parts of images with these names below the folder of images."""
+    """The three parts of images with these names below the folder of images."""
     n, parts = len(names), [name.split("/") for name in names]
     categories, kinds, brands = (np.array([part[k] for part in parts], str) for k in range(3))
     products = np.array([part[3].partition(".")[0] for part in parts], str)
@@ -57,7 +57,10 @@ def _listings(names: Sequence[str]) -> dict[str, Listing]:
         boxes=np.tile([0.0, 0.0, SIDE, SIDE], (n, 1)),
     )
     val = subsets.held_out(products.tolist(), n * N_VALIDATION // N, SEED)
-    return {"train": whole[np.flatnonzero(~val)], "val": whole[np.flatnonzero(val)]}
+    test = np.zeros_like(val)
+    test[~val] = subsets.held_out(products[~val].tolist(), n * N_TEST // N, SEED)
+    parts = {"train": ~val & ~test, "val": val, "test": test}
+    return {split: whole[np.flatnonzero(chosen)] for split, chosen in parts.items()}
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
@@ -86,8 +89,8 @@ DATASET = Dataset(
     landmarks=(),
     mirror=(),
     skeleton=(),
-    counts={"train": N - N_VALIDATION, "val": N_VALIDATION},
-    size=64,
+    counts={"train": N - N_VALIDATION - N_TEST, "val": N_VALIDATION, "test": N_TEST},
+    size=94,
     unit="none: there are no landmarks",
     tier="paper",
     licence="academic, non-commercial use only; the images are Zappos.com's",
@@ -97,13 +100,13 @@ DATASET = Dataset(
     assumptions=(
         "The images are those padded to 136 x 136 pixels; the whole image is the shoe's box.",
         "thewlis2017 keeps 500 images for validation and does not say which: here those of whole products, in the "
-        "order of a hash of their numbers, until they are 500. "
+        "order of a hash of their numbers, until they are 500, and the next 500 are test images, which it has none of. "
         "A part of the archive is split by the same shares.",
         "The product is the number before the first dot of a file's name; the second number tells its colours apart.",
-        "thewlis2017 puts 15 white pixels around images of 64 x 64; here they are cut without.",
+        "The image is made 64 x 64, with 15 white pixels around it, as thewlis2017 does.",
     ),
     folder="zappos",
-    recipe=Recipe("box", 1.0, grey=False),
+    recipe=Recipe("box", 94 / 64, grey=False, white=True),
     read=read,
     write_standin=write_standin,
     attributes={"category": len(CATEGORIES)},

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from landmarklib.core.dataset import Dataset
 
 FOLDER = "prepared"  # below the first data root
+LATER = ("moved", "white")  # fields of a recipe that the first files were made without
 MOST_PIXELS = 4 * archive.MOST_PIXELS  # of a photo and the black around it that is cut
 
 
@@ -136,8 +137,10 @@ def to_crop(
     return (points + 0.5 - square[:, None, :2]) * scale - 0.5
 
 
-def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size: int) -> UInt8[np.ndarray, "C S S"]:
-    """The square, resized with antialiasing; black where it reaches out of the photo.
+def cut(
+    image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size: int, white: bool = False
+) -> UInt8[np.ndarray, "C S S"]:
+    """The square, resized with antialiasing; black, or white, where it reaches out of the photo.
 
     Raises UserError for one so far out that there is no photo with so much black around it.
     """
@@ -155,7 +158,8 @@ def cut(image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size
     before = np.ceil(np.maximum(0, -box[:2])).astype(int)
     after = np.ceil(np.maximum(0, box[2:] - [width, height])).astype(int)
     if before.any() or after.any():
-        image = np.pad(image, ((0, 0), (before[1], after[1]), (before[0], after[0])))
+        sides = (0, 0), (before[1], after[1]), (before[0], after[0])
+        image = np.pad(image, sides, constant_values=255 if white else 0)
     box += np.tile(before, 2)
     photo = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
     small = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC, tuple(box), reducing_gap=3.0))
@@ -168,7 +172,7 @@ def _cut(
     """A crop. square: without the crop's margin where it is to be moved into the photo, else with it."""
     if recipe.moved:
         (square,) = moved(square[None], np.array([image.shape[:0:-1]]), crop.margin)
-    return cut(image, square, crop.size)
+    return cut(image, square, crop.size, recipe.white)
 
 
 def prepare(
@@ -255,7 +259,9 @@ def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
     holds many images, over the names, sizes and times of all files.
     """
     recipe, folder, listing = dataset.recipe, split.folder, split.listing
-    told = {name: value for name, value in asdict(recipe).items() if name != "moved" or value}  # files from before stay
+    told = {
+        name: value for name, value in asdict(recipe).items() if name not in LATER or value
+    }  # files from before stay
     digest = hashlib.sha256(json.dumps([versions.of("crops"), *crop, told]).encode())
     digest.update(f"{split.name} {len(listing)}".encode())
     digest.update(np.ascontiguousarray(squares(listing, recipe, crop.margin).round(3)).tobytes())

@@ -222,9 +222,7 @@ def check(experiment: Experiment) -> None:
 
 def default_readout(method: Method, fraction: float) -> str:
     """How the outputs become landmarks where a table does not say. fraction: of the images that have landmarks."""
-    if not fraction:
-        return "matched"
-    return "named" if method.named else "regressed"
+    return ("named" if method.named else "regressed") if fraction else "matched"
 
 
 def _check_unlabelled(method: Method, stage: Stage, options: Mapping[str, Any], where: str) -> None:

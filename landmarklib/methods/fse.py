@@ -8,9 +8,10 @@ outputs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from landmarklib.core.kinds import Positive, Some, Widths
+from landmarklib.core.kinds import Positive, Share, Some, Widths
 from landmarklib.methods import Method, Models, Prediction, Term
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from landmarklib.core.types import Batch
     from landmarklib.core.warps import ThinPlate
 
-STILL = {"rotation_degrees": 0.0, "scale": 0.0, "shift": 0.0}
+FIRST = "first_"  # begins the names of the first view's options
 PLATE = ("controls", "bend", "strong_bend", "rotation_degrees", "scale", "shift")
 
 
@@ -36,17 +37,26 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     """The terms of Eqs. 5 to 9 of thewlis2017, on all images; labels are not looked at."""
     import torch
 
-    from landmarklib.core import augmentation, heatmaps, warps
+    from landmarklib.core import augmentation, heatmaps
 
-    n, first_view, before = len(batch.images), batch.images, ()
-    if options["first_bend"]:
-        bent = {"bend": options["first_bend"], "strong_bend": options["first_bend"]}
-        before = (warps.random_thin_plate(n, noise, controls=options["controls"], **bent, **STILL),)
-        first_view = augmentation.second_view(batch, 0, *before)
+    n, seen, before = len(batch.images), on_black(batch, options), ()
+    first_view = seen.images
+    if any(options[FIRST + name] for name in PLATE[1:]):
+        strong = options[f"{FIRST}strong_bend"] or options[f"{FIRST}bend"]
+        before = (plate_of(n, {**options, f"{FIRST}strong_bend": strong}, noise, FIRST),)
+        first_view = augmentation.second_view(seen, 0, *before)
     plate = plate_of(n, options, noise)
-    views = torch.cat([first_view, augmentation.second_view(batch, 0, *before, plate)])
+    views = torch.cat([first_view, augmentation.second_view(seen, 0, *before, plate)]) + options["beyond"]
     probabilities = heatmaps.spatial_softmax(models.student(views), options["beta"])
     return agreement(probabilities, plate, terms, options)
+
+
+def on_black(batch: Batch, options: dict[str, Any]) -> Batch:
+    """The batch with what lies beyond its images at 0, which warps bring in from there."""
+    if not options["beyond"]:
+        return batch
+    source = None if batch.source is None else batch.source - options["beyond"]
+    return replace(batch, images=batch.images - options["beyond"], source=source)
 
 
 def plate_of(n: int, options: dict[str, Any], noise: Noise, step: str = "") -> ThinPlate:
@@ -98,8 +108,8 @@ def measure(module: nn.Module, images: torch.Tensor, options: dict[str, Any], no
     """How far the points are from moving with the image, under plates like those of training."""
     from landmarklib.losses import discovery
 
-    plate = plate_of(len(images), options, noise)
-    return discovery.following(lambda seen: predict(module, seen, options).points, images, plate)
+    plate, beyond = plate_of(len(images), options, noise), options["beyond"]
+    return discovery.following(lambda seen: predict(module, seen + beyond, options).points, images - beyond, plate)
 
 
 METHOD = Method(
@@ -111,9 +121,13 @@ METHOD = Method(
         "out_std": 0.01,
         "pool": 5,
         "form": "maps",
-        # standard deviation of what bends the first view, and once more of what is added to half of that, beside the
-        # similarity by which a table jitters its images; 0 for none
+        "beyond": 0.0,  # what lies around the images and a warp may bring in: 0 is black, 1 white
+        # of the first view, beside the similarity by which a table jitters its images; as below, all 0 for none
         "first_bend": 0.0,
+        "first_strong_bend": 0.0,  # 0 for first_bend's
+        "first_rotation_degrees": 0.0,
+        "first_scale": 0.0,
+        "first_shift": 0.0,
         # of the second view, for faces (Table 1 of the supplement); all are standard deviations
         "controls": 10,
         "bend": 0.001,
@@ -130,6 +144,7 @@ METHOD = Method(
         "pool": Some,
         "form": Literal["maps", "points"],
         "controls": Some,
+        "beyond": Share,
     },
     shape=("widths",),
     terms={"align": Term("all", passes=1), "variance": Term("all"), "diversity": Term("all")},

@@ -71,6 +71,8 @@ def _state(m: Measured) -> str:
     """How far a table is: done if every number of the paper's has one here that compares with it, else part."""
     cells, of, _, _ = aggregate.state(m.table, m.runs)
     comparable, numbers = aggregate.compared(m.table, m.runs)
+    if not numbers:
+        return f"the paper prints no number; {len(m.runs)} runs" + f", {_kinds(m.table, m.runs)}" * (len(m.runs) > 0)
     told = f"{cells} of {of} cells"
     if comparable == numbers:
         return f"done: {told}"

@@ -13,6 +13,7 @@ import pandas as pd
 
 from landmarklib import loading, tables
 from landmarklib.core import amounts
+from landmarklib.pages import overview as papers
 from landmarklib.records import query, record
 from landmarklib.report import aggregate, claim_cards, claim_tables, claims, comparison, provenance, readings
 from landmarklib.report.markup import Html, label, render, to_html
@@ -223,7 +224,7 @@ def again(table: Table) -> Html:
             "computes what is missing; stop and resume at will",
         ),
         (
-            f"{BIN}landmarklib notebook {table.name} {fractions}seeds=0",
+            f"{BIN}landmarklib notebook {papers.page_of(table.name)} {fractions}seeds=0",
             "this page with other values; trains only the new cells",
         ),
     ]

@@ -113,7 +113,7 @@ def is_of(r: Record, test: Annotations) -> bool:
 
 def _apart(r: Record, test: Annotations) -> Iterator[float]:
     """Of each stored prediction, the difference in pixels of its recorded error and of that on these images."""
-    for g in r.gallery:
+    for g in (g for g in r.gallery if g["points"]):
         one = slice(g["index"], g["index"] + 1)
         error = metrics.point_error(np.array([g["points"]]), test.points[one].astype(float), test.visible[one])
         yield abs(float(error[0]) - g["error_px"])

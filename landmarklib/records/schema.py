@@ -174,15 +174,16 @@ class Evaluated(TypedDict):
 
 
 # a test image: which, its points in pixels, perhaps the class that was found, packed maps, and the outputs in pixels
-# where landmarks are regressed from these
+# where landmarks are regressed from these or there are none; by how many degrees it is turned
 Shown = TypedDict(
     "Shown",
     {
-        "kind": Literal["fixed", "best", "median", "worst"],
+        "kind": Literal["fixed", "best", "median", "worst", "turned"],
         "index": Count,
         "error_px": Annotated[float, Strict(), AfterValidator(_error)],
         "points": Annotated[list[Pair], Field(max_length=MOST)],
         "outputs": NotRequired[Annotated[list[Pair], Field(max_length=MOST)]],
+        "degrees": NotRequired[Real],
         "class": NotRequired[Count],
         "maps": NotRequired[Annotated[list[str], Field(max_length=MOST)]],
     },

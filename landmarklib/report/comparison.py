@@ -114,7 +114,10 @@ def side_by_side(parts: Sequence[tuple[Table, pd.DataFrame]]) -> Html:
     for metric in (m for m in first.metrics if all(m in table.metrics for table, _ in parts)):
         frames = [aggregate.cells(table, runs, metric) for table, runs in parts]
         sign = aggregate.better(first, metric)
-        lines = [(row, labelled(f, first.counts), _across(frames, row, f, sign)) for row, f in shared]
+        lines = [
+            (row, labelled(f, first.counts) if first.uses_labels else "", _across(frames, row, f, sign))
+            for row, f in shared
+        ]
         groups.append((label(metric), lines))
     head = [datasets.get(whole(table.dataset)).title for table, _ in parts]
     return render("comparison", head=head, groups=groups, strong=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from landmarklib import loading
 from landmarklib.core import metrics
 from landmarklib.records import query
 from landmarklib.records.record import Record
@@ -22,29 +23,55 @@ def discovered(shown: Sequence[Record | None]):
 
     Returns a Figure. Images are whole. Without the runs, or where the images cannot be shown, it says so instead.
     """
-    lines = [(r, fixed(r)) for r in shown if r is not None and fixed(r)]
+    return _pictures([(r, fixed(r)) for r in shown if r is not None])
+
+
+def turned(shown: Sequence[Record | None]):
+    """One test image as it is and turned about its centre, for each run with all its outputs on it, in the same way.
+
+    Returns a Figure, or says why there is none. Runs on images with annotated landmarks have no such outputs.
+    """
+    return _pictures([(r, turns(r)) for r in shown if r is not None])
+
+
+def _pictures(shown: Sequence[tuple[Record, list[dict]]]):
+    """A line of images for each run. Lines on several data sets say which."""
+    lines = [(r, entries) for r, entries in shown if entries]
     if not lines:
         return style.message("The runs of this picture are not computed yet.")
     if missing := next(filter(None, (galleries.lacking(r) for r, _ in lines)), ""):
         return style.message(missing)
-    columns = max(len(entries) for _, entries in lines)
+    columns, several = max(len(entries) for _, entries in lines), len({r.experiment.dataset for r, _ in lines}) > 1
     side = (style.WIDTH - galleries.LABEL) / columns
     figure, axes = style.pyplot().subplots(
         len(lines), columns, figsize=(style.WIDTH, side * len(lines)), squeeze=False, layout="constrained"
     )
     for line, (r, entries) in zip(axes, lines, strict=True):
-        images = query.test_images(r).images
+        images, dataset = query.test_images(r).images, loading.get(r.experiment.dataset)
         for axis in line:
-            axis.set(xticks=[], yticks=[])
+            axis.set(xticks=[], yticks=[], facecolor="white" if dataset.recipe.white else "black")
         for axis, g in zip(line, entries, strict=False):
-            image, outputs = images[g["index"]], np.array(g["outputs"])
-            axis.imshow(image[0] if len(image) == 1 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
-            for (_, colour, marker), point in zip(style.styled([""] * len(outputs)), outputs, strict=True):
-                axis.scatter(*point, color=colour, marker=marker, s=SIZE, edgecolor="white", lw=0.6)
+            _draw(axis, images[g["index"]], g)
         for axis in line[len(entries) :]:
             axis.axis("off")
-        line[0].set_ylabel(r.experiment.row.replace(", ", ",\n"), fontsize=9)
+        line[0].set_ylabel(_label(r, dataset.title if several else ""), fontsize=9)
     return figure
+
+
+def _label(r: Record, dataset: str) -> str:
+    """What stands beside the images of a run. dataset: its title, or nothing."""
+    return ", ".join(filter(None, (dataset, r.experiment.row))).replace(", ", ",\n")
+
+
+def _draw(axis, image: np.ndarray, g: dict) -> None:
+    """An image, turned as it was when its outputs were found, and these."""
+    side = image.shape[-1]
+    seen = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    axis.imshow(seen, cmap="gray", vmin=0, vmax=255, transform=style.turn(side, g.get("degrees", 0.0)) + axis.transData)
+    axis.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
+    outputs = np.array(g["outputs"])
+    for (_, colour, marker), point in zip(style.styled([""] * len(outputs)), outputs, strict=True):
+        axis.scatter(*point, color=colour, marker=marker, s=SIZE, edgecolor="white", lw=0.6)
 
 
 def fixed(r: Record) -> list[dict]:
@@ -90,3 +117,9 @@ def _match(name: str) -> tuple[str, int, str] | None:
     """A metric of matched features, its distance and the guess that it judges; None for other metrics."""
     parts = re.fullmatch(r"at (\d+) px of (.+)", name.partition(" ")[2])
     return (name, int(parts[1]), parts[2]) if parts and metrics.base(name) == "feature_match_percent" else None
+
+
+def turns(r: Record) -> list[dict]:
+    """The image that was turned, as it is and then by each angle, where the record has the outputs on these."""
+    found = [g for g in r.gallery if g["kind"] == "turned"]
+    return [g for g in fixed(r) if found and g["index"] == found[0]["index"]] + found

@@ -42,6 +42,10 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
         return style.message("The runs of this picture are not computed yet.")
     if missing := next(filter(None, (lacking(r) for r, _ in lines)), ""):
         return style.message(missing)
+    if not lines[0][1][0]["points"]:
+        return style.message(
+            "These images have no annotated landmarks; what a network discovers on them is shown apart."
+        )
     plt = style.pyplot()
     columns = max(len(entries) for _, entries in lines)
     size = style.WIDTH, ((style.WIDTH - LABEL) / columns + TITLE) * len(lines) + LEGEND

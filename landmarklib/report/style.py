@@ -62,6 +62,14 @@ def save(figure, path: Path) -> None:
     pyplot().close(figure)
 
 
+def turn(side: int, degrees: float):
+    """The transform that turns a picture of that side in pixels about its centre, x towards y."""
+    from matplotlib.transforms import Affine2D
+
+    middle = (side - 1) / 2
+    return Affine2D().rotate_deg_around(middle, middle, degrees)
+
+
 def pyplot():
     """matplotlib with this book's style; imported when the first figure is drawn."""
     import matplotlib.pyplot as plt

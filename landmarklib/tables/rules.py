@@ -27,6 +27,7 @@ def check(where: str, table: Table) -> None:
         check_unique(where, name, getattr(table, name))
     check_data(where, table)
     check_names(where, table)
+    check_unannotated(where, table)
     check_kinds(where, table)
     check_fractions(where, table)
     check_cells(where, table)
@@ -71,6 +72,14 @@ def check_data(where: str, table: Table) -> None:
             if len(other.landmarks) != len(datasets.get(table.dataset).landmarks):
                 n, wanted = len(other.landmarks), len(datasets.get(table.dataset).landmarks)
                 raise UserError(f"{where}, {key}: {other.name} has {n} landmarks, and {table.dataset} has {wanted}")
+
+
+def check_unannotated(where: str, table: Table) -> None:
+    """On images without landmarks no metric is of points."""
+    dataset = datasets.get(table.dataset)
+    for name in () if dataset.landmarks else filter(metrics.is_of_points, table.metrics):
+        valid = ", ".join(metrics.UNANNOTATED)
+        raise UserError(f"{where}, metrics: {name}, and {dataset.name} has no landmarks; valid: {valid}, of classes")
 
 
 def check_qualifiers(where: str, table: Table) -> None:
@@ -194,6 +203,8 @@ def check_runs(where: str, table: Table) -> None:
 
 def check_run(e: Experiment, dataset: Dataset) -> None:
     """Method, data set and schedule of a run fit together."""
+    if not dataset.landmarks:
+        check_alone(e, dataset)
     methods.check(e)
     used = {"train": e.train_images, "val": e.evaluation.images, "test": e.evaluation.test_images}
     for key, split in (("train_images", "train"), ("evaluation_images", "val"), ("test_images", "test")):
@@ -209,3 +220,13 @@ def check_run(e: Experiment, dataset: Dataset) -> None:
                 f"warmup: {s.warmup} of {stage.steps} steps; it must end before the plateau does, "
                 f"at {s.plateau:g} of them"
             )
+
+
+def check_alone(e: Experiment, dataset: Dataset) -> None:
+    """On images without landmarks none is labelled, none is regressed, and the method measures itself."""
+    if e.fraction or e.evaluation.readout == "regressed":
+        raise UserError(
+            f"{dataset.name} has no landmarks to learn from or to regress; valid: fractions = [0.0], no readout"
+        )
+    if methods.get(e.method).measure is None:
+        raise UserError(f"{dataset.name} has no landmarks, and {e.method} measures nothing without them")

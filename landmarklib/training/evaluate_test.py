@@ -19,7 +19,7 @@ from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
 from landmarklib.records import distributions, environment, staleness
 from landmarklib.records.record import Record
-from landmarklib.training import prediction, readout
+from landmarklib.training import prediction, readout, turned
 from landmarklib.training.state import TrainState
 
 
@@ -78,26 +78,41 @@ def evaluate_test(t: Trained) -> Record:
         return stamped(Record(status="done", metrics=summaries(values), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
-    main = "nme_percent" if test.normalizer is not None else "error_px"
+    main = prediction.main(test)
     if known:
         ids, measures = t.splits[e.evaluation.regressor.split].ids, partial(main_measures, test, loading.get(e.dataset))
         values |= readout.other_errors(r, t.method, t.options, known, images, ids, found.points, measures)
-    outputs = found.points if known else None
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
-    classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
-    shown = test.images[: t.n_maps]
-    maps = prediction.probability_maps(r.predictor, t.method, shown, t.options, device, fitted) if t.n_maps else []
     return stamped(
         Record(
             status="done",
             metrics=summaries(values),
             quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
             errors=distributions.packed(values[main]),
-            gallery=tuple(gallery(points, classes, values["error_px"], maps, outputs)),
+            gallery=tuple(_gallery(t, fitted, found, test, values)),
             assignment=fitted.assignment,
             **common,
         )
     )
+
+
+def _gallery(
+    t: Trained, fitted: Readout, found: prediction.Predictions, test: Annotations, values: Mapping[str, np.ndarray]
+) -> list[dict]:
+    """What a record shows: of some test images, and of one turned where nobody annotated any.
+
+    values: of the test images, by metric.
+    """
+    r, e, annotated = t.run, t.run.experiment, bool(test.points.shape[1])
+    outputs = found.points if e.evaluation.readout == "regressed" or not annotated else None
+    seen = attributes(t.options) if found.attributes is not None else ()
+    classes = found.attributes[:, 0] if seen and loading.get(e.dataset).attributes[seen[0]] else None
+    images, maps = test.images[: t.n_maps], []
+    if t.n_maps:
+        maps = prediction.probability_maps(r.predictor, t.method, images, t.options, r.data.images.device, fitted)
+    errors = values["error_px" if annotated else prediction.ALONE]
+    entries = gallery(fitted.landmarks(found.points, e.size), classes, errors, maps, outputs)
+    return entries if annotated else entries + turned.gallery(r, t.method, t.options, test.images[0], found.points[0])
 
 
 def _common(t: Trained) -> dict[str, Any]:
@@ -157,7 +172,7 @@ def extra_test_metrics(
 def main_measures(test: Annotations, dataset: Dataset, points: np.ndarray) -> dict[str, np.ndarray]:
     """The error of landmarks, and the share that is found where the data set has such a distance."""
     predicted = prediction.Predictions(points, None)
-    main = "nme_percent" if test.normalizer is not None else "error_px"
+    main = prediction.main(test)
     return {main: prediction.of_points(predicted, test)[main]} | found_near(points, test, dataset)
 
 

@@ -21,6 +21,7 @@ from landmarklib.methods import Method
 from landmarklib.training.state import pixels
 
 MEASURED = 200  # images on which a method measures itself
+ALONE = "equivariance_px"  # the error of an image without annotated points
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED)
     points = fitted.landmarks(predictions.points, a.images.shape[-1])
     if points.shape[1] != a.points.shape[1]:
         return {}  # not matched yet: no output is a landmark
+    if not a.points.shape[1]:
+        return {}  # there is nothing to be near to
     values = {"error_px": metrics.point_error(points, a.points, a.visible)}
     if a.normalizer is not None:
         values["nme_percent"] = 100 * metrics.point_error(points, a.points, a.visible, a.normalizer)
@@ -132,6 +135,13 @@ def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED)
     if fitted.assignment is not None:
         values["matched_percent"] = 100.0 * metrics.nearer_to_own(points, a.points, a.visible)
     return values
+
+
+def main(a: Annotations) -> str:
+    """The metric of which a record keeps the value of every image."""
+    if not a.points.shape[1]:
+        return ALONE
+    return "error_px" if a.normalizer is None else "nme_percent"
 
 
 def of_attributes(found: np.ndarray, true: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:

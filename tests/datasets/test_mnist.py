@@ -14,7 +14,7 @@ from landmarklib.core import subsets
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.datasets import mnist
 from landmarklib.formats import archive as files
-from landmarklib.loading import inspection
+from landmarklib.loading import crops, inspection
 
 DIGITS = {"train": np.tile(np.arange(10), 3), "t10k": np.arange(10)[::-1]}
 PIXELS = {"train": np.arange(30, dtype=np.uint8), "t10k": 100 + np.arange(10, dtype=np.uint8)}
@@ -50,6 +50,41 @@ def test_digits_and_pixels_belong_together(archive):
         assert (images == PIXELS[part][places][:, None, None, None]).all()
     assert sorted(splits["val"].attributes["digit"]) == list(range(10))
     assert sorted(splits["train"].ids + splits["val"].ids) == [f"train/{i:05d}" for i in range(30)]
+
+
+@pytest.mark.parametrize("digit", [3, 5, 6])
+def test_one_digit_has_its_images_of_every_split(archive, digit):
+    """Those that it has among all digits."""
+    alone, among = mnist.read(archive, digit=digit), mnist.read(archive)
+    for name, listing in alone.items():
+        chosen = among[name].attributes["digit"] == digit
+        assert list(listing.ids) == [i for i, of_digit in zip(among[name].ids, chosen, strict=True) if of_digit]
+        assert dict(listing.attributes) == {} and listing.boxes.tolist() == [[0, 0, 28, 28]] * len(listing)
+        assert np.array_equal(mnist.images(archive, name, digit=digit), mnist.images(archive, name)[chosen])
+    assert {name: len(listing) for name, listing in alone.items()} == {"train": 2, "val": 1, "test": 1}
+
+
+def test_a_digit_is_enlarged_to_35_pixels_in_the_middle_of_45(tmp_path):
+    """A pixel of the archive is 1.25 pixels wide, behind 5 black ones."""
+    d = loading.get("mnist_3")
+    (square,) = crops.squares(d.write_standin(tmp_path, {"train": 0, "val": 1, "test": 1})["test"], d.recipe)
+    assert square.tolist() == [-4, -4, 36] and d.size == 45
+    assert not crops.cut(np.zeros((1, 28, 28), np.uint8), square, 45).any()
+    full = crops.cut(np.full((1, 28, 28), 255, np.uint8), square, 45)[0]
+    assert (full[7:-7, 7:-7] == 255).all() and not full[:3].any() and not full[:, -3:].any()
+    assert full[22, [4, 40]].max() < 128 < full[22, [5, 39]].min()  # its edges are between these
+    one = np.zeros((1, 28, 28), np.uint8)
+    one[0, 9, 17] = 255  # its centre is at (17.5 + 4) * 1.25 - 0.5 in x and (9.5 + 4) * 1.25 - 0.5 in y
+    found = crops.cut(one, square, 45)[0].astype(float)
+    y, x = np.indices(found.shape)
+    assert [(v * found).sum() / found.sum() for v in (x, y)] == pytest.approx([26.375, 16.375], abs=0.1)
+
+
+def test_a_stand_in_of_a_digit_has_that_digit_alone(tmp_path):
+    counts = {"train": 10, "val": 2, "test": 3}
+    written = loading.get("mnist_5").write_standin(tmp_path, counts)
+    assert {name: len(listing) for name, listing in written.items()} == {"train": 10, "val": 2, "test": 3}
+    assert sum(len(listing) for listing in mnist.read(tmp_path, digit=3).values()) == 0
 
 
 def packed(data: bytes) -> bytes:
@@ -123,6 +158,13 @@ def test_the_real_archive():
     assert counts["val"] == [1000] * 10 and counts["test"] == list(mnist.COUNTS["t10k"])
     assert counts["train"] == [4923, 5742, 4958, 5131, 4842, 4421, 4918, 5265, 4851, 4949]
     assert subsets.ids_hash(list(splits["val"].ids)) == "0a277301eae0"
+
+
+@pytest.mark.parametrize("digit", [3, 5, 6])
+def test_the_real_archive_of_a_digit(digit):
+    splits, d = real(f"mnist_{digit}"), loading.get(f"mnist_{digit}")
+    assert {name: len(listing) for name, listing in splits.items()} == d.counts and d.counts["val"] == 1000
+    assert {name: subsets.ids_hash(list(listing.ids)) for name, listing in splits.items()} == d.ids
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from readers import draw, read, real
 
+from landmarklib import loading
 from landmarklib.core.errors import UserError
 from landmarklib.datasets import zappos
+from landmarklib.loading import crops
 
 SQUARE = "ut-zap50k-images-square"
 NAMES = (
@@ -33,7 +35,7 @@ def archive(tmp_path):
 
 def test_categories_brands_and_products(archive):
     splits = read("zappos", archive)
-    assert {name: len(listing) for name, listing in splits.items()} == {"train": 5, "val": 0}
+    assert {name: len(listing) for name, listing in splits.items()} == {"train": 5, "val": 0, "test": 0}
     train = splits["train"]
     assert train.ids == NAMES and train.files == tuple(f"{SQUARE}/{name}" for name in NAMES)
     assert train.attributes["category"].tolist() == [0, 1, 2, 2, 3] and train.attributes["category"].dtype == np.int64
@@ -51,13 +53,23 @@ def test_links_and_endings_in_capitals_are_followed(archive):
     assert read("zappos", archive)["train"].ids == (NAMES[0].replace("jpg", "JPG"), *NAMES[1:])
 
 
-def test_one_in_a_hundred_is_for_validation_and_no_product_is_in_both_parts():
+def test_one_in_a_hundred_is_for_validation_and_one_for_testing_and_no_product_is_in_two_parts():
     names = [f"Shoes/Oxfords/A/{i // 3}.{i}.jpg" for i in range(3000)] + ["Shoes/Oxfords/A/x.jpg"] * 2
     splits = zappos._listings(names)
-    assert len(splits["val"]) in (27, 28, 29, 30) and len(splits["train"]) + len(splits["val"]) == 3002
-    assert not set(splits["train"].attributes["product"]) & set(splits["val"].attributes["product"])
+    assert all(len(splits[name]) in (27, 28, 29, 30) for name in ("val", "test"))
+    assert sum(map(len, splits.values())) == 3002
+    products = [set(listing.attributes["product"]) for listing in splits.values()]
+    assert sum(map(len, products)) == len(set.union(*products))
     again = zappos._listings(names[::-1])
-    assert set(again["val"].ids) == set(splits["val"].ids)
+    assert all(set(again[name].ids) == set(splits[name].ids) for name in splits)
+
+
+def test_a_shoe_stands_on_white():
+    """15 of 94 pixels around it are beyond the image."""
+    d = loading.get("zappos")
+    (square,) = crops.squares(zappos._listings([NAMES[0]])["train"], d.recipe)
+    found = crops.cut(np.zeros((3, 136, 136), np.uint8), square, d.size, d.recipe.white)
+    assert (found[:, :14] == 255).all() and (found[:, :, -14:] == 255).all() and not found[:, 17:-17, 17:-17].any()
 
 
 @pytest.mark.parametrize("name", ["Hats/Flat/A/1.2.jpg", "Shoes/Flats/1.2.jpg", "Shoes/Flats/A/B/1.2.jpg", "1.2.jpg"])
@@ -90,5 +102,5 @@ def test_a_name_in_another_encoding_is_refused(archive):
 
 def test_the_real_archive():
     splits = real("zappos")
-    assert {name: len(listing) for name, listing in splits.items()} == {"train": 49_525, "val": 500}
+    assert {name: len(listing) for name, listing in splits.items()} == {"train": 49_025, "val": 500, "test": 500}
     assert Counter(np.concatenate([s.attributes["category"] for s in splits.values()]).tolist()).keys() == {0, 1, 2, 3}

@@ -201,7 +201,7 @@ def test_a_changed_source_or_recipe_makes_them_anew(faces, tmp_path, change):
 def test_what_is_interrupted_leaves_nothing(faces, tmp_path, monkeypatch):
     calls = []
 
-    def stop(image, square, size):
+    def stop(image, square, size, white):
         calls.append(size)
         if len(calls) == 2:
             raise KeyboardInterrupt

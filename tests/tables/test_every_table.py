@@ -91,3 +91,11 @@ def test_stand_ins_of_other_data_sets_go_with_a_tables_stand_in_and_their_photos
         "part": ("part-of-w300", "mtfl_wide"),
         "stand-in": ("stand-in-w300", "stand-in-mtfl_wide"),
     }
+
+
+@pytest.mark.parametrize("digit", [5, 6])
+def test_the_tables_of_digits_differ_in_the_digit_alone(digit):
+    first, other = tables.get("digits-3"), tables.get(f"digits-{digit}")
+    told = {"table": other.name, "dataset": other.dataset}
+    assert [replace(e, **told) for e in experiments_of(first)] == experiments_of(other)
+    assert (other.dataset, other.protocol, other.metrics) == (f"mnist_{digit}", first.protocol, first.metrics)

@@ -74,6 +74,32 @@ def test_what_cannot_be_run_or_means_nothing_is_refused_in_a_short_line(refused,
     assert words in line and len(line) < 600
 
 
+FSE = 'method = "fse"\n# DEVIATION: the rate'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("fractions = [0.0]", "fractions = [0.5]", "mnist_3 has no landmarks to learn from or to regress"),
+        ("fractions = [0.0]", 'labels = [5, "all"]', "mnist_3 has no landmarks to learn from or to regress"),
+        (
+            FSE,
+            FSE.replace("\n", '\nreadout = "regressed"\n', 1),
+            "mnist_3 has no landmarks to learn from or to regress",
+        ),
+        ('metrics = ["', 'metrics = ["error_px", "', "metrics: error_px, and mnist_3 has no landmarks; valid: equi"),
+        (
+            'dataset = "mnist_3"',
+            'dataset = "mnist_3"\ntests = ["mtfl"]',
+            "tests: mtfl has 5 landmarks, and mnist_3 has 0",
+        ),
+    ],
+)
+def test_without_landmarks_nothing_is_labelled_regressed_or_compared_with_them(refused, old, new, words):
+    line = refused("digits-3", old, new)
+    assert words in line and len(line) < 300
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "honari2018" / "x.toml").mkdir(parents=True)
     with pytest.raises(UserError, match=r"^honari2018/x\.toml: cannot be read: "):
