@@ -35,6 +35,15 @@ class Readout:
         found = _inputs(coords.to_norm(points, (side, side)), self.origin) @ self.weights
         return coords.to_pixels(found.reshape(len(points), -1, 2) - _zero(self.origin), (side, side))
 
+    def contributions(self) -> Float[np.ndarray, "K J"]:
+        """What each output contributes to each landmark, of a linear map: a share of 1 (thewlis2017, Fig. 7).
+
+        It is the sum of the absolute coefficients between their coordinates; a bias is left out.
+        """
+        pairs = np.abs(self.weights[: len(self.weights) // 2 * 2])
+        sums = pairs.reshape(len(pairs) // 2, 2, -1, 2).sum((1, 3))
+        return sums / sums.sum(0)
+
 
 NAMED = Readout()
 

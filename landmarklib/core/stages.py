@@ -16,6 +16,7 @@ from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Flag, Jitter, Positive, Share, Some, Text
 
 ORIGINS = {"centre": "about the centre", "corner": "about the corner", "free": "with a bias"}
+BACKWARD = "backward"
 ONLY = "train"  # the name of a stage that is alone
 # Samples that views of one image count for at most: where outputs follow a similarity, all views of an image are sums
 # of its coordinates, of these turned by a right angle, and of shifts along x and y.
@@ -143,13 +144,14 @@ class Regressor:
 
     @property
     def readings(self) -> list[str]:
-        """What qualifies the errors that a run has beside those of this map: from few labels, and about other origins.
+        """What qualifies the errors that a run has beside those of this map.
 
-        From few labels an error is a mean over draws, and not over images.
+        From few labels an error is a mean over draws, and not over images. `backward` is that of the outputs, regressed
+        from the landmarks.
         """
         about = ["" if origin == self.origin else words for origin, words in ORIGINS.items()]
         few = ["", *map(from_labels, self.few)]
-        return [" ".join(filter(None, both)) for both in product(few, about) if any(both)]
+        return [BACKWARD, *(" ".join(filter(None, both)) for both in product(few, about) if any(both))]
 
 
 @dataclass(frozen=True, config=CHECKED)

@@ -27,6 +27,7 @@ from landmarklib.core.mistakes import checked
 from landmarklib.records import convergence, distributions
 from landmarklib.records.schema import (
     Assignment,
+    Contributions,
     Curve,
     Data,
     Errors,
@@ -64,6 +65,7 @@ class Record:
     data: Data = field(default_factory=dict)  # tier, fingerprint, n_labelled, labelled (hash of the ids)
     gallery: Gallery = ()  # test images: index, points in pixels, error, optionally maps
     assignment: Assignment | None = None  # output of each landmark where the network was not told their names
+    contributions: Contributions = ()  # by output: its share in each regressed landmark; older records keep none
     provenance: Provenance = field(default_factory=dict)
     schema: int = SCHEMA
 

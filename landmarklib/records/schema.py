@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from landmarklib.core import metrics
 from landmarklib.core.errors import UserError
-from landmarklib.core.kinds import CHECKED, OURS, AtLeast0, Count, Flag, Number, Some, Text, Tier
+from landmarklib.core.kinds import CHECKED, OURS, AtLeast0, Count, Flag, Number, Share, Some, Text, Tier
 from landmarklib.records import distributions
 
 MOST_BYTES = 2**24  # bytes of a file; the largest record so far has 2**15
@@ -143,6 +143,7 @@ Three = Annotated[tuple[Rate, Rate, Rate], AfterValidator(_rising)]
 Quantiles = Annotated[tuple[AtLeast0, ...], AfterValidator(_all_or_none), AfterValidator(_rising)]
 Errors = Annotated[str, Field(max_length=MOST_BYTES), AfterValidator(_of_images)]
 Assignment = Annotated[tuple[Count, ...], Field(max_length=MOST)]
+Contributions = Annotated[tuple[Annotated[tuple[Share, ...], Field(max_length=MOST)], ...], Field(max_length=MOST)]
 Warnings = Annotated[tuple[Words, ...], Field(max_length=MOST)]
 
 

@@ -16,6 +16,7 @@ from landmarklib.report import galleries, markup, style
 from landmarklib.tables import Table
 
 SIZE = 34  # area of a mark, in points
+LEAST = 0.2  # of a landmark, from which a contribution is shown
 
 
 def discovered(shown: Sequence[Record | None]):
@@ -77,6 +78,34 @@ def _draw(axis, image: np.ndarray, g: dict) -> None:
 def fixed(r: Record) -> list[dict]:
     """The images that are the same for every run, where the record has the outputs on them."""
     return [g for g in r.gallery if g["kind"] == "fixed" and "outputs" in g]
+
+
+def graph(shown: Sequence[Record | None]):
+    """Which outputs each landmark is regressed from, on the first test image: Fig. 7 of thewlis2017.
+
+    Outputs are crosses, regressed landmarks circles; an arrow is as thick as the output's share of the landmark. Shares
+    below LEAST are left out. Returns a Figure. Without runs that keep it, or without the image, it says so instead.
+    """
+    kept = [r for r in shown if r is not None and r.contributions and fixed(r)]
+    if not kept:
+        return style.message("The runs of this picture are not computed yet.")
+    if missing := next(filter(None, map(galleries.lacking, kept)), ""):
+        return style.message(missing)
+    figure, axes = style.pyplot().subplots(
+        1, len(kept), figsize=(style.WIDTH, style.WIDTH / max(len(kept), 2)), squeeze=False, layout="constrained"
+    )
+    for axis, r in zip(axes[0], kept, strict=True):
+        entry, shares = fixed(r)[0], np.array(r.contributions)
+        image = query.test_images(r).images[entry["index"]]
+        outputs, points = np.array(entry["outputs"]), np.array(entry["points"])
+        axis.imshow(image[0] if len(image) == 1 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
+        for k, j in np.argwhere(shares >= LEAST):
+            arrow = {"arrowstyle": "->", "color": style.COLOURS[0], "lw": 6 * shares[k, j], "shrinkA": 0, "shrinkB": 3}
+            axis.annotate("", points[j], outputs[k], arrowprops=arrow)
+        axis.scatter(*outputs.T, marker="x", color=style.COLOURS[1], s=SIZE, lw=1.5)
+        axis.scatter(*points.T, marker="o", facecolor="none", edgecolor="white", s=2 * SIZE, lw=1.5)
+        axis.set(xticks=[], yticks=[], title=r.experiment.row)
+    return figure
 
 
 def matches(table: Table, records: Sequence[Record]):

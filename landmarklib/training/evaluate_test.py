@@ -13,6 +13,7 @@ from landmarklib import loading
 from landmarklib.core import metrics, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.readouts import Readout
+from landmarklib.core.stages import BACKWARD
 from landmarklib.core.types import Annotations, Crop, whole
 from landmarklib.methods import Method, attributes
 from landmarklib.nets import forms
@@ -82,6 +83,7 @@ def evaluate_test(t: Trained) -> Record:
     if known:
         ids, measures = t.splits[e.evaluation.regressor.split].ids, partial(main_measures, test, loading.get(e.dataset))
         values |= readout.other_errors(r, t.method, t.options, known, images, ids, found.points, measures)
+        values |= backward_error(readout.backward(known, e.evaluation.regressor), found.points, test)
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     return stamped(
         Record(
@@ -91,6 +93,7 @@ def evaluate_test(t: Trained) -> Record:
             errors=distributions.packed(values[main]),
             gallery=tuple(_gallery(t, fitted, found, test, values)),
             assignment=fitted.assignment,
+            contributions=() if known is None else tuple(map(tuple, fitted.contributions().round(4).tolist())),
             **common,
         )
     )
@@ -174,6 +177,18 @@ def main_measures(test: Annotations, dataset: Dataset, points: np.ndarray) -> di
     predicted = prediction.Predictions(points, None)
     main = prediction.main(test)
     return {main: prediction.of_points(predicted, test)[main]} | found_near(points, test, dataset)
+
+
+def backward_error(fitted: Readout, outputs: np.ndarray, test: Annotations) -> dict[str, np.ndarray]:
+    """The error of the outputs, regressed from the annotated landmarks of images on which all are visible.
+
+    outputs: as the network found them; in pixels.
+    """
+    whole = test.visible.all(1)
+    regressed = fitted.landmarks(np.where(whole[:, None, None], test.points, 0.0), test.images.shape[-1])
+    scale = 1.0 if test.normalizer is None else test.normalizer / 100
+    visible = np.broadcast_to(whole[:, None], outputs.shape[:2])
+    return {f"{prediction.main(test)} {BACKWARD}": metrics.point_error(regressed, outputs, visible, scale)}
 
 
 def found_near(points: np.ndarray, test: Annotations, dataset: Dataset) -> dict[str, np.ndarray]:

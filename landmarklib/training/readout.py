@@ -86,6 +86,13 @@ def source(run: TrainState, validation: Annotations) -> Source:
     return Source(annotated(validation, None, torch.from_numpy(np.array(validation.images)).to(run.given.device), ()))
 
 
+def backward(known: Labelled, regressor: Regressor) -> Readout:
+    """The linear map the other way, from landmarks to outputs, on the images where all landmarks are visible."""
+    whole = known[known.visible.all(1)]
+    every = np.ones(whole.outputs.shape[:2], bool)
+    return regress(whole.points, whole.outputs, every, regressor.origin, regressor.ridge)
+
+
 def fitted_on(known: Labelled, regressor: Regressor, origin: Origin | None = None) -> Readout:
     """The linear map that fits what is known. origin: the regressor's by default."""
     return regress(known.outputs, known.points, known.visible, origin or regressor.origin, regressor.ridge)

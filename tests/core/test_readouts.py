@@ -52,3 +52,11 @@ def test_fewer_images_than_outputs_give_the_solution_of_least_norm():
     fitted = readouts.regress(OUTPUTS[:2], true, SEEN[:2])
     assert np.allclose(landmarks(fitted, OUTPUTS[:2]), true)
     assert np.allclose(fitted.weights, np.linalg.pinv(OUTPUTS[:2].reshape(2, 6)) @ true.reshape(2, 4))
+
+
+@pytest.mark.parametrize("origin", ["centre", "free"])
+def test_contributions_are_shares_of_the_absolute_coefficients_of_each_landmark(origin):
+    weights = np.array([[1.0, 0, 2, 0], [0, -1, 0, 0], [0, 2, -4, 0], [0, 0, 0, 2]])  # of 2 outputs, to 2 landmarks
+    bias = np.full((int(origin == "free"), 4), 9.0)
+    found = readouts.Readout(weights=np.concatenate([weights, bias]), origin=origin).contributions()
+    assert np.allclose(found, [[2 / 4, 2 / 8], [2 / 4, 6 / 8]])

@@ -10,10 +10,13 @@ import pytest
 from experiments import changed
 
 from landmarklib import loading
-from landmarklib.core import subsets
-from landmarklib.core.types import Crop
+from landmarklib.core import coords, subsets
+from landmarklib.core.stages import Regressor
+from landmarklib.core.types import Annotations, Crop
 from landmarklib.nets import forms
-from landmarklib.training import autotune, compute, readout
+from landmarklib.training import autotune, compute, evaluate_test, readout
+
+SIDE = 40
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,20 @@ def test_a_network_and_a_draw_of_the_same_seed_have_the_same_images(tmp_path):
 def test_runs_of_other_numbers_of_labels_may_be_one_pack(tmp_path):
     runs = counting.read(tmp_path).experiments([10, 40], [0, 1], ["Supervised"], "smoke")
     assert len({autotune.pack_key(e) for e in runs}) == 1
+
+
+def test_backward_regresses_the_outputs_from_landmarks_where_all_are_visible():
+    rng = np.random.default_rng(0)
+    points, matrix = rng.uniform(-0.5, 0.5, (30, 3, 2)), rng.normal(size=(6, 8)) / 8
+    outputs, visible = (points.reshape(30, 6) @ matrix).reshape(30, 4, 2), np.ones((30, 3), bool)
+    visible[20:, 1], points[20:, 1] = False, 99.0
+    fitted = readout.backward(readout.Labelled(outputs, points, visible, np.arange(30)), Regressor())
+    test = annotations(points, visible)
+    error = evaluate_test.backward_error(fitted, coords.to_pixels(outputs, (SIDE, SIDE)), test)["error_px backward"]
+    assert np.allclose(error[:20], 0, atol=1e-6) and np.isnan(error[20:]).all()
+
+
+def annotations(points: np.ndarray, visible: np.ndarray) -> Annotations:
+    n = len(points)
+    images = np.zeros((n, 1, SIDE, SIDE), np.uint8)
+    return Annotations(images, coords.to_pixels(points, (SIDE, SIDE)), visible, tuple(map(str, range(n))), {})
