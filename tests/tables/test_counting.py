@@ -195,6 +195,7 @@ def test_other_kinds_of_errors_are_no_other_reading(tmp_path):
 
 def test_a_regressed_row_has_its_error_about_every_origin_and_from_every_few_labels(few):
     assert few.regressor.readings == [
+        "backward",
         "about the centre",
         "with a bias",
         "from 1 label about the centre",
