@@ -127,15 +127,22 @@ class Regressor:
     draws: Some = 10
     split: Literal["train", "val"] = "train"
 
-    def check(self, labelled: int, n_outputs: int, jittered: bool) -> None:
-        """Raise UserError for fewer samples than coefficients of a coordinate, and no ridge: no map is the best then.
+    def check(self, images: Mapping[str, int], n_outputs: int, jittered: bool) -> None:
+        """Raise UserError where there are too few images.
 
-        labelled: images.
+        That is fewer than `few` asks for, or fewer samples than coefficients of a coordinate, and no ridge: no map is
+        the best then.
+
+        images: labelled ones, by split.
         n_outputs: K, whose coordinates each have a coefficient; one more is the bias, with which errors are read, too.
         jittered: whether views of an image differ.
         """
+        labelled = images[self.split]
+        if max(self.few, default=0) > labelled:
+            raise UserError(f"regressor: few has {max(self.few)}; there are {labelled} labelled {self.split} images")
         least, unknowns = min([labelled, *self.few]), 2 * n_outputs + 1
-        samples = least * (min(max(1, self.views), VIEWS_APART) if jittered else 1)
+        apart = jittered and self.split == "train"
+        samples = least * (min(max(1, self.views), VIEWS_APART) if apart else 1)
         if not self.ridge and samples < unknowns:
             raise UserError(
                 f"regressor: ridge is 0, and the fewest labels ({least}) give too few samples ({samples}) for "

@@ -279,8 +279,7 @@ def check_data(experiment: Experiment, dataset: Dataset) -> None:
     Every fraction labels an image, and not all of them where a term needs unlabelled ones; a regressor has enough.
     """
     e, method = experiment, get(experiment.method)
-    n = dataset.counts["train"]
-    n = min(e.train_images or n, n)
+    n = min(e.train_images or dataset.counts["train"], dataset.counts["train"])
     labelled = e.n_labelled(n)
     dataset.check_jitter(e.jitter)
     if e.balanced_by != BALANCED_BY:
@@ -288,8 +287,9 @@ def check_data(experiment: Experiment, dataset: Dataset) -> None:
     check_attributes(e, dataset)
     options = complete(method, e.options)
     if e.evaluation.readout == "regressed":
-        n_outputs = options.get("n_landmarks", len(dataset.landmarks))
-        e.evaluation.regressor.check(labelled, n_outputs, bool(e.jitter))
+        val = dataset.counts.get("val", 0)
+        images = {"train": labelled, "val": min(e.evaluation.images or val, val)}
+        e.evaluation.regressor.check(images, options.get("n_landmarks", len(dataset.landmarks)), bool(e.jitter))
     if labelled == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
         what = f"labels: {e.labels} are" if e.labels else f"fractions: {e.fraction:g} labels"
         raise UserError(f"{what} all of {n} training images, and {e.row} needs unlabelled ones")

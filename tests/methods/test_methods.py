@@ -155,17 +155,25 @@ def test_maps_have_a_cell_for_each_landmark(method, options, size, cells):
         (6, {"views": 16}, True, None),
         (11, {"views": 2}, True, None),
         (20, {}, True, 20),  # without views it is seen as it is
+        (6, {"views": 16, "split": "val"}, True, 6),  # validation images are not jittered
     ],
 )
 def test_a_map_of_more_coefficients_than_samples_needs_a_ridge(labelled, regressor, jittered, samples):
     """Of ten outputs: 20 coordinates and a bias."""
     fitted, least = Regressor(**regressor), min(labelled, *regressor.get("few", (labelled,)))
+    images = {"train": 0, "val": 0, fitted.split: labelled}
     if samples is None:
-        fitted.check(labelled, 10, jittered)
+        fitted.check(images, 10, jittered)
         return
     words = rf"^regressor: ridge is 0, and the fewest labels \({least}\) give too few samples \({samples}\) for 21 coe"
     with pytest.raises(UserError, match=words):
-        fitted.check(labelled, 10, jittered)
+        fitted.check(images, 10, jittered)
+
+
+def test_no_map_is_fitted_on_more_labels_than_there_are():
+    e = alone({"readout": "regressed", "images": 50, "regressor": Regressor(ridge=1.0, few=(10, 60), split="val")})
+    with pytest.raises(UserError, match=r"^regressor: few has 60; there are 50 labelled val images$"):
+        methods.check_data(e, loading.get("blocks"))
 
 
 def test_the_regressor_of_an_experiment_is_checked_with_its_data():
