@@ -194,11 +194,11 @@ def check_runs(where: str, table: Table) -> None:
     dataset = datasets.get(table.dataset)
     for budget in table.budgets:
         for row in table.rows:
-            for fraction in (f for f in table.amounts if table.has(row, f)):
-                try:
-                    check_run(table.experiment(row, fraction, 0, budget), dataset)
-                except UserError as error:
-                    raise UserError(f"{where}, budget {budget}, row {row.name}: {error}") from None
+            try:
+                for amount in dict.fromkeys(table.trained_at(row, f) for f in table.amounts if table.has(row, f)):
+                    check_run(table.experiment(row, amount, 0, budget), dataset)
+            except UserError as error:
+                raise UserError(f"{where}, budget {budget}, row {row.name}: {error}") from None
 
 
 def check_run(e: Experiment, dataset: Dataset) -> None:
