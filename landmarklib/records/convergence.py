@@ -28,11 +28,12 @@ class Trained(Protocol):
 def improvement(record: Trained) -> float:
     """Share by which the best validation value improved over the last fifth of the steps; NaN where it cannot be told.
 
-    Of an accuracy, or another metric of which more is better, it is the share of what is missing to 100%.
+    They are those of the last stage, whose best weights are kept. Of an accuracy, or another metric of which more is better, it is the share of what is missing to 100%.
     """
-    e = record.experiment
-    metric, until = e.evaluation.select, (1 - LAST) * e.steps
-    values = [(point["step"], _missing(metric, point["validation"][metric])) for point in record.curve]
+    e, last = record.experiment, record.experiment.stages[-1]
+    metric, until = e.evaluation.select, (1 - LAST) * last.steps
+    of_last = [point for point in record.curve if point.get("stage", last.name) == last.name]
+    values = [(point["step"], _missing(metric, point["validation"][metric])) for point in of_last]
     known = [(step, value) for step, value in values if math.isfinite(value)]
     before = [value for step, value in known if step <= until]
     if record.status != "done" or not before or len(before) == len(known):

@@ -50,6 +50,15 @@ def test_without_a_value_before_and_one_within_the_last_fifth_nobody_can_tell(sh
     assert math.isnan(convergence.improvement(with_curve(shares))) and convergence.converged(with_curve(shares)) is None
 
 
+def test_of_several_stages_the_last_one_counts():
+    r = with_curve({0.8: 2.0, 1.0: 1.0})
+    (one,) = r.experiment.stages
+    first = {"step": one.steps, "loss": {"landmarks": 0.1}, "validation": {"error_px": 0.5}, "stage": "first"}
+    last = [{**point, "stage": one.name} for point in r.curve]
+    both = made(replace(r.experiment, stages=(replace(one, name="first"), one)), curve=(first, *last))
+    assert convergence.improvement(both) == convergence.improvement(r) == pytest.approx(0.5)
+
+
 def test_of_a_run_that_failed_nobody_can_tell():
     assert convergence.converged(failed(some(8.0)[0].experiment)) is None
 
