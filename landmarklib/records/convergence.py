@@ -28,7 +28,8 @@ class Trained(Protocol):
 def improvement(record: Trained) -> float:
     """Share by which the best validation value improved over the last fifth of the steps; NaN where it cannot be told.
 
-    They are those of the last stage, whose best weights are kept. Of an accuracy, or another metric of which more is better, it is the share of what is missing to 100%.
+    They are those of the last stage, whose best weights are kept. Of an accuracy, or another metric of which more is
+    better, it is the share of what is missing to 100%.
     """
     e, last = record.experiment, record.experiment.stages[-1]
     metric, until = e.evaluation.select, (1 - LAST) * last.steps

@@ -16,7 +16,8 @@ from landmarklib.report import galleries, markup, style
 from landmarklib.tables import Table
 
 SIZE = 34  # area of a mark, in points
-LEAST = 0.2  # of a landmark, from which a contribution is shown
+# From so many times its even share an output's contribution is shown: of ten outputs, from the 0.2 of thewlis2017.
+LEAST = 2
 
 
 def discovered(shown: Sequence[Record | None]):
@@ -36,13 +37,14 @@ def turned(shown: Sequence[Record | None]):
 
 
 def _pictures(shown: Sequence[tuple[Record, list[dict]]]):
-    """A line of images for each run. Lines on several data sets say which."""
+    """A line of images for each run, which says what tells it from the others: its row, its data set, or both."""
     lines = [(r, entries) for r, entries in shown if entries]
     if not lines:
         return style.message("The runs of this picture are not computed yet.")
     if missing := next(filter(None, (galleries.lacking(r) for r, _ in lines)), ""):
         return style.message(missing)
-    columns, several = max(len(entries) for _, entries in lines), len({r.experiment.dataset for r, _ in lines}) > 1
+    columns = max(len(entries) for _, entries in lines)
+    rows, sets = ({getattr(r.experiment, name) for r, _ in lines} for name in ("row", "dataset"))
     side = (style.WIDTH - galleries.LABEL) / columns
     figure, axes = style.pyplot().subplots(
         len(lines), columns, figsize=(style.WIDTH, side * len(lines)), squeeze=False, layout="constrained"
@@ -55,13 +57,9 @@ def _pictures(shown: Sequence[tuple[Record, list[dict]]]):
             _draw(axis, images[g["index"]], g)
         for axis in line[len(entries) :]:
             axis.axis("off")
-        line[0].set_ylabel(_label(r, dataset.title if several else ""), fontsize=9)
+        told = [dataset.title] * (len(sets) > 1) + [r.experiment.row] * (len(rows) > 1 or len(sets) == 1)
+        line[0].set_ylabel(", ".join(told).replace(", ", ",\n"), fontsize=9)
     return figure
-
-
-def _label(r: Record, dataset: str) -> str:
-    """What stands beside the images of a run. dataset: its title, or nothing."""
-    return ", ".join(filter(None, (dataset, r.experiment.row))).replace(", ", ",\n")
 
 
 def _draw(axis, image: np.ndarray, g: dict) -> None:
@@ -83,8 +81,8 @@ def fixed(r: Record) -> list[dict]:
 def graph(shown: Sequence[Record | None]):
     """Which outputs each landmark is regressed from, on the first test image: Fig. 7 of thewlis2017.
 
-    Outputs are crosses, regressed landmarks circles; an arrow is as thick as the output's share of the landmark. Shares
-    below LEAST are left out. Returns a Figure. Without runs that keep it, or without the image, it says so instead.
+    Outputs are crosses, regressed landmarks circles; an arrow is as thick as the output's share of the landmark. Small
+    shares are left out. Returns a Figure. Without runs that keep it, or without the image, it says so instead.
     """
     kept = [r for r in shown if r is not None and r.contributions and fixed(r)]
     if not kept:
@@ -99,8 +97,8 @@ def graph(shown: Sequence[Record | None]):
         image = query.test_images(r).images[entry["index"]]
         outputs, points = np.array(entry["outputs"]), np.array(entry["points"])
         axis.imshow(image[0] if len(image) == 1 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
-        for k, j in np.argwhere(shares >= LEAST):
-            arrow = {"arrowstyle": "->", "color": style.COLOURS[0], "lw": 6 * shares[k, j], "shrinkA": 0, "shrinkB": 3}
+        for k, j in np.argwhere(shares >= LEAST / len(shares)):
+            arrow = {"arrowstyle": "->", "color": style.COLOURS[0], "lw": 12 * shares[k, j], "shrinkA": 0, "shrinkB": 3}
             axis.annotate("", points[j], outputs[k], arrowprops=arrow)
         axis.scatter(*outputs.T, marker="x", color=style.COLOURS[1], s=SIZE, lw=1.5)
         axis.scatter(*points.T, marker="o", facecolor="none", edgecolor="white", s=2 * SIZE, lw=1.5)

@@ -127,3 +127,10 @@ def test_area_under_the_error_distribution_is_the_mean_of_what_is_left_of_the_th
     limits = np.linspace(0, 10, 5001)
     share = (errors[:, None] <= limits).mean(0)
     assert metrics.area(errors).mean() == pytest.approx(100 * np.trapezoid(share, limits) / 10, abs=0.01)
+
+
+def test_points_found_within_a_distance_are_counted_of_the_visible_ones():
+    target, visible = np.zeros((3, 4, 2)), np.ones((3, 4), bool)
+    predicted = np.array([[[3.0, 4], [0, 0], [5, 0.1], [0, -5]], [[9, 9], [0, 1], [0, 2], [0, 3]], [[0, 0]] * 4])
+    visible[1, 0], visible[2] = False, False
+    assert np.allclose(metrics.found_within(predicted, target, visible, 5.0), [75, 100, np.nan], equal_nan=True)

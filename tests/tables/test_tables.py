@@ -663,3 +663,10 @@ def test_the_command_line_waits_for_no_table_and_tables_for_no_training():
     for module, expected in (("landmarklib.__main__", "[]\n"), ("landmarklib.tables", "['pydantic']\n")):
         done = subprocess.run([sys.executable, "-c", text.format(module)], capture_output=True, text=True)
         assert (done.stdout, done.stderr) == (expected, "")
+
+
+def test_a_stage_sees_its_share_of_the_budgets_images():
+    table = tables.get("equivariance")
+    (e,) = table.experiments(["all"], [0], ["Two-step"], "cpu")
+    (alone,) = table.experiments(["all"], [0], ["End to end"], "cpu")
+    assert [stage.images for stage in e.stages] == [alone.stages[0].images // 2] * 2

@@ -60,3 +60,29 @@ def annotations(points: np.ndarray, visible: np.ndarray) -> Annotations:
     n = len(points)
     images = np.zeros((n, 1, SIDE, SIDE), np.uint8)
     return Annotations(images, coords.to_pixels(points, (SIDE, SIDE)), visible, tuple(map(str, range(n))), {})
+
+
+def test_near_points_are_told_of_all_and_of_the_data_sets_parts():
+    points, visible = np.zeros((2, 7, 2)), np.ones((2, 7), bool)
+    test = annotations(points, visible)
+    found = test.points.copy()
+    found[0, 1] += [SIDE * 6 / 128 + 0.1, 0]  # a wrist, just beyond
+    found[1, 3:5] += SIDE  # both elbows
+    near = evaluate_test.found_near(found, test, loading.get("bbcpose"))
+    expected = {"": [600 / 7, 500 / 7], " of head": [100, 100], " of wrists": [50, 100], " of elbows": [100, 0]}
+    assert {f"within_percent{of}" for of in (*expected, " of shoulders")} == near.keys()
+    assert all(np.allclose(near[f"within_percent{of}"], values) for of, values in expected.items())
+    assert evaluate_test.found_near(found, test, loading.get("blocks")) == {}
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_regressor_is_fitted_on_the_labelled_images_of_its_split(tmp_path, split):
+    few = counting.read(tmp_path)
+    (e,) = few.experiments(["all"], [1], ["FSE"], "smoke")
+    regressor = replace(e.evaluation.regressor, split=split, few=(), ridge=0.1, views=0)
+    e = replace(e, evaluation=replace(e.evaluation, regressor=regressor, images=12, test_images=4))
+    e = replace(e, stages=(replace(e.stages[0], images=16, n_evaluations=1),))
+    (r,) = compute.run([e], form=forms.LITERAL)
+    ids = loading.split("blocks", split, Crop(e.size)).ids[: 12 if split == "val" else e.train_images]
+    assert r.status == "done" and r.data["n_labelled"] == len(ids)
+    assert r.data["labelled"] == subsets.ids_hash(list(ids))
