@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,7 +44,7 @@ def curve(table: Table, runs: pd.DataFrame):
         if table.rows[0].published:
             axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
         axis.set(xscale="log", yscale="log", ylabel=markup.label(metric))
-        axis.set_title(", ".join(dict.fromkeys(name.split(" (")[0] for name in rows)))
+        axis.set_title(", ".join(dict.fromkeys(re.split(r" \(|, ", name)[0] for name in rows)))
         style.plain_ticks(axis, _ticks(table, frame))
         axis.legend(fontsize=8, frameon=False)
         axis.grid(alpha=0.3)
