@@ -109,9 +109,8 @@ def lacking(r: Record) -> str:
 def _label(r: Record, fractions: Collection[float]) -> str:
     """What stands beside the images of a run: its row, and its label fraction where there are several."""
     e = r.experiment
-    return e.row.replace(" (", "\n(").replace(", ", ",\n") + f"\n{amounts.labelled(e.amount, e.labels)}" * (
-        len(fractions) > 1
-    )
+    row = e.row.replace(" (", "\n(").replace(", ", ",\n")
+    return row + f"\n{amounts.labelled(e.amount, e.labels)}" * (len(fractions) > 1)
 
 
 def _error(test: Annotations, g: dict) -> str:
