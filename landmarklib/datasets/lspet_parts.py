@@ -31,7 +31,7 @@ def _divide(whole: Listing) -> dict[str, Listing]:
     for split, share in SHARES.items():
         n = round(share * len(whole))
         splits[split], start = whole[np.sort(order[start : start + n])], start + n
-    return {"train": whole[np.sort(order[start:])], **splits}
+    return {"train": whole[np.sort(order[start:])], "val": splits["val"], "test": splits["test"]}
 
 
 DATASET = replace(

@@ -155,7 +155,7 @@ def test_a_name_that_leaves_the_folder_is_not_a_missing_photo(little, tmp_path):
 
 
 def test_a_square_that_cannot_be_cut_is_no_unreadable_photo(little, monkeypatch):
-    def cut(image, square, size):
+    def cut(image, square, size, white):
         raise UserError("what is cut lies far out of its photo")
 
     monkeypatch.setattr(crops, "cut", cut)

@@ -312,7 +312,7 @@ def test_every_committed_record_is_valid_and_of_a_run_that_its_table_makes_today
     assert isinstance(records, list)  # of a table that nobody has computed yet it is empty
     for r in records:
         e = r.experiment
-        fractions = [e.fraction] if table.uses_labels else None
+        fractions = [e.labels or e.fraction] if table.uses_labels else None
         (on_its_data,) = (v for v in table.variants().values() if v.dataset == e.dataset)
         assert on_its_data.experiments(fractions, [e.seed], [e.row], e.budget) == [e], r.key
 
