@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tarfile
 import zipfile
@@ -162,6 +163,9 @@ def _unpack(packed: Path, target: Path) -> dict[str, int]:
                     found.extract(member, aside)
         else:
             with tarfile.open(packed) as found:
+                if not hasattr(tarfile, "data_filter"):  # which keeps all that is written below `aside`
+                    now = platform.python_version()
+                    raise UserError(f"{packed}: unpacking it safely needs Python 3.11.4 or newer, and this is {now}")
                 for member in progress.bar(found, desc=f"unpacking {packed.name}", unit="file"):
                     found.extract(member, aside, filter="data")
         inner = aside / target.name if (aside / target.name).is_dir() else aside

@@ -27,7 +27,7 @@ def test_the_sentences_count_what_the_verdicts_say(measured):
     found = survived.of_papers(measured)
     counts = Counter(v.verdict for _, v in found)
     decided, undecided, against = survived.sentences(found)
-    assert decided.startswith(f"Of {len(found)} claims of honari2018 and thewlis2017, ")
+    assert decided.startswith(f"Of {len(found)} claims of honari2018, rahaman2021 and thewlis2017, ")
     assert undecided.startswith(f"{sum(counts[word] for word in claims.OPEN)} cannot be decided yet: ")
     for word, n in counts.items():
         said = survived.SAYS[word][n > 1]
@@ -66,6 +66,8 @@ def test_claims_stand_by_kind_of_data_the_papers_own_first(page):
         "honari2018: open tier, a part of the paper's images",
         "honari2018: stand-in tier, generated",
         "thewlis2017: paper tier",
+        "rahaman2021: paper tier",
+        "rahaman2021: stand-in tier, generated",
     ]
 
 
