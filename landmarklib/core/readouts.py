@@ -38,11 +38,12 @@ class Readout:
     def contributions(self) -> Float[np.ndarray, "K J"]:
         """What each output contributes to each landmark, of a linear map: a share of 1 (thewlis2017, Fig. 7).
 
-        It is the sum of the absolute coefficients between their coordinates; a bias is left out.
+        It is the sum of the absolute coefficients between their coordinates; a bias is left out. A landmark that was
+        visible on no image has 0 of all.
         """
         pairs = np.abs(self.weights[: len(self.weights) // 2 * 2])
         sums = pairs.reshape(len(pairs) // 2, 2, -1, 2).sum((1, 3))
-        return sums / sums.sum(0)
+        return sums / np.maximum(sums.sum(0), np.finfo(float).tiny)
 
 
 NAMED = Readout()

@@ -39,7 +39,7 @@ DATASET = replace(
     name="lspet_parts",
     title="Leeds Sports Pose Extended, in parts",
     counts={"train": 8000, "val": 1000, "test": 1000},
-    ids={},
+    ids={"train": "935e5fe6bf7b", "val": "1872fd6d4363", "test": "11fdd4cfb1f1"},
     size=128,
     recipe=Recipe(margin=1.5, grey=False),
     assumptions=(

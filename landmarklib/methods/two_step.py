@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.core.kinds import Positive, Some, Widths
-from landmarklib.methods import Method, Models, Prediction, Term
-from landmarklib.methods.fse import agreement, plate_of
+from landmarklib.methods import Method, Models, Term
+from landmarklib.methods.fse import agreement, plate_of, predict
 
 if TYPE_CHECKING:
     import torch
@@ -82,13 +82,6 @@ def contrast(first: Tensor, second: Tensor, pair: ThinPlate, options: dict[str, 
 
 def cells(options: dict[str, Any], size: int) -> int:
     return (-(-(size // options["stride"]) // options["pool"])) ** 2
-
-
-def predict(module: nn.Module, images: Tensor, options: dict[str, Any]) -> Prediction:
-    from landmarklib.core import heatmaps
-
-    maps = module(images)
-    return Prediction(heatmaps.soft_argmax(maps, options["beta"]), (), maps, options["beta"])
 
 
 def measure(module: nn.Module, images: Tensor, options: dict[str, Any], noise: Noise) -> dict[str, Tensor]:

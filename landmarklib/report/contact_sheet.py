@@ -34,7 +34,7 @@ def draw(dataset: Dataset, shown: Sequence[inspection.Sample], columns: int = 4,
         axis.axis("off")
     for axis, sample in zip(axes.flat, shown, strict=False):
         image, points = sample.image, np.where(sample.visible[:, None], sample.points, np.nan)
-        axis.imshow(image.transpose(1, 2, 0) if len(image) == 3 else image[0], cmap="gray", vmin=0, vmax=255)
+        style.show(axis, image)
         for edge in dataset.skeleton:
             axis.plot(*points[list(edge)].T, color="white", lw=0.8)
         for marker, (places, colours) in groups.items():

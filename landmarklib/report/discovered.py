@@ -65,8 +65,7 @@ def _pictures(shown: Sequence[tuple[Record, list[dict]]]):
 def _draw(axis, image: np.ndarray, g: dict) -> None:
     """An image, turned as it was when its outputs were found, and these."""
     side = image.shape[-1]
-    seen = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-    axis.imshow(seen, cmap="gray", vmin=0, vmax=255, transform=style.turn(side, g.get("degrees", 0.0)) + axis.transData)
+    style.show(axis, image, transform=style.turn(side, g.get("degrees", 0.0)) + axis.transData)
     axis.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
     outputs = np.array(g["outputs"])
     for (_, colour, marker), point in zip(style.styled([""] * len(outputs)), outputs, strict=True):
@@ -94,9 +93,8 @@ def graph(shown: Sequence[Record | None]):
     )
     for axis, r in zip(axes[0], kept, strict=True):
         entry, shares = fixed(r)[0], np.array(r.contributions)
-        image = query.test_images(r).images[entry["index"]]
         outputs, points = np.array(entry["outputs"]), np.array(entry["points"])
-        axis.imshow(image[0] if len(image) == 1 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
+        style.show(axis, query.test_images(r).images[entry["index"]])
         for k, j in np.argwhere(shares >= LEAST / len(shares)):
             arrow = {"arrowstyle": "->", "color": style.COLOURS[0], "lw": 12 * shares[k, j], "shrinkA": 0, "shrinkB": 3}
             axis.annotate("", points[j], outputs[k], arrowprops=arrow)

@@ -198,7 +198,7 @@ def _draw(axis, test: Annotations, g: dict) -> None:
     low, high = both.min(0), both.max(0)
     half = max(0.17 * side, (high - low).max() / 2 + 0.09 * side)
     (x, y) = (low + high) / 2
-    axis.imshow(image[0] if len(image) == 1 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
+    style.show(axis, image)
     ring, cross, width = next(marks for most, *marks in MARKS if len(truth) <= most)
     for a, b in zip(truth, found, strict=True):
         axis.plot(*zip(a, b, strict=True), color=style.ERROR, lw=width, zorder=2)

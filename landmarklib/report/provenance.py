@@ -132,13 +132,16 @@ def warn_locked(records: Sequence[record.Record]) -> list[Html]:
 def warn_collapsed(records: Sequence[record.Record]) -> list[Html]:
     """A warning for rows whose landmarks, which nobody labelled, are none in some run: what they tell is of chance."""
     done = [r for r in records if r.status == "done"]
-    counts = Counter(r.experiment.row for r in done if not all(map(_of_maps, r.warnings)))
+    collapsed = [r for r in done if not all(map(_of_maps, r.warnings))]
+    counts = Counter(r.experiment.row for r in collapsed)
+    recovered = sum(all(_of_maps(line) or line.startswith("by ") for line in r.warnings) for r in collapsed)
     of_row = Counter(r.experiment.row for r in done)
     rows = "; ".join(f"{row} ({n} of {of_row[row]} runs)" for row, n in counts.items())
     return _beware(
         len(counts),
         f"landmarks have collapsed in {rows}: some do not move with the image, lie on another one or on the border. "
-        "Such a run is in the means; “Flagged runs” below says which landmarks, and when.",
+        + f"In {recovered} of these runs that was so early, and no more at the end. " * bool(recovered)
+        + "Such a run is in the means; “Flagged runs” below says which landmarks, and when.",
     )
 
 

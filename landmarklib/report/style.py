@@ -62,6 +62,11 @@ def save(figure, path: Path) -> None:
     pyplot().close(figure)
 
 
+def show(axis, image, **more) -> None:
+    """An image, uint8 C x H x W, grey or in colour, in its own brightness. more: for `imshow`."""
+    axis.imshow(image[0] if len(image) == 1 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255, **more)
+
+
 def turn(side: int, degrees: float):
     """The transform that turns a picture of that side in pixels about its centre, x towards y."""
     from matplotlib.transforms import Affine2D

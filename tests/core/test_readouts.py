@@ -60,3 +60,10 @@ def test_contributions_are_shares_of_the_absolute_coefficients_of_each_landmark(
     bias = np.full((int(origin == "free"), 4), 9.0)
     found = readouts.Readout(weights=np.concatenate([weights, bias]), origin=origin).contributions()
     assert np.allclose(found, [[2 / 4, 2 / 8], [2 / 4, 6 / 8]])
+
+
+def test_to_a_landmark_that_is_never_visible_nothing_contributes():
+    seen = SEEN.copy()
+    seen[:, 1] = False
+    found = readouts.regress(OUTPUTS, RNG.uniform(-1, 1, (40, 2, 2)), seen, ridge=0.1).contributions()
+    assert np.allclose(found.sum(0), [1, 0])

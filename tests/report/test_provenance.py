@@ -53,6 +53,11 @@ def test_collapsed_landmarks_are_warned_of_row_by_row():
     (text,) = provenance.warn_collapsed(records)
     assert f"landmarks have collapsed in {last.experiment.row} (1 of 4 runs): some do not move with the image" in text
     assert provenance.warn_locked(records) == provenance.warn_collapsed(sound) == provenance.warn_collapsed([]) == []
+    assert "In 1 of these runs that was so early, and no more at the end." in text
+    (still,) = provenance.warn_collapsed(
+        [*sound, replace(last, warnings=(line, line.removeprefix("by 20,000 images: ")))]
+    )
+    assert "no more at the end" not in still
     assert text in table_page.bookkeeping(BLOCKS, record.frame(records), records)
     assert line in provenance.flagged(records)
     assert "1 runs with dead or saturated maps or collapsed landmarks" in provenance.origin(BLOCKS, records)
