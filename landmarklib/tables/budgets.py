@@ -63,11 +63,13 @@ Changes.__pydantic_config__ = CHECKED
 class ChangesOfMethod(Changes, total=False):
     """What a method's rows set otherwise at a budget: fields, options, and more fields at one fraction.
 
-    Where the table counts labelled images, `labels` has those at one number of them.
+    Where the table counts labelled images, `labels` has those at one number of them. `rates` has factors in place of
+    those that the rows set themselves; a row that sets none of a group keeps to that.
     """
 
     __pydantic_config__ = CHECKED
     options: Options
+    rates: Mapping[str, Positive]
     fractions: ByFraction[Changes]
     labels: ByAmount[Changes]
 

@@ -171,15 +171,16 @@ class Table:
         return any(self.experiment(row, e.amount, e.seed, e.budget) == e for row in rows)
 
     def settings(self, row: Row, fraction: float, budget: str) -> dict[str, Any]:
-        """The fields of `Training` and the options of a cell: the budget's, the row's, the method's, the fraction's."""
+        """The fields of `Training` of a cell, its options and its factors on rates."""
         b = self.budgets[budget]
         of_method = dict(b.methods.get(row.method, {}))
         options = {**row.options, **of_method.pop("options", {})}
+        rates = of_method.pop("rates", {})
         at_fraction = {**of_method.pop("fractions", {}), **of_method.pop("labels", {})}.get(fraction, {})
         values = {f.name: getattr(b, f.name) for f in fields(Training)} | row.training | of_method | at_fraction
         values["size"] = values["size"] or self.size
         values["jitter"] = values["jitter"] or self.jitter
-        return {**values, "options": options}
+        return {**values, "options": options, "rates": rates}
 
     def experiment(self, row: Row, fraction: float, seed: int, budget: str) -> Experiment:
         """The run of one cell with one seed. fraction: or the number of labels, where the table counts.
@@ -235,7 +236,8 @@ def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage
     taken = values["batch"] or values["batch_unlabelled"]
     steps = images // (taken or 1)
     warmup = min(values["warmup"], max(1, steps // 4))
-    rates = {group: factor for group, factor in stage.rates.items() if factor != 1}  # as without them, in the key too
+    rates = {group: values["rates"].get(group, factor) for group, factor in stage.rates.items()}
+    rates = {group: factor for group, factor in rates.items() if factor != 1}  # as without them, in the key too
     return Stage(
         name=stage.name,
         weights=stage.weights,

@@ -112,6 +112,9 @@ def check_names(where: str, table: Table) -> None:
         raise UserError(f"{where}, budgets: {SMOKE!r} is missing; by it every table is tested in seconds")
     for name, budget in table.budgets.items():
         only(f"{where}, budget {name}, methods", budget.methods, {row.method for row in table.rows})
+        for method, changes in budget.methods.items():
+            of_rows = {group for row in table.rows if row.method == method for group in groups_with_rates(row)}
+            only(f"{where}, budget {name}, methods.{method}.rates", changes.get("rates", ()), of_rows, "group")
     for place, line in lines_of(table):
         only(f"{where}, {place}, published_also", line.published_also, table.metrics)
         if table.metrics[0] in line.published_also:
@@ -119,6 +122,11 @@ def check_names(where: str, table: Table) -> None:
     for place, select in (("", table.select), *((f", row {row.name}", row.select) for row in table.rows if row.select)):
         if select not in table.metrics:
             raise UserError(f"{where}{place}: select {shown(select)}; known: {', '.join(table.metrics)}")
+
+
+def groups_with_rates(row: Row) -> set[str]:
+    """The groups of parameters whose rate a row sets."""
+    return {*row.rates, *(group for stage in row.stages for group in stage.rates)}
 
 
 def kind(table: Table) -> str:

@@ -246,6 +246,19 @@ def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
         assert not blocks.makes(changed(e, **change)), change
 
 
+def test_a_budget_replaces_the_factors_on_rates_that_rows_set_and_gives_others_none(blocks):
+    at = {b: blocks.experiments([0.1], [0], ["Seq-MT (L)", "Seq-MT (L+A)"], b) for b in ("cpu", "converged")}
+    rates = {b: [e.stages[0].optimizer.rates for e in runs] for b, runs in at.items()}
+    assert rates == {"cpu": [{}, {"head": 10.0}], "converged": [{}, {}]}
+    (slower,) = replace(blocks, budgets=with_head_rate(blocks, 3.0)).experiments([0.1], [0], ["Seq-MT (L+A)"])
+    assert slower.stages[0].optimizer.rates == {"head": 3.0}
+
+
+def with_head_rate(table, factor):
+    cpu = table.budgets["cpu"]
+    return {**table.budgets, "cpu": replace(cpu, methods={"seq_mt": {"rates": {"head": factor}}})}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -260,6 +273,7 @@ def test_a_table_knows_the_runs_that_it_makes_at_any_fraction_and_seed(blocks):
             "fractions.1.image",
             "cpu, methods.rcn, fraction 1: unknown key 'image'; did you mean 'images'. known: batch",
         ),
+        ("fractions.1.images", "rates.haed", "budget cpu, methods.rcn.rates: unknown group 'haed'"),
         ("fractions.1.images", "fractions.'0.3'.images", "cpu, methods.rcn: fraction 0.3 is not one of the table's"),
         ("fractions.1.images", "fractions.3.images", "methods.rcn, fractions: '3' is too large; it must be at most 1"),
         ("fractions.1.images", "fractions.all.images", "budget cpu, methods.rcn, fractions: 'all' is not a number"),
