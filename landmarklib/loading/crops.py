@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -47,11 +48,14 @@ def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = Non
     """
     if path := tiers.bundled(dataset, root):
         return bundle.load(path, dataset, bundle.Part(split, crop), tiers.reading_of(dataset.name))
+    from landmarklib.loading import pixel_classes
+
     folder = tiers.folder(dataset, root)
     splits = dataset.read(folder)
     if split not in splits:
         raise UserError(f"{dataset.name}: no split {split!r} here; there are {', '.join(splits)}")
-    images, part = prepare(dataset, photos.present(folder, split, splits[split]), crop, archive.roots(root)[0] / FOLDER)
+    cache = archive.roots(root)[0] / FOLDER
+    images, part = prepare(dataset, photos.present(folder, split, splits[split]), crop, cache)
     if part.left_out:
         photos.tell(f"{dataset.name}: {part.report}: left out")
     listing = part.listing
@@ -68,6 +72,7 @@ def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = Non
         None if dataset.normalizer is None else dataset.normalizer(listing) * scale,
         scale,
         {name: normalizer(listing) * scale for name, normalizer in dataset.normalizers.items()},
+        pixel_classes.prepare(dataset, part, crop, cache) if dataset.pixel_labels else None,
     )
 
 
@@ -184,22 +189,29 @@ def prepare(
 
     cache: the folder of the files of crops.
     """
-    path = cache / f"{dataset.name}-{split.name}-{crop.size}-{_fingerprint(dataset, split, crop)}.npy"
+    path = cache / f"{dataset.name}-{split.name}-{crop.size}-{fingerprint(dataset, split, crop)}.npy"
     shape = (len(split.listing), dataset.channels, crop.size, crop.size)
-    pixels = _mapped(path, shape)
-    if pixels is None:
-        waiting = f"another process cuts {dataset.name}: {split.name}; waiting for it"
-        try:
-            with files.lock(path.with_suffix(".lock"), files.DATA, waiting=waiting):
-                if _mapped(path, shape) is None:  # else another process has just made it
-                    _make(dataset, split, crop, path)
-        except photos.Unreadable as found:
-            return prepare(dataset, split.without(found.faults), crop, cache)
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    return pixels, split
+    waiting = f"another process cuts {dataset.name}: {split.name}; waiting for it"
+    try:
+        return mapped(path, shape, lambda: _make(dataset, split, crop, path), waiting), split
+    except photos.Unreadable as found:
+        return prepare(dataset, split.without(found.faults), crop, cache)
 
 
-def _mapped(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "N C S S"] | None:
+def mapped(path: Path, shape: tuple[int, ...], make: Callable[[], None], waiting: str) -> UInt8[np.ndarray, "N ..."]:
+    """What a file holds as a memory map; the file is made first if it is not there, or not whole.
+
+    waiting: what is said while another process makes it.
+    """
+    if (found := _mapped(path, shape)) is not None:
+        return found
+    with files.lock(path.with_suffix(".lock"), files.DATA, waiting=waiting):
+        if _mapped(path, shape) is None:  # else another process has just made it
+            make()
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "N ..."] | None:
     """Crops that are there, opened as a memory map; None where they are not, or are not whole."""
     try:
         pixels = np.lib.format.open_memmap(path, mode="r")
@@ -252,11 +264,11 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
     files.write_in_one_step(path, write, files.DATA)
 
 
-def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
-    """16 hex digits over the recipe, the squares, and name, size and time of every photo.
+def fingerprint(dataset: Dataset, split: photos.Split, crop: Crop, every: bool = False) -> str:
+    """16 hex digits over the recipe, the squares, and name, size and time of every photo, or of every file.
 
     Squares that are moved into their photos are taken as they are before, since the photos tell the rest. Where a file
-    holds many images, over the names, sizes and times of all files.
+    holds many images, it is of every file in any case.
     """
     recipe, folder, listing = dataset.recipe, split.folder, split.listing
     told = {
@@ -266,7 +278,7 @@ def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
     digest.update(f"{split.name} {len(listing)}".encode())
     digest.update(np.ascontiguousarray(squares(listing, recipe, crop.margin).round(3)).tobytes())
     whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
-    for file in whole if dataset.images else listing.files:
+    for file in whole if every or dataset.images else listing.files:
         try:
             state = os.stat(archive.safe_join(folder, file))
         except (OSError, ValueError):

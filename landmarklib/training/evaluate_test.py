@@ -12,9 +12,10 @@ import numpy as np
 from landmarklib import loading
 from landmarklib.core import metrics, subsets
 from landmarklib.core.dataset import Dataset
+from landmarklib.core.metrics import PIXELS
 from landmarklib.core.readouts import Readout
 from landmarklib.core.stages import BACKWARD
-from landmarklib.core.types import Annotations, Crop, whole
+from landmarklib.core.types import NO_CLASS, Annotations, Crop, whole
 from landmarklib.methods import Method, attributes
 from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
@@ -75,6 +76,12 @@ def evaluate_test(t: Trained) -> Record:
     if not seen:  # the head was never trained
         found = replace(found, attributes=None)
     values = prediction.per_image(found, test, seen, fitted)
+    if t.method.pixelwise:
+        shown = {
+            "gallery": tuple(_gallery_of_pixels(found, test)),
+            "errors": distributions.packed(100 - values[PIXELS]),
+        }
+        return stamped(Record(status="done", metrics=summaries(values), **shown, **common))
     if found.points is None:
         return stamped(Record(status="done", metrics=summaries(values), **common))
     points = fitted.landmarks(found.points, e.size)
@@ -116,6 +123,13 @@ def _gallery(
     errors = values["error_px" if annotated else prediction.ALONE]
     entries = gallery(fitted.landmarks(found.points, e.size), classes, errors, maps, outputs)
     return entries if annotated else entries + turned.gallery(r, t.method, t.options, test.images[0], found.points[0])
+
+
+def _gallery_of_pixels(found: prediction.Predictions, test: Annotations) -> list[dict]:
+    """What a record shows of test images whose pixels are classified: the classes, and how many pixels have another."""
+    wrong = (found.pixel_classes != test.pixel_classes) & (test.pixel_classes != NO_CLASS)
+    entries = gallery(test.points, None, wrong.sum((1, 2)).astype(float), [])
+    return [{**g, "pixel_classes": prediction.packed(found.pixel_classes[g["index"]])} for g in entries]
 
 
 def _common(t: Trained) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def test_a_whole_set_has_the_prepared_files_that_it_always_had(tmp_path):
         (tmp_path / file).write_bytes(b"12345")
         os.utime(tmp_path / file, ns=(7, 7))
     dataset = replace(loading.get("mtfl"), recipe=Recipe("box", 1.0))
-    assert crops._fingerprint(dataset, photos.present(tmp_path, "test", listing), CROP) == "495054e28957bd21"
+    assert crops.fingerprint(dataset, photos.present(tmp_path, "test", listing), CROP) == "495054e28957bd21"
 
 
 def test_a_name_that_leaves_the_folder_is_not_a_missing_photo(little, tmp_path):

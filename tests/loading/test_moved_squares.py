@@ -167,8 +167,8 @@ def test_files_of_other_crops_keep_their_names(faces, tmp_path):
     for file in listing.files:
         state = os.stat(tmp_path / "faces" / file)
         digest.update(f"{file} {state.st_size} {state.st_mtime_ns}".encode())
-    assert crops._fingerprint(black, split, Crop(20)) == digest.hexdigest()[:16]
-    assert crops._fingerprint(faces, split, Crop(20)) != digest.hexdigest()[:16]
+    assert crops.fingerprint(black, split, Crop(20)) == digest.hexdigest()[:16]
+    assert crops.fingerprint(faces, split, Crop(20)) != digest.hexdigest()[:16]
 
 
 def test_attributes_and_landmarks_are_compared_on_moved_squares(faces, monkeypatch):
