@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,9 +73,6 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
     one, method = experiments[0], methods.get(experiments[0].method)
     options, dataset, runs = methods.complete(method, one.options), loading.get(one.dataset), []
     images = torch.from_numpy(np.array(annotations.images)).to(device)
-    pixel_classes = annotations.pixel_classes
-    if pixel_classes is not None:
-        pixel_classes = torch.from_numpy(np.array(pixel_classes)).to(device)
     others = _others(one, len(dataset.landmarks), len(methods.attributes(options)), device)
     for e, state in zip(experiments, states or [{}] * len(experiments), strict=True):
         share, classes = e.share(len(annotations.ids)), annotations.attributes.get(e.balanced_by)
@@ -86,7 +82,6 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
         forms.set_form(module, form)
         margin = MARGIN if e.jitter else 1.0
         data = annotated(annotations, torch.from_numpy(chosen), images, methods.attributes(options), margin)
-        data = replace(data, pixel_classes=pixel_classes)
         teacher = deepcopy(module) if any(stage.ema for stage in e.stages) else None
         runs.append(TrainState(e, module, data, generator, teacher, state=state, others=others))
     return runs

@@ -12,7 +12,6 @@ import numpy as np
 from landmarklib import loading
 from landmarklib.core import metrics, subsets
 from landmarklib.core.dataset import Dataset
-from landmarklib.core.metrics import PIXELS
 from landmarklib.core.readouts import Readout
 from landmarklib.core.stages import BACKWARD
 from landmarklib.core.types import NO_CLASS, Annotations, Crop, whole
@@ -76,14 +75,8 @@ def evaluate_test(t: Trained) -> Record:
     if not seen:  # the head was never trained
         found = replace(found, attributes=None)
     values = prediction.per_image(found, test, seen, fitted)
-    if t.method.pixelwise:
-        shown = {
-            "gallery": tuple(_gallery_of_pixels(found, test)),
-            "errors": distributions.packed(100 - values[PIXELS]),
-        }
-        return stamped(Record(status="done", metrics=summaries(values), **shown, **common))
     if found.points is None:
-        return stamped(Record(status="done", metrics=summaries(values), **common))
+        return stamped(Record(status="done", metrics=summaries(values), **_of_pixels(found, test), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
     main = prediction.main(test)
@@ -125,11 +118,18 @@ def _gallery(
     return entries if annotated else entries + turned.gallery(r, t.method, t.options, test.images[0], found.points[0])
 
 
-def _gallery_of_pixels(found: prediction.Predictions, test: Annotations) -> list[dict]:
-    """What a record shows of test images whose pixels are classified: the classes, and how many pixels have another."""
-    wrong = (found.pixel_classes != test.pixel_classes) & (test.pixel_classes != NO_CLASS)
+def _of_pixels(found: prediction.Predictions, test: Annotations) -> dict[str, Any]:
+    """What a record shows of test images whose pixels are classified; nothing where none are.
+
+    That is the share of pixels of each image whose class is wrong, and of some how many these are, and the classes.
+    """
+    classes = found.pixel_classes
+    if classes is None:
+        return {}
+    wrong = (classes != test.pixel_classes) & (test.pixel_classes != NO_CLASS)
     entries = gallery(test.points, None, wrong.sum((1, 2)).astype(float), [])
-    return [{**g, "pixel_classes": prediction.packed(found.pixel_classes[g["index"]])} for g in entries]
+    shown = tuple({**g, "pixel_classes": prediction.packed(classes[g["index"]])} for g in entries)
+    return {"errors": distributions.packed(100 - metrics.pixel_accuracy(classes, test.pixel_classes)), "gallery": shown}
 
 
 def _common(t: Trained) -> dict[str, Any]:

@@ -83,7 +83,10 @@ def annotated(
     given = [annotations.attributes[name] for name in attributes]
     given = [np.deg2rad(v) if metrics.is_angle(v) else v for v in given]
     values = torch.from_numpy(np.array(given, np.float32).reshape(-1, n).T.copy())
-    return Data(images, *(part.to(images.device) for part in (points, visible, mask, values)))
+    parts = [points, visible, mask, values]
+    if annotations.pixel_classes is not None:
+        parts.append(torch.from_numpy(np.array(annotations.pixel_classes)))
+    return Data(images, *(part.to(images.device) for part in parts))
 
 
 def unlabelled(images: Tensor, n_points: int, n_attributes: int) -> Data:

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from landmarklib.core import metrics
+from landmarklib.core.types import NO_CLASS
 
 
 def seen(*shape: int) -> np.ndarray:
@@ -127,3 +128,11 @@ def test_area_under_the_error_distribution_is_the_mean_of_what_is_left_of_the_th
     limits = np.linspace(0, 10, 5001)
     share = (errors[:, None] <= limits).mean(0)
     assert metrics.area(errors).mean() == pytest.approx(100 * np.trapezoid(share, limits) / 10, abs=0.01)
+
+
+def test_pixel_accuracy_is_a_share_of_the_pixels_that_have_a_class():
+    """Two of three by hand; nothing where no pixel has a class."""
+    found = np.array([[[0, 1], [2, 2]]] * 2, np.uint8)
+    true = np.array([[[0, 2], [2, NO_CLASS]], [[NO_CLASS] * 2] * 2], np.uint8)
+    first, second = metrics.pixel_accuracy(found, true)
+    assert first == pytest.approx(200 / 3) and np.isnan(second)

@@ -14,7 +14,7 @@ from landmarklib import loading
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Crop, Listing, Recipe
 from landmarklib.formats import archive
-from landmarklib.loading import bundle, bundling, crops, photos, tiers
+from landmarklib.loading import bundle, bundling, crops, cutting, photos, tiers
 
 N, CROP = 100, Crop(6)
 FILES = tuple(f"train/{i:03d}.png" for i in range(N))
@@ -155,10 +155,10 @@ def test_a_name_that_leaves_the_folder_is_not_a_missing_photo(little, tmp_path):
 
 
 def test_a_square_that_cannot_be_cut_is_no_unreadable_photo(little, monkeypatch):
-    def cut(image, square, size):
+    def cut(image, square, size, white):
         raise UserError("what is cut lies far out of its photo")
 
-    monkeypatch.setattr(crops, "cut", cut)
+    monkeypatch.setattr(cutting, "cut", cut)
     with pytest.raises(UserError, match=r"000\.png: what is cut lies far out of its photo$"):
         crops.load(little, "train", CROP)
 
