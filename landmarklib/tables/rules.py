@@ -205,7 +205,9 @@ def check_runs(where: str, table: Table) -> None:
 
 def check_run(e: Experiment, dataset: Dataset) -> None:
     """Method, data set and schedule of a run fit together."""
-    if not dataset.landmarks and not methods.get(e.method).pixelwise:
+    if methods.get(e.method).pixelwise:
+        methods.check_attributes(e, dataset)
+    elif not dataset.landmarks:
         check_alone(e, dataset)
     methods.check(e)
     used = {"train": e.train_images, "val": e.evaluation.images, "test": e.evaluation.test_images}
