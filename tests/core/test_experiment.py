@@ -38,6 +38,7 @@ CHANGES = {
     "table": "shapes",
     "row": "Seq-MT (L)",
     "dataset": "shapes",
+    "evaluated_from": 0.0,
     "method": "comm_mt",
     "options": {"kernel": 7},
     "jitter": JITTER,
@@ -111,6 +112,7 @@ OF_STAGE = {
     "jitter": {},
     "refill": True,
     "dataset": "shapes",
+    "evaluated_from": 0.0,
 }
 OF_OPTIMIZER = {"rate": 0.002, "rates": {"head": 9.0}, "clip": 0.0, "beta2": 0.999, "weight_decay": 0.0}
 OF_SCHEDULE = {"warmup": 3, "plateau": 0.5, "kind": "linear", "floor": 0.02}
