@@ -38,7 +38,6 @@ CHANGES = {
     "table": "shapes",
     "row": "Seq-MT (L)",
     "dataset": "shapes",
-    "evaluated_from": 0.0,
     "method": "comm_mt",
     "options": {"kernel": 7},
     "jitter": JITTER,
