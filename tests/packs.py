@@ -29,6 +29,7 @@ SMALL = {  # five levels of 64 maps would take minutes
     "imm": {"width": 4},
     "two_step": {"widths": [4, 6], "features": 8, "maps_width": 4, "points": 12},
 }
+OF_POINTS = [name for name in methods.names() if not methods.get(name).pixelwise]  # others need other labels
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.1}
 BASE = tables.get("blocks").experiments(budget="smoke")[0]
 WEIGHTS = {"landmarks": 10.0, "classes": 1.0, "angles": 1.0, "elt": 5.0}

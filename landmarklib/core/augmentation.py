@@ -17,6 +17,8 @@ from landmarklib.core.warps import Warp
 def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batch:
     """The batch under one random affine map per image. Points that leave the frame are not visible in it.
 
+    Classes of pixels move as these do; none is brought in from where the images end.
+
     batch: its images are MARGIN times as wide as the frame that its points are given in. They are cut to that frame,
         so what a map brings in from outside the frame is real as far as they reach.
     noise: draws the maps.
@@ -32,6 +34,9 @@ def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batc
         visible=batch.visible & coords.inside(points),
         source=batch.images,
         jitter=jitter,
+        pixel_classes=batch.pixel_classes
+        if batch.pixel_classes is None
+        else warps.warp_classes(batch.pixel_classes, jitter, side, MARGIN),
     )
 
 

@@ -50,6 +50,9 @@ class Dataset:
     read: Callable[[Path], Mapping[str, Listing]] | None = None  # of a set in its publisher's layout
     # folder, split -> N x C x H x W, where one file holds many images
     images: Callable[[Path, str], np.ndarray] | None = None
+    # folder, id -> H x W, the class of each pixel of a photo, an index of `pixel_names`
+    pixel_labels: Callable[[Path, str], np.ndarray] | None = None
+    pixel_names: tuple[str, ...] = ()  # of the classes of pixels
     # (folder, counts, seed): writes a stand-in in that layout and gives what `read` must find
     write_standin: Callable[..., Mapping[str, Listing]] | None = None
     # the length that errors are divided by, in pixels of each photo; None where errors are in pixels

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
+
+from landmarklib.core.types import NO_CLASS
 
 LOWER_IS_BETTER = {
     "error_px": True,
@@ -20,8 +22,10 @@ LOWER_IS_BETTER = {
     "equivariance_px": True,
     "equivariance_ratio": True,
     "feature_match_percent": False,
+    "pixel_accuracy_percent": False,
 }
 UNANNOTATED = ("equivariance_px", "equivariance_ratio", "feature_match_percent")  # what a method measures by itself
+PIXELS = "pixel_accuracy_percent"
 PCK_SHARE = 0.1  # of the normalizer, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
 
@@ -155,8 +159,17 @@ def best_assignment(
 
 
 def is_of_points(name: str) -> bool:
-    """Whether a metric is of points against annotated ones, and not of attributes."""
-    return base(name) not in ("accuracy_percent", "angle_error_degrees", *UNANNOTATED)
+    """Whether a metric is of points against annotated ones, and not of attributes or classes of pixels."""
+    return base(name) not in ("accuracy_percent", "angle_error_degrees", PIXELS, *UNANNOTATED)
+
+
+def pixel_accuracy(found: UInt8[np.ndarray, "N H W"], true: UInt8[np.ndarray, "N H W"]) -> Float[np.ndarray, " N"]:
+    """Share of the pixels of each image whose class is found, in percent, of those that have one.
+
+    It is NaN for an image without such a pixel. This is the measure of thewlis2017, supplement, section 5.
+    """
+    found, true = (classes.reshape(len(classes), -1) for classes in (found, true))
+    return 100 * _share(found == true, true != NO_CLASS)
 
 
 def nearer_to_own(

@@ -69,6 +69,7 @@ class Stage:
     weights: of the loss terms, for points in [-1, 1].
     onset: share of the stage after which a term joins.
     n_evaluations: how often validation is measured; the best weights are kept. With 0 the last ones are.
+    evaluated_from: share of the stage over whose rest these times are evenly spread, the last at its end.
     trains: the group of parameters that is trained, all others frozen; empty for all.
     ema: decay of the teacher, a moving average of the network; 0 for none.
     jitter: ranges of the random affine map that a training image is seen under, `warps.random_affine`'s.
@@ -92,6 +93,7 @@ class Stage:
     jitter: Jitter = field(default_factory=dict)
     refill: Flag = False
     dataset: str = ""
+    evaluated_from: Share = 0.3
 
     @property
     def steps(self) -> int:

@@ -44,9 +44,11 @@ def ids_hash(ids: list[str]) -> str:
 
 
 def fingerprint(annotations: Annotations) -> str:
-    """16 hex digits over images, points and ids: the same for two runs that saw the same images and landmarks."""
+    """16 hex digits over images, points, ids and classes of pixels: the same for runs that saw the same of all."""
     points: Float[np.ndarray, "N K 2"] = np.round(annotations.points.astype(np.float64), 3)
     digest = hashlib.sha256(annotations.images.tobytes() + points.tobytes() + "\n".join(annotations.ids).encode())
+    if annotations.pixel_classes is not None:
+        digest.update(annotations.pixel_classes.tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 STAND_IN, PART = "stand-in-", "part-of-"  # before a data set's name: generated in its place; what is here of it
+NO_CLASS = 255  # of a pixel that is unknown, or from beyond the photo; it does not count
 MARGIN = 1.6  # of the crops that jittered images are taken from (`Crop.margin`); beyond the photo is black
 
 
@@ -50,6 +51,8 @@ class Annotations:
     pixel: the side of a pixel of the photo that the image was cut from, in pixels of the image; None where it was not
         cut from one.
     normalizers: other such lengths in use, by name.
+    pixel_classes: the class of each pixel (`Dataset.pixel_names`), NO_CLASS where it has none; None in a data set
+        without such.
     """
 
     images: UInt8[np.ndarray, "N C H W"]
@@ -60,6 +63,7 @@ class Annotations:
     normalizer: Float[np.ndarray, " N"] | None = None
     pixel: Float[np.ndarray, " N"] | None = None
     normalizers: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
+    pixel_classes: UInt8[np.ndarray, "N H W"] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -132,6 +136,8 @@ class Batch:
     n_labelled: number of labelled images.
     source: where images are jittered, what they are taken from.
     jitter: where images are jittered, how: B x 2 x 3 (`warps.random_affine`).
+    pixel_classes: where the data set has such, the class of each pixel: uint8, B x H x W, NO_CLASS in all of an
+        unlabelled image.
     """
 
     images: torch.Tensor
@@ -141,3 +147,4 @@ class Batch:
     n_labelled: int
     source: torch.Tensor | None = None
     jitter: torch.Tensor | None = None
+    pixel_classes: torch.Tensor | None = None

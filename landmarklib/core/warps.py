@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from landmarklib.core import coords
 from landmarklib.core.noise import Noise
+from landmarklib.core.types import NO_CLASS
 
 NEWTON_STEPS = 10
 # The search for a thin plate's inverse starts from a grid: how far it reaches in [-1, 1] coordinates, and its points
@@ -153,14 +154,21 @@ def warp_images(
     return sample(images, pixel_origins(warp, side or images.shape[-1], images.dtype, images.device), margin)
 
 
+def warp_classes(classes: UInt8[Tensor, "B H W"], warp: Warp, side: int, margin: float = 1.0) -> UInt8[Tensor, "B S S"]:
+    """Move the classes of pixels as `warp_images` moves pixels: nearest neighbour, NO_CLASS outside."""
+    counted = NO_CLASS - classes[:, None].float()  # so that what is brought in from outside, 0, has no class
+    places = pixel_origins(warp, side, counted.dtype, counted.device)
+    return (NO_CLASS - sample(counted, places, margin, "nearest")[:, 0]).to(classes.dtype)
+
+
 def sample(
-    images: Float[Tensor, "B C H W"], places: Float[Tensor, "B 2 S S"], margin: float = 1.0
+    images: Float[Tensor, "B C H W"], places: Float[Tensor, "B 2 S S"], margin: float = 1.0, mode: str = "bilinear"
 ) -> Float[Tensor, "B C S S"]:
-    """What images show at places in [-1, 1]: bilinear, black outside. margin: as for `warp_images`."""
+    """What images show at places in [-1, 1], black outside. margin: as for `warp_images`. mode: or `nearest`."""
     grid = places.permute(0, 2, 3, 1)
     if margin != 1:
         grid = grid / margin
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(images, grid, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def compose(second: Warp, first: Float[Tensor, "B 2 3"]) -> Warp:

@@ -115,6 +115,7 @@ DATASET = Dataset(
     citation="Smith et al., CVPR 2013; Le et al., ECCV 2012",
     assumptions=(
         "A pixel is of the class whose mask is the brightest there; others take the last one above a half.",
+        "Classes are cut as the photo is, each by itself; a pixel of the crop is of the class that most of it is.",
         "All eleven classes are kept: thewlis2017 classifies into ten and does not say which it merges or leaves out.",
         "The whole photo is one square crop, black where it is not square; thewlis2017 does not say how large its "
         "images are.",
@@ -122,6 +123,8 @@ DATASET = Dataset(
     folder="SmithCVPR2013_dataset_resized",
     read=read,
     write_standin=write_standin,
+    pixel_labels=labels,
+    pixel_names=CLASSES,
     recipe=Recipe("box", 1.0),
     layout="exemplars.txt, tuning.txt, testing.txt, images/ID.jpg, labels/ID/ID_lbl00.png to ID_lbl10.png",
     known_issues=(

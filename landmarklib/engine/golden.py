@@ -32,6 +32,7 @@ COUNTED = {
     "matched_percent": 4.0,
     "feature_match_percent": 4.0,
     "within_percent": 4.0,
+    "pixel_accuracy_percent": 2.0,
 }
 READ = 0.002  # share by which a mean over pixels or points may differ between two decoders of JPEG
 CHANGELOG = files.PACKAGE.parent / "CHANGELOG.md"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from landmarklib import datasets, loading, methods
-from landmarklib.core import progress
+from landmarklib.core import metrics, progress
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.experiment import Experiment, Flat
 from landmarklib.core.types import Crop, Listing
@@ -36,7 +36,10 @@ def experiments() -> list[Experiment]:
     """The golden runs: every method on generated images and on photos, then what those leave out."""
     found = []
     for method in methods.names():
-        found += [_experiment(method, "blocks", ["class"]), _experiment(method, "mtfl", ["gender", "pose"])]
+        if methods.get(method).pixelwise:
+            found.append(_experiment(method, "helen_parsing", []))
+        else:
+            found += [_experiment(method, "blocks", ["class"]), _experiment(method, "mtfl", ["gender", "pose"])]
     return [
         *found,
         _experiment("rcn", "mtfl", ["pose"], decoder="softmax"),
@@ -62,6 +65,7 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
     small = {name: value for name, value in {**SMALL, "attributes": attributes}.items() if name in known}
     points = spec.input == "images"
     photos = bool(loading.get(dataset).read)
+    select = "accuracy_percent" if unlabelled or not points else "nme_percent" if photos else "error_px"
     e = Flat(
         table=TABLE,
         row=" ".join([method, dataset, *map(str, options.values())]),
@@ -85,7 +89,7 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
         n_evaluations=4,
         evaluation_images=COUNTS["val"],
         test_images=COUNTS["test"],
-        select="accuracy_percent" if unlabelled or not points else "nme_percent" if photos else "error_px",
+        select=metrics.PIXELS if spec.pixelwise else select,
         clip=50.0,
         beta2=0.98,
         jitter=JITTER if photos and points else {},

@@ -104,10 +104,11 @@ def first(annotations: Annotations, n: int) -> Annotations:
     if not n:
         return annotations
     a = annotations
-    parts = {"images": a.images[:n], "points": a.points[:n], "visible": a.visible[:n], "ids": a.ids[:n]}
+    parts: dict[str, Any] = {"images": a.images[:n], "points": a.points[:n], "visible": a.visible[:n], "ids": a.ids[:n]}
     attributes, normalizers = ({name: v[:n] for name, v in named.items()} for named in (a.attributes, a.normalizers))
-    normalizer, pixel = (None if v is None else v[:n] for v in (a.normalizer, a.pixel))
-    return replace(a, **parts, attributes=attributes, normalizer=normalizer, pixel=pixel, normalizers=normalizers)
+    for name in ("normalizer", "pixel", "pixel_classes"):
+        parts[name] = None if (values := getattr(a, name)) is None else values[:n]
+    return replace(a, **parts, attributes=attributes, normalizers=normalizers)
 
 
 def get(name: str) -> Dataset:

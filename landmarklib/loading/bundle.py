@@ -32,7 +32,7 @@ AGAIN = "make it again with `landmarklib bundle TABLE`"
 NOT_ONE = "not a bundle that can be read"
 MOST_ABOUT = 1 << 20  # bytes of what a bundle says of itself
 MOST_BESIDE = 1 << 14  # bytes of an image's points, id and attributes
-PLAIN = "points", "visible", "normalizer", "pixel"
+PLAIN = "points", "visible", "normalizer", "pixel", "pixel_classes"
 NAMED = "attributes", "normalizers"
 
 
@@ -126,11 +126,12 @@ def load(path: Path, dataset: Dataset, part: Part, versions: str) -> Annotations
     n_points, size, channels = len(dataset.landmarks), part.crop.size, dataset.channels
     # A part's own counts stand in the file: the whole data set's bound it.
     most = datasets.get(whole(dataset.name)).counts.get(part.split, 0)
-    with npz.opened(path, NOT_ONE, most * (channels * size**2 + MOST_BESIDE)) as file:
+    with npz.opened(path, NOT_ONE, most * ((channels + bool(dataset.pixel_names)) * size**2 + MOST_BESIDE)) as file:
         n = prod(file.header(f"{part}/ids").shape)
         if n > most:
             raise ValueError(f"{n:,} images of {part}; expected at most {most:,}")
         shapes = {"images": (n, channels, size, size), "points": (n, n_points, 2), "visible": (n, n_points)}
+        shapes["pixel_classes"] = n, size, size
         found = {name.removeprefix(f"{part}/"): name for name in file if name.startswith(f"{part}/")}
         found = {field: file.load(name, shapes.get(field, (n,))) for field, name in found.items()}
         named = {
@@ -138,7 +139,12 @@ def load(path: Path, dataset: Dataset, part: Part, versions: str) -> Annotations
             for group in NAMED
         }
         plain = {field: found[field] for field in PLAIN if field in found}
-        if found["images"].dtype != np.uint8 or not dataset.attributes.keys() <= named["attributes"].keys():
+        images_alone = bool(dataset.pixel_names) != ("pixel_classes" in found)
+        if (
+            images_alone
+            or found["images"].dtype != np.uint8
+            or not dataset.attributes.keys() <= named["attributes"].keys()
+        ):
             raise ValueError(f"{part} are not those of {dataset.name}")
         return Annotations(images=sums(found["images"]), ids=tuple(found["ids"].tolist()), **plain, **named)
 

@@ -11,26 +11,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from landmarklib.core import files, progress, versions
 from landmarklib.core.errors import UserError
-from landmarklib.core.types import Annotations, Crop, Listing, Recipe
+from landmarklib.core.types import Annotations, Crop, Recipe
 from landmarklib.formats import archive
-from landmarklib.loading import bundle, photos, tiers
+from landmarklib.loading import bundle, cutting, photos, tiers
 
 if TYPE_CHECKING:
     from landmarklib.core.dataset import Dataset
 
 FOLDER = "prepared"  # below the first data root
 LATER = ("moved", "white")  # fields of a recipe that the first files were made without
-MOST_PIXELS = 4 * archive.MOST_PIXELS  # of a photo and the black around it that is cut
 
 
 def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = None) -> Annotations:
@@ -51,12 +51,13 @@ def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = Non
     splits = dataset.read(folder)
     if split not in splits:
         raise UserError(f"{dataset.name}: no split {split!r} here; there are {', '.join(splits)}")
-    images, part = prepare(dataset, photos.present(folder, split, splits[split]), crop, archive.roots(root)[0] / FOLDER)
+    cache = archive.roots(root)[0] / FOLDER
+    images, part = prepare(dataset, photos.present(folder, split, splits[split]), crop, cache)
     if part.left_out:
         photos.tell(f"{dataset.name}: {part.report}: left out")
     listing = part.listing
     taken = cut_out(dataset, part, crop.margin)
-    points = to_crop(listing.points, taken, crop.size)
+    points = cutting.to_crop(listing.points, taken, crop.size)
     scale = crop.size / taken[:, 2]
     inside = ((points >= -0.5) & (points <= crop.size - 0.5)).all(-1)
     return Annotations(
@@ -68,6 +69,7 @@ def load(dataset: Dataset, split: str, crop: Crop, root: str | Path | None = Non
         None if dataset.normalizer is None else dataset.normalizer(listing) * scale,
         scale,
         {name: normalizer(listing) * scale for name, normalizer in dataset.normalizers.items()},
+        prepare_classes(dataset, part, crop, cache) if dataset.pixel_labels else None,
     )
 
 
@@ -80,90 +82,12 @@ def cut_out(dataset: Dataset, part: photos.Split, margin: float = 1.0) -> Float[
     """
     recipe, listing = dataset.recipe, part.listing
     if not recipe.moved:
-        return squares(listing, recipe, margin)
+        return cutting.squares(listing, recipe, margin)
     if dataset.images:
         sizes = [image.shape[:0:-1] for image in dataset.images(part.folder, part.name)]
     else:
         sizes = [archive.size(archive.safe_join(part.folder, file)) for file in listing.files]
-    return moved(squares(listing, recipe), np.array(sizes, int).reshape(-1, 2), margin)
-
-
-def squares(listing: Listing, recipe: Recipe, margin: float = 1.0) -> Float[np.ndarray, "N 3"]:
-    """Left, top and side of the square around each face or body, in the photo's pixels, from the edge of its first one.
-
-    Photos may end within it (`moved`).
-
-    margin: of a crop, by which the recipe's is multiplied.
-    """
-    if recipe.around == "box":
-        if listing.boxes is None:
-            raise UserError("recipe: there is no box to cut around")
-        low, high = listing.boxes[:, :2], listing.boxes[:, 2:]
-    elif not listing.points.shape[1]:
-        raise UserError("recipe: there are no points to cut around")
-    else:
-        if recipe.groups:
-            points = np.stack([listing.points[:, group].mean(1) for group in recipe.groups], 1) + 0.5
-        else:
-            points = np.where(listing.visible[..., None], listing.points, np.nan) + 0.5
-        none = ~listing.visible.any(1)
-        points[none] = 0  # an image without a point is cut at its corner, and counts nowhere
-        low, high = np.nanmin(points, 1), np.nanmax(points, 1)
-    side = (margin * recipe.margin) * np.maximum((high - low).max(-1), 1)
-    return np.concatenate([(low + high) / 2 - side[:, None] / 2, side[:, None]], 1)
-
-
-def moved(
-    square: Float[np.ndarray, "N 3"], photo: Int[np.ndarray, "N 2"], margin: float = 1.0
-) -> Float[np.ndarray, "N 3"]:
-    """Squares in their photos: shifted inside along both axes, and as small as the photo where that is smaller.
-
-    What a smaller photo takes off one axis is taken off the other one on both sides alike, after the shift.
-
-    photo: width and height of each.
-    margin: of a crop. A square is widened by it where it lies at last, and may reach out of its photo again.
-    """
-    length = np.minimum(square[:, 2:], photo)
-    middle = np.clip(square[:, :2], 0, photo - length) + length / 2
-    side = margin * length.min(1, keepdims=True)
-    return np.concatenate([middle - side / 2, side], 1)
-
-
-def to_crop(
-    points: Float[np.ndarray, "N K 2"], square: Float[np.ndarray, "N 3"], size: int
-) -> Float[np.ndarray, "N K 2"]:
-    """Points of photos in pixels of their crops; pixel centres are at integers in both."""
-    scale = size / square[:, None, 2:]
-    return (points + 0.5 - square[:, None, :2]) * scale - 0.5
-
-
-def cut(
-    image: UInt8[np.ndarray, "C H W"], square: Float[np.ndarray, " 3"], size: int, white: bool = False
-) -> UInt8[np.ndarray, "C S S"]:
-    """The square, resized with antialiasing; black, or white, where it reaches out of the photo.
-
-    Raises UserError for one so far out that there is no photo with so much black around it.
-    """
-    from PIL import Image
-
-    left, top, side = square
-    box = np.array([left, top, left + side, top + side])
-    height, width = image.shape[1:]
-    wide, high = (np.maximum(box[2:], [width, height]) - np.minimum(box[:2], 0)).tolist()
-    if not wide * high <= MOST_PIXELS:
-        raise UserError(
-            f"what is cut, {side:g} pixels wide at {left:g}, {top:g}, lies far out of its {width} x {height} pixels; "
-            "its points or its box are wrong"
-        )
-    before = np.ceil(np.maximum(0, -box[:2])).astype(int)
-    after = np.ceil(np.maximum(0, box[2:] - [width, height])).astype(int)
-    if before.any() or after.any():
-        sides = (0, 0), (before[1], after[1]), (before[0], after[0])
-        image = np.pad(image, sides, constant_values=255 if white else 0)
-    box += np.tile(before, 2)
-    photo = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
-    small = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC, tuple(box), reducing_gap=3.0))
-    return small[None] if small.ndim == 2 else np.ascontiguousarray(small.transpose(2, 0, 1))
+    return cutting.moved(cutting.squares(listing, recipe), np.array(sizes, int).reshape(-1, 2), margin)
 
 
 def _cut(
@@ -171,8 +95,8 @@ def _cut(
 ) -> UInt8[np.ndarray, "C S S"]:
     """A crop. square: without the crop's margin where it is to be moved into the photo, else with it."""
     if recipe.moved:
-        (square,) = moved(square[None], np.array([image.shape[:0:-1]]), crop.margin)
-    return cut(image, square, crop.size, recipe.white)
+        (square,) = cutting.moved(square[None], np.array([image.shape[:0:-1]]), crop.margin)
+    return cutting.cut(image, square, crop.size, recipe.white)
 
 
 def prepare(
@@ -184,22 +108,60 @@ def prepare(
 
     cache: the folder of the files of crops.
     """
-    path = cache / f"{dataset.name}-{split.name}-{crop.size}-{_fingerprint(dataset, split, crop)}.npy"
+    path = cache / f"{dataset.name}-{split.name}-{crop.size}-{fingerprint(dataset, split, crop)}.npy"
     shape = (len(split.listing), dataset.channels, crop.size, crop.size)
-    pixels = _mapped(path, shape)
-    if pixels is None:
-        waiting = f"another process cuts {dataset.name}: {split.name}; waiting for it"
-        try:
-            with files.lock(path.with_suffix(".lock"), files.DATA, waiting=waiting):
-                if _mapped(path, shape) is None:  # else another process has just made it
-                    _make(dataset, split, crop, path)
-        except photos.Unreadable as found:
-            return prepare(dataset, split.without(found.faults), crop, cache)
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    return pixels, split
+    waiting = f"another process cuts {dataset.name}: {split.name}; waiting for it"
+    try:
+        return mapped(path, shape, lambda: _make(dataset, split, crop, path), waiting), split
+    except photos.Unreadable as found:
+        return prepare(dataset, split.without(found.faults), crop, cache)
 
 
-def _mapped(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "N C S S"] | None:
+def prepare_classes(dataset: Dataset, split: photos.Split, crop: Crop, cache: Path) -> UInt8[np.ndarray, "N S S"]:
+    """The class of each pixel of a split's crops as a memory map. They are cut in parallel if they are not there.
+
+    Classes lie in files of their own, so the file is named by a fingerprint over all files of the archive. Raises
+    UserError that names a file of classes that cannot be read.
+
+    dataset: one with classes of pixels.
+    cache: the folder of the files of crops.
+    """
+    ids, size = split.listing.ids, crop.size
+    code, shape = fingerprint(dataset, split, crop, every=True), (len(ids), size, size)
+    path = cache / f"{dataset.name}-{split.name}-{size}-classes-{code}.npy"
+    what = f"{dataset.name}: classes of pixels of {split.name}"
+
+    def one(job: tuple[str, np.ndarray]) -> np.ndarray:
+        name, square = job
+        return cutting.cut_classes(dataset.pixel_labels(split.folder, name), len(dataset.pixel_names), square, size)
+
+    def write(file: BinaryIO) -> None:
+        jobs = zip(ids, cut_out(dataset, split, crop.margin), strict=True)
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        with ThreadPoolExecutor() as pool:
+            for found in progress.bar(pool.map(one, jobs), total=len(ids), desc=what, unit="image", delay=1):
+                file.write(found.tobytes())
+
+    def make() -> None:
+        files.write_in_one_step(path, write, files.DATA)
+
+    return mapped(path, shape, make, f"another process cuts {what}; waiting for it")
+
+
+def mapped(path: Path, shape: tuple[int, ...], make: Callable[[], None], waiting: str) -> UInt8[np.ndarray, "N ..."]:
+    """What a file holds as a memory map; the file is made first if it is not there, or not whole.
+
+    waiting: what is said while another process makes it.
+    """
+    if (found := _mapped(path, shape)) is not None:
+        return found
+    with files.lock(path.with_suffix(".lock"), files.DATA, waiting=waiting):
+        if _mapped(path, shape) is None:  # else another process has just made it
+            make()
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "N ..."] | None:
     """Crops that are there, opened as a memory map; None where they are not, or are not whole."""
     try:
         pixels = np.lib.format.open_memmap(path, mode="r")
@@ -238,7 +200,7 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
 
     def write(file: BinaryIO) -> None:
         """One image after the other: on a full disk writing is an OSError, where a memory map ends the process."""
-        jobs = enumerate(squares(listing, recipe, 1.0 if recipe.moved else crop.margin))
+        jobs = enumerate(cutting.squares(listing, recipe, 1.0 if recipe.moved else crop.margin))
         shape = (len(listing), 1 if recipe.grey else 3, size, size)
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         label = f"{dataset.name}: {split.name} in crops of {size} px"
@@ -252,11 +214,11 @@ def _make(dataset: Dataset, split: photos.Split, crop: Crop, path: Path) -> None
     files.write_in_one_step(path, write, files.DATA)
 
 
-def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
-    """16 hex digits over the recipe, the squares, and name, size and time of every photo.
+def fingerprint(dataset: Dataset, split: photos.Split, crop: Crop, every: bool = False) -> str:
+    """16 hex digits over the recipe, the squares, and name, size and time of every photo, or of every file.
 
     Squares that are moved into their photos are taken as they are before, since the photos tell the rest. Where a file
-    holds many images, over the names, sizes and times of all files.
+    holds many images, it is of every file in any case.
     """
     recipe, folder, listing = dataset.recipe, split.folder, split.listing
     told = {
@@ -264,9 +226,9 @@ def _fingerprint(dataset: Dataset, split: photos.Split, crop: Crop) -> str:
     }  # files from before stay
     digest = hashlib.sha256(json.dumps([versions.of("crops"), *crop, told]).encode())
     digest.update(f"{split.name} {len(listing)}".encode())
-    digest.update(np.ascontiguousarray(squares(listing, recipe, crop.margin).round(3)).tobytes())
+    digest.update(np.ascontiguousarray(cutting.squares(listing, recipe, crop.margin).round(3)).tobytes())
     whole = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
-    for file in whole if dataset.images else listing.files:
+    for file in whole if every or dataset.images else listing.files:
         try:
             state = os.stat(archive.safe_join(folder, file))
         except (OSError, ValueError):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from landmarklib.core import heatmaps
+from landmarklib.core.types import NO_CLASS
 from landmarklib.losses import masked
 
 
@@ -57,6 +58,14 @@ def class_cross_entropy(logits: Float[Tensor, "B n"], classes: Float[Tensor, " B
     known = classes.isfinite()
     cost = F.cross_entropy(logits.where(known[:, None], 0), classes.where(known, 0).long(), reduction="none")
     return cost.where(known, 0)
+
+
+def class_of_pixels(logits: Float[Tensor, "B n H W"], classes: UInt8[Tensor, "B H W"]) -> Float[Tensor, " B"]:
+    """-log P(class | image) of each pixel, mean over those that have a class; 0 for an image without one."""
+    known = classes.flatten(1) != NO_CLASS
+    index = classes.flatten(1).long().where(known, 0)
+    log_p = logits.flatten(2).log_softmax(1).gather(1, index[:, None])[:, 0]
+    return masked.mean(-log_p, known)
 
 
 def angle_distance(predicted: Float[Tensor, "B 1"], angles: Float[Tensor, " B"]) -> Float[Tensor, " B"]:

@@ -36,12 +36,13 @@ CLASSES, ANGLES = "classes", "angles"  # kinds of attributes
 class Prediction(NamedTuple):
     """What a method finds in B images.
 
-    points: B x K x 2 in [-1, 1]; None from a method that is given them.
+    points: B x K x 2 in [-1, 1]; None from a method that is given them or finds classes of pixels.
     attributes: of each one B x classes, logits, or B x 1, an angle in radians.
     maps: B x K x H x W before the softmax, or None.
     beta: the softmax's inverse temperature.
     others: the points as other readings of the same maps have them, by name.
     peaked: whether the loss wants maps as peaked as it can get them, so that none counts as saturated.
+    pixel_logits: of the classes of pixels, B x n x H x W, or None.
     """
 
     points: Tensor | None
@@ -50,6 +51,7 @@ class Prediction(NamedTuple):
     beta: float = 1.0
     others: Mapping[str, Tensor] = MappingProxyType({})
     peaked: bool = False
+    pixel_logits: Tensor | None = None
 
 
 class Models(NamedTuple):
@@ -101,6 +103,7 @@ class Method:
     packable: whether many runs may be computed at once, mapped over by vmap.
     teacher: whether `loss` uses a teacher, in a stage at least.
     named: whether output k is landmark k; else outputs are matched or regressed.
+    pixelwise: whether it finds the class of each pixel and no points; labels are these classes then.
     other_readings: options -> names of `Prediction.others`.
     measure: (network, images in [0, 1], options, `Noise`) -> metric -> a value for each image; what needs no
         annotations, such as how far the points are from moving with the image.
@@ -124,6 +127,7 @@ class Method:
     packable: bool = True
     teacher: bool = False
     named: bool = True
+    pixelwise: bool = False
     measure: Callable[..., dict[str, Tensor]] | None = None
     measures: Sequence[str] = ()
     cells: Callable[..., int] | None = None
@@ -190,11 +194,9 @@ def images_processed(
 
 
 def check(experiment: Experiment) -> None:
-    """Raise UserError where stages and evaluation do not fit the method.
-
-    That is a term, option or group that it lacks, more landmarks than its maps have cells, a stage without the images
-    that it needs, a teacher that nothing uses, a readout without points.
-    """
+    """Raise UserError where stages and evaluation do not fit the method: a term, option or group that it lacks, more
+    landmarks than its maps have cells, a stage without the images that it needs, an unused teacher, a readout without
+    points."""
     e, method = experiment, get(experiment.method)
     options = complete(method, e.options)
     stages = [stage.name for stage in e.stages]
@@ -211,13 +213,13 @@ def check(experiment: Experiment) -> None:
         raise UserError(f"{e.method}: ema is 0, and the method needs a teacher")
     if not e.stages[-1].n_evaluations:
         raise UserError(f"{e.method}: n_evaluations is 0; the last stage is measured on validation images")
-    if e.evaluation.readout != "named" and method.input == "points":
+    if e.evaluation.readout != "named" and (method.pixelwise or method.input == "points"):
         raise UserError(f"{e.method}: readout {e.evaluation.readout!r}, and the method predicts no points")
     if e.evaluation.readout == "regressed" and not e.fraction:
         raise UserError(f"{e.method}: readout 'regressed' needs labelled images, and fraction is 0")
     if e.evaluation.readout == "named" and method.input == "images" and not (e.fraction and method.named):
-        reason = "its outputs have no names" if e.fraction else "no image has a landmark"
-        raise UserError(f"{e.method}: readout 'named', and {reason}; {default_readout(method, e.fraction)} fits")
+        why = "its outputs have no names" if e.fraction else "no image has a landmark"
+        raise UserError(f"{e.method}: readout 'named', and {why}; {default_readout(method, e.fraction)} fits")
 
 
 def default_readout(method: Method, fraction: float) -> str:
@@ -256,21 +258,19 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
 
 
 def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
-    """Raise UserError for an attribute that the data set lacks, and for a loss term that teaches a kind of attribute of
-    which the options name none.
-    """
+    """Raise UserError for an attribute or classes of pixels that the data set lacks, and for a loss term whose kind of
+    attribute the options do not name."""
     method = get(experiment.method)
+    if method.pixelwise and not dataset.pixel_names:
+        raise UserError(f"{method.name} learns the classes of pixels, and {dataset.name} has none")
     options = complete(method, experiment.options)
-    asked = attributes(options)
-    if asked:
+    if asked := attributes(options):
         outputs(dataset, options)
     kinds = {CLASSES if dataset.attributes.get(name, 1) else ANGLES for name in asked}
     for term in experiment.terms:
         kind = method.terms[term].attributes
         if kind not in ("", *kinds):
-            raise UserError(
-                f"{experiment.method}: the loss term {term!r} needs an attribute with {kind} in the options"
-            )
+            raise UserError(f"{method.name}: the loss term {term!r} needs an attribute with {kind} in the options")
 
 
 def check_data(experiment: Experiment, dataset: Dataset) -> None:

@@ -85,6 +85,8 @@ def page(d: Dataset, pictured: bool, pictures: str = "_generated") -> str:
         "how to get it": d.obtain,
         "source": d.citation,
     }
+    if d.pixel_names:
+        facts["classes of pixels"] = "; ".join(d.pixel_names)
     if d.read:
         facts["layout"] = f"{d.folder}/: {d.layout}"
     if d.ids:

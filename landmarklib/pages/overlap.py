@@ -25,7 +25,7 @@ from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import CHECKED, Some
 from landmarklib.core.mistakes import checked
 from landmarklib.core.types import whole
-from landmarklib.loading import crops, photos, tiers
+from landmarklib.loading import crops, cutting, photos, tiers
 from landmarklib.records import environment, record
 from landmarklib.records.schema import Name, Provenance, Real, Words, parsed
 from landmarklib.report import markup
@@ -96,7 +96,7 @@ def measure(name: str, data: str = "auto") -> Overlap:
         folder = tiers.folder(dataset)
         listing = dataset.read(folder)["train"]
         taken = crops.cut_out(dataset, photos.Split(folder, "train", listing))
-        points = crops.to_crop(listing.points, taken, dataset.size)
+        points = cutting.to_crop(listing.points, taken, dataset.size)
         visible, attributes = listing.visible, dict(listing.attributes)
     points = np.where(visible[..., None], points, np.nan)
     attributes[RANDOM] = np.random.default_rng(0).integers(LEVELS, size=len(points))

@@ -15,7 +15,7 @@ from landmarklib import loading, tables
 from landmarklib.core import metrics
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment, from_json
-from landmarklib.core.types import Annotations, Crop
+from landmarklib.core.types import NO_CLASS, Annotations, Crop
 from landmarklib.loading import tiers
 from landmarklib.records import record
 from landmarklib.records.record import Record
@@ -117,6 +117,9 @@ def _apart(r: Record, test: Annotations) -> Iterator[float]:
         one = slice(g["index"], g["index"] + 1)
         error = metrics.point_error(np.array([g["points"]]), test.points[one].astype(float), test.visible[one])
         yield abs(float(error[0]) - g["error_px"])
+    for g in (g for g in r.gallery if "pixel_classes" in g):
+        found, true = record.unpacked(g["pixel_classes"], r.experiment.size), test.pixel_classes[g["index"]]
+        yield abs(float(((found != true) & (true != NO_CLASS)).sum()) - g["error_px"])
 
 
 def test_images(r: Record) -> Annotations:

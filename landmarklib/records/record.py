@@ -137,16 +137,17 @@ def _contradiction(r: Record) -> str:
         maps = shown.get("maps", [])
         if maps and len(maps) != number:
             return f"gallery {i + 1}, maps: {len(maps)} of them; valid: one for each of the {number} points"
-        for text in maps:
+        packed = {"maps": maps, "pixel_classes": [shown["pixel_classes"]] if "pixel_classes" in shown else []}
+        for name, text in ((name, text) for name, texts in packed.items() for text in texts):
             try:
                 unpacked(text, r.experiment.size)
             except ValueError as error:
-                return f"gallery {i + 1}, maps: {error}"
+                return f"gallery {i + 1}, {name}: {error}"
     return ""
 
 
 def unpacked(text: str, size: int) -> UInt8[np.ndarray, "H W"]:
-    """A probability map of a record's gallery, relative to its peak.
+    """A probability map of a record's gallery, relative to its peak, or the classes of an image's pixels.
 
     size: side of the image in pixels. Raises ValueError where the text is no such map.
     """

@@ -175,7 +175,8 @@ class Evaluated(TypedDict):
 
 
 # a test image: which, its points in pixels, perhaps the class that was found, packed maps, and the outputs in pixels
-# where landmarks are regressed from these or there are none; by how many degrees it is turned
+# where landmarks are regressed from these or there are none; by how many degrees it is turned; where pixels are
+# classified their packed classes, and in `error_px` how many are wrong
 Shown = TypedDict(
     "Shown",
     {
@@ -187,6 +188,7 @@ Shown = TypedDict(
         "degrees": NotRequired[Real],
         "class": NotRequired[Count],
         "maps": NotRequired[Annotated[list[str], Field(max_length=MOST)]],
+        "pixel_classes": NotRequired[str],
     },
 )
 with_config(CHECKED)(Shown)

@@ -33,6 +33,7 @@ LABELS = {
     "equivariance_px": "points from where the warp takes them [px]",
     "equivariance_ratio": "equivariance ratio [1]",
     "feature_match_percent": "pixels found by their features [%]",
+    "pixel_accuracy_percent": "pixel accuracy [%]",
 }
 
 

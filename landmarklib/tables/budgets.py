@@ -54,6 +54,7 @@ class Training:
     floor: Share = 0.02  # of the learning rate, at the end
     jitter: Jitter = field(default_factory=dict)  # none: the table's
     refill: Flag = False
+    evaluated_from: Share = 0.3  # of a stage, over whose rest evaluations are spread
 
 
 Changes = TypedDict("Changes", get_type_hints(Training, include_extras=True), total=False)  # some of these fields

@@ -75,11 +75,13 @@ def check_data(where: str, table: Table) -> None:
 
 
 def check_unannotated(where: str, table: Table) -> None:
-    """On images without landmarks no metric is of points."""
+    """On images without landmarks no metric is of points, and without classes of pixels none is of these."""
     dataset = datasets.get(table.dataset)
     for name in () if dataset.landmarks else filter(metrics.is_of_points, table.metrics):
         valid = ", ".join(metrics.UNANNOTATED)
         raise UserError(f"{where}, metrics: {name}, and {dataset.name} has no landmarks; valid: {valid}, of classes")
+    if metrics.PIXELS in table.metrics and not dataset.pixel_names:
+        raise UserError(f"{where}, metrics: {metrics.PIXELS}, and {dataset.name} has no classes of pixels")
 
 
 def check_qualifiers(where: str, table: Table) -> None:
@@ -211,7 +213,9 @@ def check_runs(where: str, table: Table) -> None:
 
 def check_run(e: Experiment, dataset: Dataset) -> None:
     """Method, data set and schedule of a run fit together."""
-    if not dataset.landmarks:
+    if methods.get(e.method).pixelwise:
+        methods.check_attributes(e, dataset)
+    elif not dataset.landmarks:
         check_alone(e, dataset)
     methods.check(e)
     used = {"train": e.train_images, "val": e.evaluation.images, "test": e.evaluation.test_images}

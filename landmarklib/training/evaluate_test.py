@@ -14,7 +14,7 @@ from landmarklib.core import metrics, subsets
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.readouts import Readout
 from landmarklib.core.stages import BACKWARD
-from landmarklib.core.types import Annotations, Crop, whole
+from landmarklib.core.types import NO_CLASS, Annotations, Crop, whole
 from landmarklib.methods import Method, attributes
 from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
@@ -76,7 +76,7 @@ def evaluate_test(t: Trained) -> Record:
         found = replace(found, attributes=None)
     values = prediction.per_image(found, test, seen, fitted)
     if found.points is None:
-        return stamped(Record(status="done", metrics=summaries(values), **common))
+        return stamped(Record(status="done", metrics=summaries(values), **_of_pixels(found, test), **common))
     points = fitted.landmarks(found.points, e.size)
     values |= extra_test_metrics(t, fitted, points, values, test)
     main = prediction.main(test)
@@ -116,6 +116,20 @@ def _gallery(
     errors = values["error_px" if annotated else prediction.ALONE]
     entries = gallery(fitted.landmarks(found.points, e.size), classes, errors, maps, outputs)
     return entries if annotated else entries + turned.gallery(r, t.method, t.options, test.images[0], found.points[0])
+
+
+def _of_pixels(found: prediction.Predictions, test: Annotations) -> dict[str, Any]:
+    """What a record shows of test images whose pixels are classified; nothing where none are.
+
+    That is the share of pixels of each image whose class is wrong, and of some how many these are, and the classes.
+    """
+    classes = found.pixel_classes
+    if classes is None:
+        return {}
+    wrong = (classes != test.pixel_classes) & (test.pixel_classes != NO_CLASS)
+    entries = gallery(test.points, None, wrong.sum((1, 2)).astype(float), [])
+    shown = tuple({**g, "pixel_classes": prediction.packed(classes[g["index"]])} for g in entries)
+    return {"errors": distributions.packed(100 - metrics.pixel_accuracy(classes, test.pixel_classes)), "gallery": shown}
 
 
 def _common(t: Trained) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from landmarklib import methods
 from landmarklib.core import augmentation, coords
 from landmarklib.core.noise import KINDS, Noise, RecordingNoise, ReplayNoise
 from landmarklib.core.stages import Stage
-from landmarklib.core.types import Batch
+from landmarklib.core.types import NO_CLASS, Batch
 from landmarklib.methods import Method, Models
 from landmarklib.training import optimizer
 from landmarklib.training.state import TrainState, pixels, unjittered
@@ -59,6 +59,7 @@ class Pack:
         seeds = [int(torch.randint(2**62, (), generator=run.generator)) for run in runs]
         self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
         self.images, self.attributes = data[0].images, data[0].attributes
+        self.pixel_classes = () if data[0].pixel_classes is None else (data[0].pixel_classes,)
         self.points, self.visible = (torch.stack([getattr(d, n) for d in data]) for n in ("points", "visible"))
         self.phase: tuple | None = None  # terms, shape of the index, labelled images a step
         self.images_processed = 0  # of each run in the last step
@@ -152,28 +153,32 @@ class Pack:
         parameters, batch, weights = _each(lambda t: t[0], (self.parameters, self._batch(), self.weights))
         held = {name: stack[0].clone() for name, stack in self.held.items()}  # this pass may change no buffer
         with torch.no_grad():
-            self._loss(parameters, held, *batch, recorder, weights)
+            self._loss(parameters, held, batch, recorder, weights)
         self.drawn = recorder.drawn
         self.numbers = [torch.empty(len(self.generators), *shape, device=self.device) for _, shape in self.drawn]
         unlabelled = index.shape[1] - n_labelled
         self.images_processed = methods.images_processed(self.method, terms, self.options, n_labelled, unlabelled)
         self.graph, self.warm = None, 0
 
-    def _batch(self) -> tuple[Tensor, ...]:
-        run = torch.arange(len(self.index), device=self.device)[:, None]
-        images = pixels(self.images[self.index])
-        return images, self.points[run, self.index], self.visible[run, self.index], self.attributes[self.index]
+    def _batch(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Of each run, images, points, visible and attributes; then, where there are any, classes of pixels."""
+        run, index = torch.arange(len(self.index), device=self.device)[:, None], self.index
+        classes = tuple(of_all[index] for of_all in self.pixel_classes)
+        for of_batch in classes:
+            of_batch[:, self.n_labelled :] = NO_CLASS
+        points, visible = self.points[run, index], self.visible[run, index]
+        return (pixels(self.images[index]), points, visible, self.attributes[index]), classes
 
-    def _loss(
-        self, parameters, held, images, points, visible, attributes, noise: Noise, weights
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Weighted loss of one run and the mean of each term."""
-        batch = Batch(images, points, visible, attributes, self.n_labelled)
+    def _loss(self, parameters, held, seen, noise: Noise, weights) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weighted loss of one run and the mean of each term. seen: its part of `_batch`."""
+        given, classes = seen
+        batch = Batch(*given, self.n_labelled, pixel_classes=next(iter(classes), None))
         if self.stage.jitter:
             batch = augmentation.jitter_batch(batch, noise, self.size, **self.stage.jitter)
         elif self.wide:
             inside = batch.visible & coords.inside(batch.points)
-            batch = replace(batch, images=unjittered(batch.images, self.size), visible=inside)
+            middle = [unjittered(part, self.size) for part in (batch.images, *classes)]
+            batch = replace(batch, images=middle[0], visible=inside, pixel_classes=next(iter(middle[1:]), None))
         arguments = (self.method.loss, batch, set(self.terms), self.options, noise)
         values = functional_call(self.caller, {**parameters, **held}, arguments)
         means = {term: values[term].mean() for term in self.terms}
@@ -186,11 +191,11 @@ class Pack:
         return lambda *x: _each(lambda t: t[None], function(*_each(lambda t: t[0], x)))
 
     def _update(self) -> None:
-        def loss(parameters, held, images, points, visible, attributes, numbers, weights):
-            return self._loss(parameters, held, images, points, visible, attributes, ReplayNoise(numbers), weights)
+        def loss(parameters, held, seen, numbers, weights):
+            return self._loss(parameters, held, seen, ReplayNoise(numbers), weights)
 
         mapped = self._over_runs(loss)
-        totals, means = mapped(self.parameters, self.held, *self._batch(), self.numbers, self.weights)
+        totals, means = mapped(self.parameters, self.held, self._batch(), self.numbers, self.weights)
         self.means = {term: mean.detach() for term, mean in means.items()}
         totals.sum().backward()
         optimizer.clip_gradients(self.parameters.values(), self.stage.optimizer.clip)

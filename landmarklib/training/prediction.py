@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from landmarklib import methods
@@ -28,14 +28,16 @@ ALONE = "equivariance_px"  # the error of an image without annotated points
 class Predictions:
     """What a method says of N images.
 
-    points: N x K x 2 in pixels; None from a method that is given them.
+    points: N x K x 2 in pixels; None from a method that is given them or finds classes of pixels.
     attributes: N x A, a class or an angle in degrees; None without any.
     others: the points by other readings, by name.
+    pixel_classes: N x H x W, the likeliest class of each pixel; None from a method that finds no such.
     """
 
     points: np.ndarray | None
     attributes: np.ndarray | None
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
+    pixel_classes: np.ndarray | None = None
 
 
 def inputs(method: Method, annotations: Annotations) -> np.ndarray:
@@ -53,7 +55,7 @@ def predict(
     """Points and attributes of N uint8 images, or of what else the method has for `inputs`, in evaluation mode."""
     module.eval()
     size = seen.shape[-1], seen.shape[-2]
-    points, attributes, others = [], [], {}
+    points, attributes, pixel_classes, others = [], [], [], {}
     for start in range(0, len(seen), batch):
         part = torch.from_numpy(np.array(seen[start : start + batch])).to(device)
         prediction = method.predict(module, pixels(part) if part.dtype == torch.uint8 else part, options)
@@ -61,11 +63,13 @@ def predict(
             points.append(coords.to_pixels(prediction.points, size).cpu())
         if prediction.attributes:
             attributes.append(torch.stack([read_attribute(head) for head in prediction.attributes], -1).cpu())
+        if prediction.pixel_logits is not None:
+            pixel_classes.append(prediction.pixel_logits.argmax(1).byte().cpu())
         for name, read in prediction.others.items():
             others.setdefault(name, []).append(coords.to_pixels(read, size).cpu())
     others = {name: torch.cat(parts).numpy() for name, parts in others.items()}
-    found = (torch.cat(parts).numpy() if parts else None for parts in (points, attributes))
-    return Predictions(*found, others)
+    found = [torch.cat(parts).numpy() if parts else None for parts in (points, attributes, pixel_classes)]
+    return Predictions(*found[:2], others, found[2])
 
 
 def read_attribute(head: Float[Tensor, "B n"]) -> Float[Tensor, " B"]:
@@ -94,7 +98,12 @@ def probability_maps(
     if fitted.assignment is not None:
         probability = probability[:, list(fitted.assignment)]
     scaled = (255 * probability / probability.amax((2, 3), keepdim=True)).round().byte().cpu().numpy()
-    return [[base64.b64encode(zlib.compress(m.tobytes(), 9)).decode() for m in of_image] for of_image in scaled]
+    return [[packed(m) for m in of_image] for of_image in scaled]
+
+
+def packed(pixels: UInt8[np.ndarray, "H W"]) -> str:
+    """Pixels as text: zlib, base64 (`record.unpacked`)."""
+    return base64.b64encode(zlib.compress(pixels.tobytes(), 9)).decode()
 
 
 def per_image(
@@ -110,6 +119,8 @@ def per_image(
         values |= of_attributes(
             predictions.attributes, [annotations.attributes[name] for name in attributes], attributes
         )
+    if predictions.pixel_classes is not None:
+        values[metrics.PIXELS] = metrics.pixel_accuracy(predictions.pixel_classes, annotations.pixel_classes)
     return values
 
 

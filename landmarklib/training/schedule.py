@@ -32,9 +32,9 @@ def learning_rate(stage: Stage, step: int) -> float:
 
 
 def evaluations(stage: Stage) -> set[int]:
-    """The steps after which validation is measured: evenly spread over the last 70% of the stage."""
-    n = stage.n_evaluations
-    return {max(1, round(stage.steps * (0.3 + 0.7 * (i + 1) / n))) for i in range(n)}
+    """The steps after which validation is measured: evenly spread over the rest of the stage, the last 70% or more."""
+    n, start = stage.n_evaluations, stage.evaluated_from
+    return {max(1, round(stage.steps * (start + (1 - start) * (i + 1) / n))) for i in range(n)}
 
 
 def early_look(experiment: Experiment, method: Method, options: dict) -> int:

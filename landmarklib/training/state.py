@@ -29,6 +29,7 @@ class Data:
     points: in [-1, 1], NaN for unlabelled images.
     visible, labelled: masks of points and of images.
     attributes: N x A (`Batch`).
+    pixel_classes: of all images, labelled or not (`Annotations`); on other data sets' images, None.
     """
 
     images: Tensor
@@ -36,6 +37,7 @@ class Data:
     visible: Tensor
     labelled: Tensor
     attributes: Tensor
+    pixel_classes: Tensor | None = None
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -50,9 +52,13 @@ def frames(run: TrainState, index: Tensor) -> Tensor:
 
 
 def unjittered(images: Tensor, size: int) -> Tensor:
-    """The middle of images that are cut `MARGIN` times too wide for jitter, B x C x size x size."""
+    """The middle of images that are cut `MARGIN` times too wide for jitter, B x C x size x size.
+
+    images: or classes of pixels, B x H x W.
+    """
     still = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
-    return warps.warp_images(images, still, size, MARGIN)
+    warp = warps.warp_images if images.is_floating_point() else warps.warp_classes
+    return warp(images, still, size, MARGIN)
 
 
 def annotated(
@@ -77,7 +83,10 @@ def annotated(
     given = [annotations.attributes[name] for name in attributes]
     given = [np.deg2rad(v) if metrics.is_angle(v) else v for v in given]
     values = torch.from_numpy(np.array(given, np.float32).reshape(-1, n).T.copy())
-    return Data(images, *(part.to(images.device) for part in (points, visible, mask, values)))
+    parts = [points, visible, mask, values]
+    if annotations.pixel_classes is not None:
+        parts.append(torch.from_numpy(np.array(annotations.pixel_classes)))
+    return Data(images, *(part.to(images.device) for part in parts))
 
 
 def unlabelled(images: Tensor, n_points: int, n_attributes: int) -> Data:

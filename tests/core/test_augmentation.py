@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from landmarklib.core import augmentation, coords, warps
 from landmarklib.core.noise import Noise
-from landmarklib.core.types import MARGIN, Batch
+from landmarklib.core.types import MARGIN, NO_CLASS, Batch
 
 RANGES = {"rotation_degrees": 180.0, "scale": 0.1, "shift": 1 / 6}
 
@@ -82,3 +84,19 @@ def test_plates_one_after_the_other_are_undone_from_the_last(generator):
     assert close(augmentation.second_view(seen, 0, one, other), expected)
     still = warps.ThinPlate(torch.eye(2, 3).expand(2, 2, 3), torch.zeros(2, 16, 2))
     assert close(augmentation.second_view(seen, 0, still, other), augmentation.second_view(seen, 0, other))
+
+
+def test_jitter_moves_classes_of_pixels_as_it_moves_pixels(generator):
+    """Where the image is plainly of one class the class is that; where it is from beyond the source there is none."""
+    classes = (torch.rand(4, 1, 5, 5, generator=generator) > 0.5).byte().repeat_interleave(8, 2).repeat_interleave(8, 3)
+    batch = replace(a_batch(classes.float(), torch.zeros(4, 1, 2)), pixel_classes=classes[:, 0])
+    seen = augmentation.jitter_batch(batch, seeded(7), 24, **{**RANGES, "shift": 1.5})
+    inside = warps.warp_images(torch.ones(4, 1, 40, 40), seen.jitter, 24, MARGIN)[:, 0]
+    found, image = seen.pixel_classes, seen.images[:, 0]
+    assert found.shape == (4, 24, 24) and found.dtype == torch.uint8
+    assert (found[inside == 0] == NO_CLASS).all() and (inside == 0).any()
+    within = inside > 0.999
+    for value in (0, 1):
+        plain = within & ((image - value).abs() < 1e-3)
+        assert plain.sum() > 100 and (found[plain] == value).all()
+    assert (found[within] != NO_CLASS).all()

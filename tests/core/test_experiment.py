@@ -111,6 +111,7 @@ OF_STAGE = {
     "jitter": {},
     "refill": True,
     "dataset": "shapes",
+    "evaluated_from": 0.0,
 }
 OF_OPTIMIZER = {"rate": 0.002, "rates": {"head": 9.0}, "clip": 0.0, "beta2": 0.999, "weight_decay": 0.0}
 OF_SCHEDULE = {"warmup": 3, "plateau": 0.5, "kind": "linear", "floor": 0.02}

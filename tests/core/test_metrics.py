@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from landmarklib.core import metrics
+from landmarklib.core.types import NO_CLASS
 
 
 def seen(*shape: int) -> np.ndarray:
@@ -134,3 +135,11 @@ def test_points_found_within_a_distance_are_counted_of_the_visible_ones():
     predicted = np.array([[[3.0, 4], [0, 0], [5, 0.1], [0, -5]], [[9, 9], [0, 1], [0, 2], [0, 3]], [[0, 0]] * 4])
     visible[1, 0], visible[2] = False, False
     assert np.allclose(metrics.found_within(predicted, target, visible, 5.0), [75, 100, np.nan], equal_nan=True)
+
+
+def test_pixel_accuracy_is_a_share_of_the_pixels_that_have_a_class():
+    """Two of three by hand; nothing where no pixel has a class."""
+    found = np.array([[[0, 1], [2, 2]]] * 2, np.uint8)
+    true = np.array([[[0, 2], [2, NO_CLASS]], [[NO_CLASS] * 2] * 2], np.uint8)
+    first, second = metrics.pixel_accuracy(found, true)
+    assert first == pytest.approx(200 / 3) and np.isnan(second)

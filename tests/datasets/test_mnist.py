@@ -14,7 +14,7 @@ from landmarklib.core import subsets
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.datasets import mnist
 from landmarklib.formats import archive as files
-from landmarklib.loading import crops, inspection
+from landmarklib.loading import cutting, inspection
 
 DIGITS = {"train": np.tile(np.arange(10), 3), "t10k": np.arange(10)[::-1]}
 PIXELS = {"train": np.arange(30, dtype=np.uint8), "t10k": 100 + np.arange(10, dtype=np.uint8)}
@@ -67,15 +67,15 @@ def test_one_digit_has_its_images_of_every_split(archive, digit):
 def test_a_digit_is_enlarged_to_35_pixels_in_the_middle_of_45(tmp_path):
     """A pixel of the archive is 1.25 pixels wide, behind 5 black ones."""
     d = loading.get("mnist_3")
-    (square,) = crops.squares(d.write_standin(tmp_path, {"train": 0, "val": 1, "test": 1})["test"], d.recipe)
+    (square,) = cutting.squares(d.write_standin(tmp_path, {"train": 0, "val": 1, "test": 1})["test"], d.recipe)
     assert square.tolist() == [-4, -4, 36] and d.size == 45
-    assert not crops.cut(np.zeros((1, 28, 28), np.uint8), square, 45).any()
-    full = crops.cut(np.full((1, 28, 28), 255, np.uint8), square, 45)[0]
+    assert not cutting.cut(np.zeros((1, 28, 28), np.uint8), square, 45).any()
+    full = cutting.cut(np.full((1, 28, 28), 255, np.uint8), square, 45)[0]
     assert (full[7:-7, 7:-7] == 255).all() and not full[:3].any() and not full[:, -3:].any()
     assert full[22, [4, 40]].max() < 128 < full[22, [5, 39]].min()  # its edges are between these
     one = np.zeros((1, 28, 28), np.uint8)
     one[0, 9, 17] = 255  # its centre is at (17.5 + 4) * 1.25 - 0.5 in x and (9.5 + 4) * 1.25 - 0.5 in y
-    found = crops.cut(one, square, 45)[0].astype(float)
+    found = cutting.cut(one, square, 45)[0].astype(float)
     y, x = np.indices(found.shape)
     assert [(v * found).sum() / found.sum() for v in (x, y)] == pytest.approx([26.375, 16.375], abs=0.1)
 

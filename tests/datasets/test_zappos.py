@@ -11,7 +11,7 @@ from readers import draw, read, real
 from landmarklib import loading
 from landmarklib.core.errors import UserError
 from landmarklib.datasets import zappos
-from landmarklib.loading import crops
+from landmarklib.loading import cutting
 
 SQUARE = "ut-zap50k-images-square"
 NAMES = (
@@ -67,8 +67,8 @@ def test_one_in_a_hundred_is_for_validation_and_one_for_testing_and_no_product_i
 def test_a_shoe_stands_on_white():
     """15 of 94 pixels around it are beyond the image."""
     d = loading.get("zappos")
-    (square,) = crops.squares(zappos._listings([NAMES[0]])["train"], d.recipe)
-    found = crops.cut(np.zeros((3, 136, 136), np.uint8), square, d.size, d.recipe.white)
+    (square,) = cutting.squares(zappos._listings([NAMES[0]])["train"], d.recipe)
+    found = cutting.cut(np.zeros((3, 136, 136), np.uint8), square, d.size, d.recipe.white)
     assert (found[:, :14] == 255).all() and (found[:, :, -14:] == 255).all() and not found[:, 17:-17, 17:-17].any()
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from experiments import changed
 from filling import CPU, runs
+from packs import OF_POINTS
 
 from landmarklib import loading, methods
 from landmarklib.core.experiment import Experiment
@@ -130,7 +131,7 @@ def test_computing_anew_does_not_go_on_from_a_state(tmp_path, monkeypatch, alway
     assert steps == [*range(1, 6), *range(1, 9), *range(1, 9)]
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", OF_POINTS)
 def test_networks_of_every_method_are_kept_whole(always, name):
     kept, (e,), method = [], experiments(), methods.get(name)
     small = {"widths": [4, 4], "kernels": [3, 3]} | ({} if method.named else {"width": 4})

@@ -12,7 +12,7 @@ from landmarklib import datasets, loading
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Crop, Recipe
 from landmarklib.formats import archive, layout
-from landmarklib.loading import crops
+from landmarklib.loading import cutting
 
 NAN = float("nan")
 
@@ -65,9 +65,9 @@ def test_every_reader_makes_its_listings_by_this_rule():
 def test_an_image_without_points_is_cut_somewhere_and_counts_nowhere(groups):
     points = np.array([[[4.0, 4.0]] * 3, [[1.0, 2.0], [3.0, 4.0], [5.0, 8.0]]])
     found = layout.listing(["a", "b"], ["a", "b"], points)
-    cut_out = crops.squares(found, Recipe(groups=groups))
+    cut_out = cutting.squares(found, Recipe(groups=groups))
     assert np.isfinite(cut_out).all() and (cut_out[:, 2] > 0).all()
-    assert cut_out[1].tolist() == crops.squares(found[np.array([1])], Recipe(groups=groups))[0].tolist()
+    assert cut_out[1].tolist() == cutting.squares(found[np.array([1])], Recipe(groups=groups))[0].tolist()
 
 
 def test_a_label_and_its_image_are_told_in_small_letters_and_capitals(tmp_path):

@@ -71,7 +71,8 @@ def rewritten(path, **changes) -> None:
 
 
 def same(a: Annotations, b: Annotations) -> bool:
-    found = (*bundle.PLAIN, "images")
+    there = [f for f in (*bundle.PLAIN, "images") if getattr(a, f) is not None]
+    found = there if all(getattr(b, f) is None for f in {*bundle.PLAIN} - {*there}) else ["one has it alone"]
     return (
         a.ids == b.ids
         and all(np.array_equal(getattr(a, f), getattr(b, f), equal_nan=f == "points") for f in found)
@@ -96,6 +97,16 @@ def test_sums_invert_differences_whatever_the_pixels():
 def test_what_is_read_is_what_was_written(path):
     assert same(bundle.load(path, HANDS, PART, CODE), annotations())
     assert bundle.load(path, HANDS, PART, CODE).images.dtype == np.uint8
+
+
+def test_classes_of_pixels_are_kept_and_asked_for(root):
+    dataset, a = replace(HANDS, pixel_names=("skin", "rest")), annotations()
+    whole = replace(a, pixel_classes=np.random.default_rng(1).integers(0, 2, (3, 6, 6), np.uint8))
+    path = bundle.write(dataset, {PART: whole}, root / bundle.FOLDER, CODE)
+    assert same(bundle.load(path, dataset, PART, CODE), whole)
+    for of, parts in ((dataset, a), (HANDS, whole)):
+        with pytest.raises(UserError, match="are not those of hgr1"):
+            bundle.load(bundle.write(of, {PART: parts}, root / bundle.FOLDER, CODE), of, PART, CODE)
 
 
 def test_a_split_is_taken_from_the_file_in_the_archives_stead(path):

@@ -12,9 +12,10 @@ from PIL import Image
 from landmarklib import loading
 from landmarklib.core import normalizers, subsets
 from landmarklib.core.errors import UserError
-from landmarklib.core.types import Crop, Listing, Recipe
+from landmarklib.core.types import NO_CLASS, Crop, Listing, Recipe
+from landmarklib.datasets import helen_parsing
 from landmarklib.formats import archive
-from landmarklib.loading import crops
+from landmarklib.loading import crops, cutting
 
 SIZE = 20
 PLACES = [
@@ -121,12 +122,12 @@ def test_a_square_around_the_points_that_count():
         np.array([[True, True, False], [False] * 3]),
         ("a", "b"),
     )
-    (left, top, side), nothing = crops.squares(listing, Recipe("points", 1.5))
+    (left, top, side), nothing = cutting.squares(listing, Recipe("points", 1.5))
     assert (left, top, side) == (20 - 15, 22.5 - 15, 30) and np.isfinite(nothing).all()
     with pytest.raises(UserError, match="no box to cut around"):
-        crops.squares(listing, Recipe("box"))
+        cutting.squares(listing, Recipe("box"))
     with pytest.raises(UserError, match="no points to cut around"):
-        crops.squares(replace(listing, points=np.zeros((2, 0, 2)), visible=np.zeros((2, 0), bool)), Recipe())
+        cutting.squares(replace(listing, points=np.zeros((2, 0, 2)), visible=np.zeros((2, 0), bool)), Recipe())
 
 
 def test_crops_are_made_once(faces, tmp_path, monkeypatch):
@@ -207,7 +208,7 @@ def test_what_is_interrupted_leaves_nothing(faces, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return np.zeros((1, size, size), np.uint8)
 
-    monkeypatch.setattr(crops, "cut", stop)
+    monkeypatch.setattr(cutting, "cut", stop)
     with pytest.raises(KeyboardInterrupt):
         crops.load(faces, "train", Crop(SIZE))
     assert files(tmp_path) == [".lock"]
@@ -254,7 +255,7 @@ def test_only_what_is_read_is_cut(faces, tmp_path):
 
 def test_a_margin_widens_the_square_around_its_middle(faces):
     listing = faces.read(None)["train"]
-    narrow, wide = (crops.squares(listing, faces.recipe, margin) for margin in (1.0, 1.6))
+    narrow, wide = (cutting.squares(listing, faces.recipe, margin) for margin in (1.0, 1.6))
     assert narrow[:, 2] == pytest.approx(36) and wide[:, 2] == pytest.approx(1.6 * 36)
     assert wide[:, :2] + wide[:, 2:] / 2 == pytest.approx(narrow[:, :2] + narrow[:, 2:] / 2)
     assert len({crops.load(faces, "train", Crop(SIZE, m)).images.tobytes() for m in (1.0, 1.6)}) == 2
@@ -302,3 +303,33 @@ def test_a_changed_file_of_many_images_makes_them_anew(faces, tmp_path):
     np.save(source, np.full((2, 1, 8, 8), 7, np.uint8))
     os.utime(source, ns=(1, 1))
     assert crops.load(packed, "train", Crop(8)).images.min() == 7
+
+
+def test_classes_are_cut_as_photos_are():
+    """By hand: four classes in quarters; a crop that reaches half out of them; borders go to what fills more."""
+    classes = np.array([[0, 1], [2, 3]], np.uint8).repeat(8, 0).repeat(8, 1)
+    assert cutting.cut_classes(classes, 4, np.array([0.0, 0, 16]), 2).tolist() == [[0, 1], [2, 3]]
+    found = cutting.cut_classes(classes, 4, np.array([-8.0, 0, 16]), 4)
+    assert found.tolist() == [[NO_CLASS] * 2 + [k] * 2 for k in (0, 0, 2, 2)]
+    assert cutting.cut_classes(classes, 4, np.array([2.0, 0, 12]), 3)[:, 1].tolist() != [NO_CLASS] * 3
+    most = np.where(np.arange(8) < 5, 1, 0)[None].repeat(8, 0).astype(np.uint8)
+    assert cutting.cut_classes(most, 2, np.array([0.0, 0, 8]), 1).tolist() == [[1]]
+
+
+def test_whole_photos_keep_their_classes_and_have_none_beyond(tmp_path, monkeypatch):
+    """HELEN's stand-in, 128 pixels: as it is, and within a crop that reaches beyond it."""
+    dataset = helen_parsing.DATASET
+    folder = tmp_path / dataset.folder
+    folder.mkdir()
+    dataset.write_standin(folder, {"train": 2, "val": 1, "test": 1})
+    monkeypatch.setenv("LANDMARKLIB_DATA", str(tmp_path))
+    a, wide = (crops.load(dataset, "train", crop) for crop in (Crop(128), Crop(160, 1.25)))
+    for name, plain, within in zip(a.ids, a.pixel_classes, wide.pixel_classes, strict=True):
+        assert np.array_equal(plain, helen_parsing.labels(folder, name))
+        assert np.array_equal(within[16:-16, 16:-16], plain) and (within[:15] == NO_CLASS).all()
+    first = subsets.fingerprint(a)
+    assert first != subsets.fingerprint(replace(a, pixel_classes=(a.pixel_classes + 1) % 11))
+    mask = next((folder / "labels" / a.ids[0]).glob("*_lbl00.png"))
+    Image.new("L", (128, 128), 255).save(mask)
+    again = crops.load(dataset, "train", Crop(128)).pixel_classes
+    assert not np.array_equal(again[0], a.pixel_classes[0]) and np.array_equal(again[1], a.pixel_classes[1])

@@ -14,7 +14,7 @@ from landmarklib import loading
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Crop, Listing, Recipe
 from landmarklib.formats import archive
-from landmarklib.loading import bundle, bundling, crops, photos, tiers
+from landmarklib.loading import bundle, bundling, crops, cutting, photos, tiers
 
 N, CROP = 100, Crop(6)
 FILES = tuple(f"train/{i:03d}.png" for i in range(N))
@@ -142,7 +142,7 @@ def test_a_whole_set_has_the_prepared_files_that_it_always_had(tmp_path):
         (tmp_path / file).write_bytes(b"12345")
         os.utime(tmp_path / file, ns=(7, 7))
     dataset = replace(loading.get("mtfl"), recipe=Recipe("box", 1.0))
-    assert crops._fingerprint(dataset, photos.present(tmp_path, "test", listing), CROP) == "495054e28957bd21"
+    assert crops.fingerprint(dataset, photos.present(tmp_path, "test", listing), CROP) == "495054e28957bd21"
 
 
 def test_a_name_that_leaves_the_folder_is_not_a_missing_photo(little, tmp_path):
@@ -158,7 +158,7 @@ def test_a_square_that_cannot_be_cut_is_no_unreadable_photo(little, monkeypatch)
     def cut(image, square, size, white):
         raise UserError("what is cut lies far out of its photo")
 
-    monkeypatch.setattr(crops, "cut", cut)
+    monkeypatch.setattr(cutting, "cut", cut)
     with pytest.raises(UserError, match=r"000\.png: what is cut lies far out of its photo$"):
         crops.load(little, "train", CROP)
 

@@ -16,7 +16,7 @@ from landmarklib.core import versions
 from landmarklib.core.errors import UserError
 from landmarklib.core.types import Crop, Listing, Recipe
 from landmarklib.formats import archive
-from landmarklib.loading import crops, photos
+from landmarklib.loading import crops, cutting, photos
 from landmarklib.pages import overlap
 
 WIDE, HIGH = 60, 40  # of the photos
@@ -38,12 +38,12 @@ BY_HAND = [
 
 @pytest.mark.parametrize(("square", "expected"), BY_HAND)
 def test_a_square_by_hand(square, expected):
-    (found,) = crops.moved(np.array([square], float), np.array([[WIDE, HIGH]]))
+    (found,) = cutting.moved(np.array([square], float), np.array([[WIDE, HIGH]]))
     assert found.tolist() == list(expected)
 
 
 def test_a_margin_widens_a_square_where_it_lies_at_last():
-    (found,) = crops.moved(np.array([[-7.0, 5, 20]]), np.array([[WIDE, HIGH]]), 1.5)
+    (found,) = cutting.moved(np.array([[-7.0, 5, 20]]), np.array([[WIDE, HIGH]]), 1.5)
     assert found.tolist() == [-5, 0, 30]  # around 10, 15, as 0, 5, 20 is; over the edge again
 
 
@@ -71,7 +71,7 @@ def test_squares_go_where_moving_them_a_pixel_at_a_time_takes_them():
     rng = np.random.default_rng(0)
     squares, sizes = rng.integers(-30, 60, (500, 3)), rng.integers(30, 70, (500, 2))
     squares[:, 2] = rng.integers(2, 80, 500)
-    found = crops.moved(squares.astype(float), sizes)
+    found = cutting.moved(squares.astype(float), sizes)
     assert (found[:, :2] >= 0).all() and (found[:, :2] + found[:, 2:] <= sizes).all()
     even = (np.minimum(squares[:, 2:], sizes) % 2 == 0).all(1)  # else what is left lies between pixels
     assert even.sum() > 100
@@ -163,12 +163,12 @@ def test_files_of_other_crops_keep_their_names(faces, tmp_path):
     recipe = {"around": "box", "margin": 1.0, "grey": True, "groups": ()}
     digest = hashlib.sha256(json.dumps([versions.of("crops"), 20, 1.0, recipe]).encode())
     digest.update(f"train {len(listing)}".encode())
-    digest.update(crops.squares(listing, black.recipe).round(3).tobytes())
+    digest.update(cutting.squares(listing, black.recipe).round(3).tobytes())
     for file in listing.files:
         state = os.stat(tmp_path / "faces" / file)
         digest.update(f"{file} {state.st_size} {state.st_mtime_ns}".encode())
-    assert crops._fingerprint(black, split, Crop(20)) == digest.hexdigest()[:16]
-    assert crops._fingerprint(faces, split, Crop(20)) != digest.hexdigest()[:16]
+    assert crops.fingerprint(black, split, Crop(20)) == digest.hexdigest()[:16]
+    assert crops.fingerprint(faces, split, Crop(20)) != digest.hexdigest()[:16]
 
 
 def test_attributes_and_landmarks_are_compared_on_moved_squares(faces, monkeypatch):

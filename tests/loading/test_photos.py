@@ -21,7 +21,7 @@ from landmarklib.core.types import MARGIN, Annotations, Crop, Listing, Recipe
 from landmarklib.datasets import afw, mtfl, w300
 from landmarklib.engine import ensure
 from landmarklib.formats import archive
-from landmarklib.loading import crops
+from landmarklib.loading import cutting
 from landmarklib.nets import forms
 from landmarklib.records import query, record
 from landmarklib.report import aggregate
@@ -209,7 +209,7 @@ def test_a_square_around_the_centres_of_groups_by_hand():
     xy = np.zeros((1, 4, 2))
     xy[0] = [[8, 20], [12, 20], [30, 20], [20, 40]]  # the first two are one group, with its centre at 10
     listing = archive_of(xy)
-    square = crops.squares(listing, Recipe(margin=2.0, groups=((0, 1), (2,), (3,))))
+    square = cutting.squares(listing, Recipe(margin=2.0, groups=((0, 1), (2,), (3,))))
     assert square.tolist() == [[20.5 - 20, 30.5 - 20, 40]]  # 20 wide and high, from 10.5 to 30.5 and from 20.5 to 40.5
 
 

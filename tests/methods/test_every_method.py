@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from packs import ATTRIBUTES, DATASET, with_angle
+from packs import ATTRIBUTES, with_angle
+from packs import DATASET as BLOCKS
 
 from landmarklib import methods
 from landmarklib.core import coords, heatmaps
 from landmarklib.core.errors import UserError
 from landmarklib.core.noise import Noise
-from landmarklib.core.types import Batch
+from landmarklib.core.types import NO_CLASS, Batch
 from landmarklib.methods import Method, Models, Prediction
 from landmarklib.nets import forms
 from landmarklib.training import autotune, prediction
 
 SIZE = 16
+DATASET = replace(BLOCKS, pixel_names=("dark", "bright"))
 SMALL = {
     "kernel": 5,
     "depth": 2,
@@ -54,12 +57,14 @@ def batch_of(n_labelled: int = N_LABELLED, size: int = SIZE) -> Batch:
     generator = seeded(1)
     labelled = torch.arange(B) < n_labelled
     points = 1.6 * torch.rand(B, 5, 2, generator=generator) - 0.8
+    images = torch.rand(B, 1, size, size, generator=generator)
     return Batch(
-        images=torch.rand(B, 1, size, size, generator=generator),
+        images=images,
         points=points.where(labelled[:, None, None], torch.nan),
         visible=labelled[:, None].expand(B, 5).clone(),
         attributes=torch.stack([torch.arange(B).float(), torch.linspace(-1, 1, B)], -1),
         n_labelled=n_labelled,
+        pixel_classes=(images[:, 0] > 0.5).byte().where(labelled[:, None, None], NO_CLASS),
     )
 
 
@@ -155,7 +160,8 @@ def test_every_term_is_finite_and_trains_the_network(name, term, size):
 def test_how_fast_its_costly_part_is_can_be_measured(name):
     options = {**small_options(name), "attributes": ["expression", "camera"]}
     shape = tuple((key, options[key]) for key in methods.get(name).shape)
-    found = autotune.measure(autotune.Network("multipie", name, SIZE, shape, "float32"), "cpu")
+    dataset = "helen_parsing" if methods.get(name).pixelwise else "multipie"
+    found = autotune.measure(autotune.Network(dataset, name, SIZE, shape, "float32"), "cpu")
     assert found.form == found.inference_form and (name != "from_points" or found.form == str(forms.LITERAL))
 
 
@@ -198,6 +204,8 @@ def test_predictions_have_their_shapes(name, size):
     one_by_one = [methods.get(name).predict(module, one[None], small_options(name)) for one in inputs]
     for i, head in enumerate(found.attributes):
         assert torch.allclose(torch.cat([one.attributes[i] for one in one_by_one]), head, atol=1e-4)
+    if methods.get(name).pixelwise:
+        assert found.pixel_logits.shape == (B, 2, size, size) and found.pixel_logits.isfinite().all()
     if found.points is None:
         assert found.maps is None
         return
@@ -242,7 +250,8 @@ def test_predictions_of_a_split_are_in_pixels(name):
     method, options = methods.get(name), small_options(name)
     found = prediction.predict(module, method, prediction.inputs(method, a), options, torch.device("cpu"), batch=2)
     assert found.attributes is None if "attributes" not in small_options(name) else found.attributes.shape == (5, 2)
-    assert (found.points is None) == (prediction.inputs(method, a) is not a.images)
+    assert (found.points is None) == (method.pixelwise or prediction.inputs(method, a) is not a.images)
+    assert method.pixelwise == (found.pixel_classes is not None and found.pixel_classes.shape == (5, SIZE, SIZE))
     if found.points is None:
         return
     images = torch.from_numpy(a.images).float() / 255

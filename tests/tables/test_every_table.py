@@ -9,7 +9,10 @@ from dataclasses import replace
 import pytest
 
 from landmarklib import tables
+from landmarklib.core import amounts
 from landmarklib.core.errors import UserError
+from landmarklib.records import record
+from landmarklib.report import claims
 
 every_table = pytest.mark.parametrize("name", tables.names())
 
@@ -99,3 +102,21 @@ def test_the_tables_of_digits_differ_in_the_digit_alone(digit):
     told = {"table": other.name, "dataset": other.dataset}
     assert [replace(e, **told) for e in experiments_of(first)] == experiments_of(other)
     assert (other.dataset, other.protocol, other.metrics) == (f"mnist_{digit}", first.protocol, first.metrics)
+
+
+def test_rows_of_face_parsing_learn_to_parse_in_the_same_way():
+    """Else their difference would not be that of the discovery before, or of what it leaves frozen."""
+    table = tables.get("helen")
+    for budget in table.budgets:
+        for labels in table.amounts:
+            asked = "all" if labels == amounts.ALL else int(labels)
+            scratch, frozen, *tuned = table.experiments([asked], [0], None, budget)
+            as_one = replace(frozen.stages[1], trains="")
+            assert scratch.stages == (replace(as_one, name="train"),)
+            assert [e.stages for e in tuned] == [(frozen.stages[0], as_one)] * (asked == "all")
+            assert frozen.stages[1].trains == "head" and frozen.stages[0].dataset == "mtfl_wide"
+
+
+def test_the_papers_accuracies_of_face_parsing_agree_with_its_claims():
+    verdicts = claims.evaluate(tables.get("helen"), record.frame([]))
+    assert {v.claim.id: v.paper_holds for v in verdicts} == {"T6": True, "T7": True}

@@ -100,6 +100,34 @@ def test_without_landmarks_nothing_is_labelled_regressed_or_compared_with_them(r
     assert words in line and len(line) < 300
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        (
+            "digits-3",
+            'metrics = ["',
+            'metrics = ["pixel_accuracy_percent", "',
+            "metrics: pixel_accuracy_percent, and mnist_3 has no classes of pixels",
+        ),
+        (
+            "digits-3",
+            FSE,
+            FSE.replace('"fse"', '"fse_parsing"'),
+            "row FSE, 7 landmarks, as printed: fse_parsing learns the classes of pixels, and mnist_3 has none",
+        ),
+        ("helen", 'metrics = ["', 'metrics = ["error_px", "', "error_px, and helen_parsing has no landmarks"),
+        (
+            "helen",
+            "weights = { parse = 1 }",
+            'readout = "regressed"\nweights = { parse = 1 }',
+            "readout 'regressed', and the method predicts no points",
+        ),
+    ],
+)
+def test_classes_of_pixels_are_learnt_where_there_are_any(refused, name, old, new, words):
+    assert words in refused(name, old, new)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "honari2018" / "x.toml").mkdir(parents=True)
     with pytest.raises(UserError, match=r"^honari2018/x\.toml: cannot be read: "):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fake
 import pytest
 import torch
-from packs import DATASET, JITTER, SIZE, options_of
+from packs import DATASET, JITTER, OF_POINTS, SIZE, options_of
 
 from landmarklib import methods
 from landmarklib.losses import supervised
@@ -48,7 +48,7 @@ def terms_of(name: str, changes: dict) -> tuple[str, ...]:
 def changed() -> list[tuple[str, dict]]:
     """Each method with its defaults, with each decoder that it has, and with all its other options at once."""
     found = []
-    for name in methods.names():
+    for name in OF_POINTS:
         known = methods.get(name).options
         others = {key: value for key, value in OTHERS.items() if key in known}
         decoders = [change for change in DECODERS if change.keys() <= known.keys()]
@@ -65,7 +65,7 @@ on_each_device = pytest.mark.parametrize("device", fake.DEVICES)
     "name, form, seeds",
     [
         (name, form, seeds)
-        for name in methods.names()
+        for name in OF_POINTS
         for form in forms_of(name)
         for seeds in ([0], [0, 1])
         # no pack has that layout; packs in float32 are below, on jittered images
@@ -90,7 +90,7 @@ def test_a_step_on_jittered_images_with_every_option_stays_on_its_device(device,
 
 
 @on_each_device
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", OF_POINTS)
 def test_a_step_of_each_term_alone_stays_on_its_device(device, name):
     for term in methods.get(name).terms:
         assert fake.step(device, name, [0], forms.LITERAL, (term,)).keys() == {term}

@@ -11,7 +11,7 @@ import os
 import pytest
 import torch
 from experiments import changed
-from packs import DATASET, JITTER, about, losses_of, options_of
+from packs import DATASET, JITTER, OF_POINTS, about, losses_of, options_of
 
 from landmarklib import methods, tables
 from landmarklib.core.noise import Noise
@@ -55,7 +55,7 @@ def batch(device: str, n: int = 8) -> Batch:
     return Batch(*(t.to(device) for t in (images, points, visible, attributes)), n // 2)
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", OF_POINTS)
 @pytest.mark.parametrize("form", [pytest.param(f, id=str(f), marks=[essential] * (f in FORMS[::3])) for f in FORMS])
 def test_losses_and_gradients_equal_the_cpu(name, form):
     method, options, found = methods.get(name), options_of(name, dropout=0.0), {}
@@ -76,7 +76,7 @@ def test_losses_and_gradients_equal_the_cpu(name, form):
         )
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", OF_POINTS)
 def test_steps_of_a_pack_equal_the_cpu(name):
     terms = list(methods.get(name).terms)
     onset = {**dict.fromkeys(terms, 0.0), terms[-1]: 0.5}
@@ -87,7 +87,7 @@ def test_steps_of_a_pack_equal_the_cpu(name):
         assert got == [about(parts) for parts in expected]
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", OF_POINTS)
 @pytest.mark.parametrize(
     "seeds, jitter", [([0], {}), ([0, 1, 2], {}), pytest.param([0, 1, 2], JITTER, marks=essential)]
 )
@@ -101,7 +101,7 @@ def test_steps_replayed_from_a_graph_equal_eager_ones(monkeypatch, name, seeds, 
         assert got == [about(parts) for parts in expected]
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", OF_POINTS)
 @pytest.mark.parametrize("jitter", [pytest.param({}, id="still"), JITTERED])
 def test_runs_of_a_pack_equal_each_trained_alone_with_the_gpus_random_numbers(name, jitter):
     onset = dict.fromkeys(methods.get(name).terms, 0.0)

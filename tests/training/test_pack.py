@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from experiments import flat
-from packs import ATTRIBUTES, DATASET, JITTER, about, losses_of, select_of, with_angle
+from packs import ATTRIBUTES, DATASET, JITTER, OF_POINTS, about, losses_of, select_of, with_angle
 
 from landmarklib import methods
 from landmarklib.core import heatmaps
@@ -170,7 +170,7 @@ def losses(monkeypatch) -> list[list[dict[str, float]]]:
 @pytest.mark.parametrize(
     "name, form, clip",
     [
-        *((name, *how) for name in methods.names() for how in ((LITERAL, 100.0), (BLOCKS, 0.0))),
+        *((name, *how) for name in OF_POINTS for how in ((LITERAL, 100.0), (BLOCKS, 0.0))),
         ("seq_mt", LITERAL, 0.0),
         ("seq_mt", PRODUCT, 100.0),
     ],
@@ -197,7 +197,7 @@ def test_runs_of_a_pack_equal_each_trained_alone(losses, name, form, clip):
         )
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", OF_POINTS)
 def test_runs_of_a_pack_on_jittered_images_equal_each_trained_alone(name):
     terms = list(methods.get(name).terms)
     starts = {**dict.fromkeys(terms, 0.0), **{term: 0.5 for term in terms[1:][-1:]}}
@@ -209,7 +209,7 @@ def test_runs_of_a_pack_on_jittered_images_equal_each_trained_alone(name):
 
 
 @pytest.mark.parametrize(
-    "name, form", [*((name, LITERAL) for name in methods.names()), ("seq_mt", BLOCKS), ("seq_mt", PRODUCT)], ids=str
+    "name, form", [*((name, LITERAL) for name in OF_POINTS), ("seq_mt", BLOCKS), ("seq_mt", PRODUCT)], ids=str
 )
 def test_a_run_that_turns_nan_leaves_its_neighbours_as_they_are(name, form):
     healthy, runs, told = trained(three(name, form, n_evaluations=7)), three(name, form, n_evaluations=7), []

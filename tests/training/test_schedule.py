@@ -89,6 +89,11 @@ def test_evaluations_are_spread_over_the_last_seventy_percent():
     assert schedule.evaluations(stage_of(n_evaluations=0)) == set()
 
 
+def test_evaluations_may_be_spread_over_all_of_a_stage():
+    spread = replace(stage_of(images=800, n_evaluations=5), evaluated_from=0.0)
+    assert schedule.evaluations(spread) == {20, 40, 60, 80, 100}
+
+
 def two_stages():
     """10 steps of landmarks on 8 images; then 20 of 5 images and 3 unlabelled ones, which ELT joins half-way."""
     first = replace(stage_of(images=80), name="first")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from packs import OF_POINTS
 from small import (
     CPU,
     EVERYTHING,
@@ -44,7 +45,7 @@ def steps(monkeypatch) -> list[dict]:
     return noted
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", OF_POINTS)
 def test_a_few_steps_lower_the_loss_of_every_method(name):
     method = methods.get(name)
     small = {"kernel": 5, "dropout": 0.0, "depth": 2, "kernels": [3, 2, 2], "widths": [4, 6, 8]}
