@@ -11,9 +11,10 @@ from experiments import flat
 
 from landmarklib import loading
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.method import Method, Prediction, Term
 from landmarklib.core.types import Annotations
 from landmarklib.datasets import blocks
-from landmarklib.methods import Method, Prediction, Term, seq_mt
+from landmarklib.methods import seq_mt
 from landmarklib.training import train
 from landmarklib.training.state import Data, TrainState, annotated
 

@@ -17,7 +17,7 @@ from landmarklib.core.warps import Warp
 def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batch:
     """The batch under one random affine map per image. Points that leave the frame are not visible in it.
 
-    Classes of pixels move as these do; none is brought in from where the images end.
+    Classes of pixels and partners move as these do; no class is brought in from where the images end.
 
     batch: its images are MARGIN times as wide as the frame that its points are given in. They are cut to that frame,
         so what a map brings in from outside the frame is real as far as they reach.
@@ -30,6 +30,7 @@ def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batc
     return replace(
         batch,
         images=warps.warp_images(batch.images, jitter, side, MARGIN),
+        partner=None if batch.partner is None else warps.warp_images(batch.partner, jitter, side, MARGIN),
         points=points,
         visible=batch.visible & coords.inside(points),
         source=batch.images,

@@ -73,6 +73,8 @@ class Dataset:
     made_points: bool = False  # here, from others than the papers used, so that errors do not compare with theirs
     # how far outside of its photo a counted point may lie, as a share of the longer side; farther is a mistake
     beyond: float = 1.0
+    # attribute: photos that agree in it show one thing from one place, so that they differ in the light alone
+    aligned: str = ""
     near: float = 0.0  # within which a point counts as found, as a share of the frame's side; 0 where none is in use
     parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # landmarks whose share found is told, too
 

@@ -20,11 +20,13 @@ LOWER_IS_BETTER = {
     "matched_percent": False,
     "angle_error_degrees": True,
     "equivariance_px": True,
+    "scatter_px": True,
     "equivariance_ratio": True,
     "feature_match_percent": False,
     "pixel_accuracy_percent": False,
 }
-UNANNOTATED = ("equivariance_px", "equivariance_ratio", "feature_match_percent")  # what a method measures by itself
+# of what a network finds by itself, without annotations
+UNANNOTATED = ("equivariance_px", "equivariance_ratio", "feature_match_percent", "scatter_px")
 PIXELS = "pixel_accuracy_percent"
 PCK_SHARE = 0.1  # of the normalizer, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure
@@ -130,6 +132,18 @@ def found_within(
     predicted, target, distance: in pixels.
     """
     return 100 * _share(np.linalg.norm(predicted - target, axis=-1) <= distance, visible)
+
+
+def scatter(found: Float[np.ndarray, "N K 2"], things: np.ndarray) -> Float[np.ndarray, " N"]:
+    """Mean distance of each image's points from their means over all images of the same thing, in pixels.
+
+    Points that do not move at all have none, so it says nothing of points that do not follow images.
+
+    things: the name of what each image shows, N.
+    """
+    of, place = np.unique(things, return_inverse=True)
+    means = np.stack([found[place == i].mean(0) for i in range(len(of))])
+    return np.linalg.norm(found - means[place], axis=-1).mean(-1)
 
 
 def _share(true: Bool[np.ndarray, "N K"], visible: Bool[np.ndarray, "N K"]) -> Float[np.ndarray, " N"]:

@@ -77,6 +77,8 @@ class Stage:
         images see as many of them as at any other fraction. Their landmarks do not count there.
     dataset: another data set than the run's, whose training images the stage learns from, all without labels: none of
         its landmarks or attributes is looked at, but where its photos are cut around their points. Empty for the run's.
+    pairs: an image comes with another of the same thing in other light (`Dataset.aligned`), which a method takes as its
+        second view.
     """
 
     images: Some
@@ -94,6 +96,7 @@ class Stage:
     refill: Flag = False
     dataset: str = ""
     evaluated_from: Share = 0.3
+    pairs: Flag = False
 
     @property
     def steps(self) -> int:

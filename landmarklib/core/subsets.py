@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.types import Annotations
 
 
@@ -50,6 +51,20 @@ def fingerprint(annotations: Annotations) -> str:
     if annotations.pixel_classes is not None:
         digest.update(annotations.pixel_classes.tobytes())
     return digest.hexdigest()[:16]
+
+
+def partners(groups: np.ndarray) -> Int[np.ndarray, " N"]:
+    """For each image another one of its group: the one half way round the group. Raises UserError for a group of one.
+
+    groups: the name of each image's.
+    """
+    found = np.empty(len(groups), np.int64)
+    for name in np.unique(groups):
+        members = np.flatnonzero(groups == name)
+        if len(members) == 1:
+            raise UserError(f"pairs: {name} has one image; a pair needs two")
+        found[members] = np.roll(members, len(members) // 2)
+    return found
 
 
 def held_out(groups: Sequence[str], n: int, seed: int) -> Bool[np.ndarray, " N"]:

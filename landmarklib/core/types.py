@@ -138,6 +138,7 @@ class Batch:
     jitter: where images are jittered, how: B x 2 x 3 (`warps.random_affine`).
     pixel_classes: where the data set has such, the class of each pixel: uint8, B x H x W, NO_CLASS in all of an
         unlabelled image.
+    partner: where a stage has pairs, another image of the same thing for each, jittered as it is.
     """
 
     images: torch.Tensor
@@ -148,3 +149,4 @@ class Batch:
     source: torch.Tensor | None = None
     jitter: torch.Tensor | None = None
     pixel_classes: torch.Tensor | None = None
+    partner: torch.Tensor | None = None

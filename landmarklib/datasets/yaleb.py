@@ -124,6 +124,7 @@ DATASET = Dataset(
     recipe=Recipe("box", 1.0),
     images=images,
     attributes={"azimuth": 0, "elevation": 0},
+    aligned="subject",
     layout="images_64x56.npz (key images, 2414 x 64 x 56), index.csv (file, subject, azimuth, elevation, split)",
     known_issues=(
         "There are no landmarks; thewlis2017 shows pictures only.",

@@ -2,10 +2,10 @@
 
 A method is a value, is written for ONE run and keeps no global state.
 
-To add one, copy the file that is closest and change its constant `METHOD`; `Method` says what it holds. It is then
-found by its file name and tested by tests/methods/test_every_method.py; a method of two stages, with a readout, and one
-with a teacher are walked through in tests/training/test_stages.py. Tables are checked against `METHOD` where no torch
-is installed, so a method imports torch, networks and losses inside its functions.
+To add one, copy the file that is closest and change its constant `METHOD`; `core.method.Method` says what it holds. It
+is then found by its file name and tested by tests/methods/test_every_method.py; a method of two stages, with a readout,
+and one with a teacher are walked through in tests/training/test_stages.py. Tables are checked against `METHOD` where no
+torch is installed, so a method imports torch, networks and losses inside its functions.
 """
 
 from __future__ import annotations
@@ -13,126 +13,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import BALANCED_BY
 from landmarklib.core.kinds import kind_of
+from landmarklib.core.method import ANGLES, CLASSES, Method
 from landmarklib.core.mistakes import checked
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from landmarklib.core.dataset import Dataset
     from landmarklib.core.experiment import Experiment
     from landmarklib.core.stages import Stage
-
-CLASSES, ANGLES = "classes", "angles"  # kinds of attributes
-
-
-class Prediction(NamedTuple):
-    """What a method finds in B images.
-
-    points: B x K x 2 in [-1, 1]; None from a method that is given them or finds classes of pixels.
-    attributes: of each one B x classes, logits, or B x 1, an angle in radians.
-    maps: B x K x H x W before the softmax, or None.
-    beta: the softmax's inverse temperature.
-    others: the points as other readings of the same maps have them, by name.
-    peaked: whether the loss wants maps as peaked as it can get them, so that none counts as saturated.
-    pixel_logits: of the classes of pixels, B x n x H x W, or None.
-    """
-
-    points: Tensor | None
-    attributes: tuple[Tensor, ...] = ()
-    maps: Tensor | None = None
-    beta: float = 1.0
-    others: Mapping[str, Tensor] = MappingProxyType({})
-    peaked: bool = False
-    pixel_logits: Tensor | None = None
-
-
-class Models(NamedTuple):
-    """The networks of a run.
-
-    teacher: a moving average of the student, in evaluation mode and without gradient; None where the method has none.
-    """
-
-    student: nn.Module
-    teacher: nn.Module | None = None
-
-
-@dataclass(frozen=True)
-class Term:
-    """A loss term.
-
-    images: which of a step's images it is formed on.
-    passes: how often each of those goes through the network, beside the one pass that all terms share.
-    all_if: option that makes it take all images.
-    attributes: the kind that it teaches, `classes` or `angles`; empty for none.
-    """
-
-    images: Literal["labelled", "unlabelled", "all"]
-    passes: int = 0
-    all_if: str = ""
-    attributes: str = ""
-
-    def takes(self, options: Mapping[str, Any]) -> str:
-        """Which images it is formed on under these options."""
-        return "all" if self.all_if and options.get(self.all_if) else self.images
-
-
-@dataclass(frozen=True)
-class Method:
-    """How landmarks are learnt: everything that the engine knows of a method.
-
-    name: that of its file.
-    options: every option with its default; an experiment may set no other.
-    kinds: of options (`core.kinds`), where more is known of them than their default says.
-    shape: options that decide how fast the network is, for which its form is measured.
-    terms: loss terms by name.
-    build: (data set, image side, options, generator) -> network.
-    loss: (Models, `Batch`, names of terms, options, `Noise`) -> term -> a value for each image that it is formed on.
-    predict: (network, images in [0, 1] B x C x H x W, options) -> `Prediction`.
-    groups: parameters that may have a rate of their own or be trained alone, by name: the path of a part of the
-        network.
-    costly: path of the part of the network that decides its speed.
-    input: what `predict` is given, images or the true points.
-    packable: whether many runs may be computed at once, mapped over by vmap.
-    teacher: whether `loss` uses a teacher, in a stage at least.
-    named: whether output k is landmark k; else outputs are matched or regressed.
-    pixelwise: whether it finds the class of each pixel and no points; labels are these classes then.
-    other_readings: options -> names of `Prediction.others`.
-    measure: (network, images in [0, 1], options, `Noise`) -> metric -> a value for each image; what needs no
-        annotations, such as how far the points are from moving with the image.
-    measures: what qualifies the names of those metrics.
-    cells: (options, image side) -> places that the maps, pooled where their diversity pools them, have for landmarks.
-    relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
-        the images that have none.
-    """
-
-    name: str
-    options: Mapping[str, Any]
-    terms: Mapping[str, Term]
-    build: Callable[..., nn.Module]
-    loss: Callable[..., dict[str, Tensor]]
-    predict: Callable[..., Prediction]
-    costly: str
-    kinds: Mapping[str, Any] = field(default_factory=dict)
-    shape: Sequence[str] = ()
-    groups: Mapping[str, str] = field(default_factory=dict)
-    input: Literal["images", "points"] = "images"
-    packable: bool = True
-    teacher: bool = False
-    named: bool = True
-    pixelwise: bool = False
-    measure: Callable[..., dict[str, Tensor]] | None = None
-    measures: Sequence[str] = ()
-    cells: Callable[..., int] | None = None
-    relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
-    other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
 
 
 def names() -> list[str]:
@@ -255,12 +148,18 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
         raise UserError(f"{where}batch and batch_unlabelled are both 0; a step takes at least one image")
     if stage.ema and not method.teacher:
         raise UserError(f"{where}ema {stage.ema:g}, and the method has no teacher")
+    if stage.pairs and not method.pairs:
+        raise UserError(f"{where}pairs, and the method makes its second views itself")
+    if stage.pairs and stage.dataset:
+        raise UserError(f"{where}pairs of {stage.dataset}; they are of the run's own data set")
 
 
 def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
-    """Raise UserError for an attribute or classes of pixels that the data set lacks, and for a loss term whose kind of
-    attribute the options do not name."""
+    """Raise UserError for an attribute, classes of pixels or pairs that the data set lacks, and for a loss term whose
+    kind of attribute the options do not name."""
     method = get(experiment.method)
+    if any(stage.pairs for stage in experiment.stages) and not dataset.aligned:
+        raise UserError(f"{method.name}: pairs, and {dataset.name} has no photos of one thing in other light")
     if method.pixelwise and not dataset.pixel_names:
         raise UserError(f"{method.name} learns the classes of pixels, and {dataset.name} has none")
     options = complete(method, experiment.options)

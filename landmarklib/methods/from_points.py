@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from landmarklib.core.kinds import Decay, Some
-from landmarklib.methods import Method, Models, Prediction, Term, outputs
+from landmarklib.core.method import Method, Models, Prediction, Term
+from landmarklib.methods import outputs
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.core.kinds import Positive, Share, Some, Widths
-from landmarklib.methods import Method, Models, Prediction, Term
+from landmarklib.core.method import Method, Models, Prediction, Term
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
-    from landmarklib.core.warps import ThinPlate
+    from landmarklib.core.warps import ThinPlate, Warp
 
 FIRST = "first_"  # begins the names of the first view's options
 PLATE = ("controls", "bend", "strong_bend", "rotation_degrees", "scale", "shift")
@@ -34,11 +34,21 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
 
 
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
-    """The terms of Eqs. 5 to 9 of thewlis2017, on all images; labels are not looked at."""
+    """The terms of Eqs. 5 to 9 of thewlis2017, on all images; labels are not looked at.
+
+    The second view is the image under a thin plate, or, where a stage has pairs, another photo of the same thing as it
+    is (section 4 of the supplement).
+    """
     import torch
 
     from landmarklib.core import augmentation, heatmaps
 
+    if batch.partner is not None:
+        probabilities = heatmaps.spatial_softmax(
+            models.student(torch.cat([batch.images, batch.partner])), options["beta"]
+        )
+        still = torch.eye(2, 3, device=batch.images.device).expand(len(batch.images), 2, 3)
+        return agreement(probabilities, still, terms, options)
     n, seen, before = len(batch.images), on_black(batch, options), ()
     first_view = seen.images
     if any(options[FIRST + name] for name in PLATE[1:]):
@@ -67,7 +77,7 @@ def plate_of(n: int, options: dict[str, Any], noise: Noise, step: str = "") -> T
     return warps.random_thin_plate(n, noise, **ranges)
 
 
-def agreement(probabilities: torch.Tensor, plate: ThinPlate, terms: set[str], options: dict[str, Any]) -> dict:
+def agreement(probabilities: torch.Tensor, plate: Warp, terms: set[str], options: dict[str, Any]) -> dict:
     """Those of the terms `align`, `variance` and `diversity` that are asked for.
 
     probabilities: of the images, then of their second views.
@@ -150,6 +160,7 @@ METHOD = Method(
     terms={"align": Term("all", passes=1), "variance": Term("all"), "diversity": Term("all")},
     costly="",
     named=False,
+    pairs=True,
     build=build,
     loss=loss,
     predict=predict,

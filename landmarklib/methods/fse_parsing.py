@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from landmarklib.methods import Method, Models, Prediction, Term, fse
+from landmarklib.core.method import Method, Models, Prediction, Term
+from landmarklib.methods import fse
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.core.kinds import Positive, Widths
-from landmarklib.methods import Method, Models, Prediction, Term
+from landmarklib.core.method import Method, Models, Prediction, Term
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from landmarklib.methods import Method, Models, Prediction, outputs, seq_mt
+from landmarklib.core.method import Method, Models, Prediction
+from landmarklib.methods import outputs, seq_mt
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import Positive, Some
-from landmarklib.methods import Method, Models, Prediction, Term
+from landmarklib.core.method import Method, Models, Prediction, Term
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from landmarklib.core.errors import UserError
 from landmarklib.core.kinds import Some, Widths
-from landmarklib.methods import Method, Models, Prediction, heatmap_mt, outputs, seq_mt
+from landmarklib.core.method import Method, Models, Prediction
+from landmarklib.methods import heatmap_mt, outputs, seq_mt
 
 if TYPE_CHECKING:
     import torch

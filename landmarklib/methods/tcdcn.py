@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from landmarklib.core.kinds import Some, Widths
-from landmarklib.methods import Method, comm_mt, outputs
+from landmarklib.core.method import Method
+from landmarklib.methods import comm_mt, outputs
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.core.kinds import Positive, Some, Widths
-from landmarklib.methods import Method, Models, Term
+from landmarklib.core.method import Method, Models, Term
 from landmarklib.methods.fse import agreement, plate_of, predict
 
 if TYPE_CHECKING:

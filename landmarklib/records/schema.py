@@ -25,7 +25,7 @@ MOST = 10_000  # entries of a list or a mapping
 QUANTILES = 21  # of a record: 0%, 5% .. 100%
 OPEN = ConfigDict(extra="allow")
 FLOAT32 = 3.5e38  # more than any number of that type
-UNBOUNDED = ("error_px", "nme_percent", "equivariance_px", "equivariance_ratio")
+UNBOUNDED = ("error_px", "nme_percent", "equivariance_px", "equivariance_ratio", "scatter_px")
 DEGREES, PERCENT = 180.0, 100.0  # the largest angle error, and what a share cannot exceed
 
 

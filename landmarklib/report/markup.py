@@ -19,7 +19,13 @@ from markupsafe import Markup
 from landmarklib.core import metrics
 
 # others are in percent
-UNITS = {"error_px": "px", "angle_error_degrees": "degrees", "equivariance_px": "px", "equivariance_ratio": "1"}
+UNITS = {
+    "error_px": "px",
+    "angle_error_degrees": "degrees",
+    "equivariance_px": "px",
+    "scatter_px": "px",
+    "equivariance_ratio": "1",
+}
 LABELS = {
     "error_px": "landmark error [px]",
     "nme_percent": "NME [%]",
@@ -31,6 +37,7 @@ LABELS = {
     "matched_percent": "points nearer to their own shape [%]",
     "angle_error_degrees": "error of the head's angles [degrees]",
     "equivariance_px": "points from where the warp takes them [px]",
+    "scatter_px": "points from their mean over photos of one thing [px]",
     "equivariance_ratio": "equivariance ratio [1]",
     "feature_match_percent": "pixels found by their features [%]",
     "pixel_accuracy_percent": "pixel accuracy [%]",

@@ -251,5 +251,6 @@ def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage
         batch=0 if stage.dataset else values["batch"],
         batch_unlabelled=taken if stage.dataset else values["batch_unlabelled"],
         dataset=stage.dataset,
+        pairs=stage.pairs,
         **{name: values[name] for name in ("jitter", "refill", "evaluated_from")},
     )

@@ -46,6 +46,7 @@ class RowStage:
     measured: Flag = True  # on validation images, by which the best weights are kept
     training: Changes = field(default_factory=dict)
     dataset: str = ""
+    pairs: Flag = False
 
 
 @dataclass(frozen=True, config=CHECKED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,9 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
         forms.set_form(module, form)
         margin = MARGIN if e.jitter else 1.0
         data = annotated(annotations, torch.from_numpy(chosen), images, methods.attributes(options), margin)
+        if any(stage.pairs for stage in e.stages):
+            partners = subsets.partners(annotations.attributes[dataset.aligned])
+            data = replace(data, partners=torch.from_numpy(partners).to(device))
         teacher = deepcopy(module) if any(stage.ema for stage in e.stages) else None
         runs.append(TrainState(e, module, data, generator, teacher, state=state, others=others))
     return runs

@@ -12,10 +12,11 @@ import numpy as np
 from landmarklib import loading
 from landmarklib.core import metrics, subsets
 from landmarklib.core.dataset import Dataset
+from landmarklib.core.method import Method
 from landmarklib.core.readouts import Readout
 from landmarklib.core.stages import BACKWARD
 from landmarklib.core.types import NO_CLASS, Annotations, Crop, whole
-from landmarklib.methods import Method, attributes
+from landmarklib.methods import attributes
 from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
 from landmarklib.records import distributions, environment, staleness
@@ -84,6 +85,8 @@ def evaluate_test(t: Trained) -> Record:
         ids, measures = t.splits[e.evaluation.regressor.split].ids, partial(main_measures, test, loading.get(e.dataset))
         values |= readout.other_errors(r, t.method, t.options, known, images, ids, found.points, measures)
         values |= backward_error(readout.backward(known, e.evaluation.regressor), found.points, test)
+    if things := loading.get(e.dataset).aligned:
+        values["scatter_px"] = metrics.scatter(found.points, test.attributes[things])
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     return stamped(
         Record(

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from landmarklib.core import heatmaps, warps
+from landmarklib.core.method import Method
 from landmarklib.core.noise import Noise
 from landmarklib.losses import discovery
-from landmarklib.methods import Method
 from landmarklib.training.state import TrainState, frames
 
 # largest |beta * map| and share of the full entropy beyond which a softmax has no gradient left

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from landmarklib.core.method import Method
 from landmarklib.core.stages import Stage
-from landmarklib.methods import Method
 
 
 def group_of(name: str, method: Method) -> str:

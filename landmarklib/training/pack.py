@@ -17,13 +17,14 @@ from torch.func import functional_call, vmap
 
 from landmarklib import methods
 from landmarklib.core import augmentation, coords
+from landmarklib.core.method import Method, Models
 from landmarklib.core.noise import KINDS, Noise, RecordingNoise, ReplayNoise
 from landmarklib.core.stages import Stage
 from landmarklib.core.types import NO_CLASS, Batch
-from landmarklib.methods import Method, Models
 from landmarklib.training import optimizer
 from landmarklib.training.state import TrainState, pixels, unjittered
 
+WIDE = ("images", "partner", "pixel_classes")  # of a batch: what is cut larger where images are jittered
 WARM_STEPS = 3  # eager steps before a graph is captured: libraries initialise and choose algorithms in them
 
 
@@ -59,7 +60,7 @@ class Pack:
         seeds = [int(torch.randint(2**62, (), generator=run.generator)) for run in runs]
         self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
         self.images, self.attributes = data[0].images, data[0].attributes
-        self.pixel_classes = () if data[0].pixel_classes is None else (data[0].pixel_classes,)
+        self.pixel_classes, self.partners = data[0].pixel_classes, data[0].partners if stage.pairs else None
         self.points, self.visible = (torch.stack([getattr(d, n) for d in data]) for n in ("points", "visible"))
         self.phase: tuple | None = None  # terms, shape of the index, labelled images a step
         self.images_processed = 0  # of each run in the last step
@@ -160,25 +161,26 @@ class Pack:
         self.images_processed = methods.images_processed(self.method, terms, self.options, n_labelled, unlabelled)
         self.graph, self.warm = None, 0
 
-    def _batch(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Of each run, images, points, visible and attributes; then, where there are any, classes of pixels."""
+    def _batch(self) -> dict[str, Tensor]:
+        """The tensors of each run's `Batch`, by field."""
         run, index = torch.arange(len(self.index), device=self.device)[:, None], self.index
-        classes = tuple(of_all[index] for of_all in self.pixel_classes)
-        for of_batch in classes:
-            of_batch[:, self.n_labelled :] = NO_CLASS
-        points, visible = self.points[run, index], self.visible[run, index]
-        return (pixels(self.images[index]), points, visible, self.attributes[index]), classes
+        seen = {"images": pixels(self.images[index]), "attributes": self.attributes[index]}
+        seen |= {"points": self.points[run, index], "visible": self.visible[run, index]}
+        if self.pixel_classes is not None:
+            seen["pixel_classes"] = self.pixel_classes[index]
+            seen["pixel_classes"][:, self.n_labelled :] = NO_CLASS
+        if self.partners is not None:
+            seen["partner"] = pixels(self.images[self.partners[index]])
+        return seen
 
     def _loss(self, parameters, held, seen, noise: Noise, weights) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted loss of one run and the mean of each term. seen: its part of `_batch`."""
-        given, classes = seen
-        batch = Batch(*given, self.n_labelled, pixel_classes=next(iter(classes), None))
+        batch = Batch(**seen, n_labelled=self.n_labelled)
         if self.stage.jitter:
             batch = augmentation.jitter_batch(batch, noise, self.size, **self.stage.jitter)
         elif self.wide:
-            inside = batch.visible & coords.inside(batch.points)
-            middle = [unjittered(part, self.size) for part in (batch.images, *classes)]
-            batch = replace(batch, images=middle[0], visible=inside, pixel_classes=next(iter(middle[1:]), None))
+            middle = {name: unjittered(seen[name], self.size) for name in WIDE if name in seen}
+            batch = replace(batch, visible=batch.visible & coords.inside(batch.points), **middle)
         arguments = (self.method.loss, batch, set(self.terms), self.options, noise)
         values = functional_call(self.caller, {**parameters, **held}, arguments)
         means = {term: values[term].mean() for term in self.terms}

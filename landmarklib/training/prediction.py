@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from landmarklib import methods
 from landmarklib.core import coords, heatmaps, metrics
+from landmarklib.core.method import Method
 from landmarklib.core.noise import Noise
 from landmarklib.core.readouts import NAMED, Readout
 from landmarklib.core.types import Annotations
-from landmarklib.methods import Method
 from landmarklib.training.state import pixels
 
 MEASURED = 200  # images on which a method measures itself

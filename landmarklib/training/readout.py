@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Bool, Float
 
 from landmarklib.core import augmentation, metrics, subsets
+from landmarklib.core.method import Method
 from landmarklib.core.noise import Noise
 from landmarklib.core.readouts import NAMED, Origin, Readout, regress
 from landmarklib.core.stages import ORIGINS, Regressor, from_labels
 from landmarklib.core.types import Annotations, Batch
-from landmarklib.methods import Method
 from landmarklib.training import prediction
 from landmarklib.training.state import Data, TrainState, annotated, pixels, unjittered
 

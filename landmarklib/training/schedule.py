@@ -8,8 +8,8 @@ from itertools import accumulate, pairwise
 
 from landmarklib import methods
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.method import Method
 from landmarklib.core.stages import Stage
-from landmarklib.methods import Method
 
 EARLY = 20_000  # images after which landmarks that nobody labels should move with the image (`training.health`)
 

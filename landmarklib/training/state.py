@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from landmarklib.core import coords, metrics, warps
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.method import Models
 from landmarklib.core.stages import Stage
 from landmarklib.core.types import MARGIN, Annotations
-from landmarklib.methods import Models
 
 KEPT = ("curve", "best", "best_step", "failure", "images_processed", "warnings")  # of a run, beside its tensors
 LABELS = ("points", "visible", "labelled")  # of the data, which pseudo-labels change
@@ -30,6 +30,7 @@ class Data:
     visible, labelled: masks of points and of images.
     attributes: N x A (`Batch`).
     pixel_classes: of all images, labelled or not (`Annotations`); on other data sets' images, None.
+    partners: for each image the index of another of the same thing, where a stage has pairs.
     """
 
     images: Tensor
@@ -38,6 +39,7 @@ class Data:
     labelled: Tensor
     attributes: Tensor
     pixel_classes: Tensor | None = None
+    partners: Tensor | None = None
 
 
 def pixels(images: Tensor) -> Tensor:

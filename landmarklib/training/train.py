@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from landmarklib.core.method import Method
 from landmarklib.core.stages import Stage
 from landmarklib.core.types import Annotations
-from landmarklib.methods import Method
 from landmarklib.training import batches, prediction, readout, schedule
 from landmarklib.training.health import collapse, health, some_images
 from landmarklib.training.pack import Pack

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from landmarklib import loading
 from landmarklib.core import coords, warps
-from landmarklib.methods import Method
+from landmarklib.core.method import Method
 from landmarklib.training import prediction
 from landmarklib.training.state import TrainState
 

@@ -143,3 +143,9 @@ def test_pixel_accuracy_is_a_share_of_the_pixels_that_have_a_class():
     true = np.array([[[0, 2], [2, NO_CLASS]], [[NO_CLASS] * 2] * 2], np.uint8)
     first, second = metrics.pixel_accuracy(found, true)
     assert first == pytest.approx(200 / 3) and np.isnan(second)
+
+
+def test_scatter_is_the_distance_from_the_mean_over_photos_of_one_thing():
+    """Of a, the first point moves from (0, 0) to (6, 8) and the second stays; b has one photo."""
+    found = np.array([[[0.0, 0], [1, 1]], [[50, 50], [60, 60]], [[6, 8], [1, 1]]])
+    assert metrics.scatter(found, np.array(["a", "b", "a"])).tolist() == [2.5, 0, 2.5]

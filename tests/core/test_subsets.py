@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from landmarklib.core import subsets
+from landmarklib.core.errors import UserError
 from landmarklib.datasets import shapes
 
 IDS = tuple(f"train-{i:05d}" for i in range(10))
@@ -82,3 +83,9 @@ def test_fingerprint_tells_pixels_points_and_ids_apart():
     prints = [subsets.fingerprint(b) for b in (a, *changed)]
     assert len(set(prints)) == 4 and all(len(p) == 16 for p in prints)
     assert subsets.fingerprint(replace(a, images=a.images.copy())) == prints[0]
+
+
+def test_a_partner_is_half_way_round_the_group():
+    assert subsets.partners(np.array(["a", "b", "a", "b", "a", "a", "b"])).tolist() == [4, 6, 5, 1, 0, 2, 3]
+    with pytest.raises(UserError, match=r"^pairs: c has one image; a pair needs two$"):
+        subsets.partners(np.array(["a", "a", "c"]))

@@ -14,9 +14,9 @@ from packs import DATASET as BLOCKS
 from landmarklib import methods
 from landmarklib.core import coords, heatmaps
 from landmarklib.core.errors import UserError
+from landmarklib.core.method import Method, Models, Prediction
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import NO_CLASS, Batch
-from landmarklib.methods import Method, Models, Prediction
 from landmarklib.nets import forms
 from landmarklib.training import autotune, prediction
 

@@ -7,9 +7,10 @@ import torch
 
 from landmarklib import methods
 from landmarklib.core import heatmaps, warps
+from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
-from landmarklib.methods import Models, fse
+from landmarklib.methods import fse
 
 SIZE = 16
 SMALL = {"n_landmarks": 3, "widths": [4, 6], "pool": 2, "controls": 5}

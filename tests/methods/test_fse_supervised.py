@@ -8,9 +8,10 @@ import torch
 from landmarklib import loading, methods
 from landmarklib.core import heatmaps
 from landmarklib.core.errors import UserError
+from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
-from landmarklib.methods import Models, fse_supervised
+from landmarklib.methods import fse_supervised
 from landmarklib.nets.fse import Connected, Detector
 
 FACES = loading.get("mtfl")

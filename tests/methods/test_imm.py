@@ -10,10 +10,11 @@ import torch
 from landmarklib import loading, methods
 from landmarklib.core import augmentation, heatmaps, warps
 from landmarklib.core.errors import UserError
+from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import MARGIN, Batch
 from landmarklib.losses import discovery, reconstruction
-from landmarklib.methods import Models, imm
+from landmarklib.methods import imm
 from landmarklib.nets import imm as painter
 from landmarklib.nets import vgg
 

@@ -12,8 +12,9 @@ from small import experiment, fake
 from landmarklib import loading, methods
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.method import Term
 from landmarklib.core.stages import Regressor
-from landmarklib.methods import Term, seq_mt
+from landmarklib.methods import seq_mt
 
 
 def staged(first: dict | None = None, second: dict | None = None, evaluation: dict | None = None, **more) -> Experiment:

@@ -10,11 +10,12 @@ import torch
 from landmarklib import loading, methods
 from landmarklib.core import augmentation, coords, warps
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.stages import Evaluation, Optimizer, Schedule, Stage
 from landmarklib.core.types import Batch
 from landmarklib.losses import contrastive
-from landmarklib.methods import Models, two_step
+from landmarklib.methods import two_step
 from landmarklib.nets.forms import LITERAL
 from landmarklib.records import record as records
 from landmarklib.records.record import Record

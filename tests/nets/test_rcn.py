@@ -10,9 +10,10 @@ import torch.nn.functional as F
 
 from landmarklib import loading, methods
 from landmarklib.core.errors import UserError
+from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
-from landmarklib.methods import Models, rcn
+from landmarklib.methods import rcn
 from landmarklib.nets.forms import Form, set_form
 from landmarklib.nets.layers import standardised
 from landmarklib.nets.rcn import Recombinator, sides_of

@@ -12,9 +12,9 @@ from small import CPU, Walker, experiment, fake
 
 from landmarklib import loading, methods
 from landmarklib.core import coords, heatmaps
+from landmarklib.core.method import Prediction
 from landmarklib.core.types import Annotations
 from landmarklib.datasets import blocks
-from landmarklib.methods import Prediction
 from landmarklib.training import health, schedule, train
 from landmarklib.training.state import TrainState, annotated
 

@@ -14,10 +14,10 @@ from experiments import changed
 from packs import DATASET, JITTER, OF_POINTS, about, losses_of, options_of
 
 from landmarklib import methods, tables
+from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
 from landmarklib.engine import ensure
-from landmarklib.methods import Models
 from landmarklib.nets import forms
 from landmarklib.training import compute, pack, train
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from small import Walker, annotations, data_of, fake
 
-from landmarklib.methods import Method, Prediction
+from landmarklib.core.method import Method, Prediction
 from landmarklib.training.health import health
 from landmarklib.training.state import pixels
 

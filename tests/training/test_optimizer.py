@@ -8,8 +8,8 @@ import pytest
 import torch
 from small import CPU, Walker, annotations, blocks_run, data_of, experiment, fake, train_blocks
 
+from landmarklib.core.method import Prediction
 from landmarklib.core.stages import Optimizer, Stage
-from landmarklib.methods import Prediction
 from landmarklib.training import optimizer, train
 from landmarklib.training.pack import Pack
 from landmarklib.training.state import TrainState

@@ -12,9 +12,9 @@ from packs import ATTRIBUTES, DATASET, JITTER, OF_POINTS, about, losses_of, sele
 from landmarklib import methods
 from landmarklib.core import heatmaps
 from landmarklib.core.experiment import Experiment
+from landmarklib.core.method import Method
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Annotations
-from landmarklib.methods import Method
 from landmarklib.nets import forms
 from landmarklib.nets.forms import LITERAL, Form
 from landmarklib.training import prediction, train

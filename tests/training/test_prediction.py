@@ -12,8 +12,8 @@ import torch
 from small import CPU, SIZE, Walker, annotations, fake
 
 from landmarklib import methods
+from landmarklib.core.method import Method, Prediction
 from landmarklib.core.readouts import NAMED, Readout
-from landmarklib.methods import Method, Prediction
 from landmarklib.training import prediction
 from landmarklib.training.prediction import Predictions
 

@@ -19,12 +19,12 @@ from torch import nn
 from landmarklib import methods
 from landmarklib.core import coords, heatmaps, versions
 from landmarklib.core.experiment import Experiment, from_json, to_json
+from landmarklib.core.method import Method, Prediction, Term
 from landmarklib.core.stages import Evaluation, Optimizer, Schedule, Stage
 from landmarklib.core.types import MARGIN
 from landmarklib.datasets import blocks
 from landmarklib.engine import golden_runs
 from landmarklib.losses import equivariance, supervised
-from landmarklib.methods import Method, Prediction, Term
 from landmarklib.nets import forms
 from landmarklib.nets.forms import LITERAL
 from landmarklib.nets.layers import he_normal

@@ -24,9 +24,10 @@ from small import (
 )
 
 from landmarklib import loading, methods
+from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
-from landmarklib.methods import Models, seq_mt
+from landmarklib.methods import seq_mt
 from landmarklib.training import prediction, schedule, train
 from landmarklib.training.pack import Pack
 from landmarklib.training.state import TrainState, pixels

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from landmarklib import loading, methods, tables
+from landmarklib.core.method import Method, Prediction
 from landmarklib.core.types import Crop
 from landmarklib.datasets import mnist_3, zappos
 from landmarklib.formats import archive
-from landmarklib.methods import Method, Prediction
 from landmarklib.nets.forms import Form
 from landmarklib.pages import table_page
 from landmarklib.records import distributions, query, record
