@@ -64,7 +64,8 @@ def class_of_pixels(logits: Float[Tensor, "B n H W"], classes: UInt8[Tensor, "B 
     """-log P(class | image) of each pixel, mean over those that have a class; 0 for an image without one."""
     known = classes.flatten(1) != NO_CLASS
     index = classes.flatten(1).long().where(known, 0)
-    log_p = logits.flatten(2).log_softmax(1).gather(1, index[:, None])[:, 0]
+    counted = logits.flatten(2).where(known[:, None], 0)
+    log_p = counted.log_softmax(1).gather(1, index[:, None])[:, 0]
     return masked.mean(-log_p, known)
 
 

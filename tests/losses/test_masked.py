@@ -15,7 +15,7 @@ from torch import Tensor
 from landmarklib import losses
 from landmarklib.core import warps
 from landmarklib.core.noise import Noise
-from landmarklib.core.types import Batch
+from landmarklib.core.types import NO_CLASS, Batch
 from landmarklib.losses import equivariance, masked, reconstruction, supervised
 
 B, K = 6, 4
@@ -135,6 +135,14 @@ def balanced() -> Case:
     return Case(lambda v: reconstruction.balanced(v["errors"], torch.ones(3), True), {"errors": errors}, {})
 
 
+def classes_of_pixels() -> Case:
+    classes = (10 * some(B, 4, 4, seed=24).abs()).long().clamp(max=2).to(torch.uint8)
+    unknown = some(B, 4, 4, seed=25) > 0
+    classes = classes.where(~unknown, NO_CLASS)
+    logits = {"logits": some(B, 3, 4, 4, seed=26)}
+    return Case(lambda v: supervised.class_of_pixels(v["logits"], classes), logits, {"logits": unknown[:, None]})
+
+
 CASES = {
     "masked.squared_distance": lambda: of_points(masked.squared_distance),
     "masked.mean": mean,
@@ -142,6 +150,7 @@ CASES = {
     "supervised.pixel_cross_entropy": pixels,
     "supervised.class_cross_entropy": classes,
     "supervised.angle_distance": angles,
+    "supervised.class_of_pixels": classes_of_pixels,
     "supervised.attributes": attributes,
     "equivariance.equivariance": moved_out,
     "equivariance.elt": elt,
@@ -152,13 +161,7 @@ CASES = {
 NO_LOSSES = {"reconstruction.border_mask"}
 
 
-WITHOUT_ANNOTATIONS = {"discovery"}  # modules whose losses see no label, so that there is nothing to leave out
-
-
-WITHOUT_ANNOTATIONS = {
-    "contrastive",
-    "discovery",
-}  # modules whose losses see no label, so that there is nothing to leave out
+WITHOUT_ANNOTATIONS = {"contrastive", "discovery"}  # modules whose losses see no label: nothing is to be left out
 
 
 def test_every_loss_has_a_case():
