@@ -36,19 +36,15 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
     """The terms of Eqs. 5 to 9 of thewlis2017, on all images; labels are not looked at.
 
-    The second view is the image under a thin plate, or, where a stage has pairs, another photo of the same thing as it
-    is (section 4 of the supplement).
+    The second view is the image under a thin plate, or, where a stage has pairs, another photo of the same thing: as it
+    is (section 4 of the supplement), or with `warp_pairs` under a plate, too.
     """
     import torch
 
     from landmarklib.core import augmentation, heatmaps
 
     if batch.partner is not None:
-        probabilities = heatmaps.spatial_softmax(
-            models.student(torch.cat([batch.images, batch.partner])), options["beta"]
-        )
-        still = torch.eye(2, 3, device=batch.images.device).expand(len(batch.images), 2, 3)
-        return agreement(probabilities, still, terms, options)
+        return with_partner(models.student, batch, terms, options, noise)
     n, seen, before = len(batch.images), on_black(batch, options), ()
     first_view = seen.images
     if any(options[FIRST + name] for name in PLATE[1:]):
@@ -59,6 +55,21 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     views = torch.cat([first_view, augmentation.second_view(seen, 0, *before, plate)]) + options["beyond"]
     probabilities = heatmaps.spatial_softmax(models.student(views), options["beta"])
     return agreement(probabilities, plate, terms, options)
+
+
+def with_partner(net: nn.Module, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
+    """The terms between images and other photos of the same things, as these are or under a plate."""
+    import torch
+
+    from landmarklib.core import heatmaps, warps
+
+    n, second = len(batch.images), batch.partner
+    warp = torch.eye(2, 3, device=second.device).expand(n, 2, 3)
+    if options["warp_pairs"]:
+        warp = plate_of(n, options, noise)
+        second = warps.warp_images(second, warp)
+    maps = net(torch.cat([batch.images, second]))
+    return agreement(heatmaps.spatial_softmax(maps, options["beta"]), warp, terms, options)
 
 
 def on_black(batch: Batch, options: dict[str, Any]) -> Batch:
@@ -131,6 +142,7 @@ METHOD = Method(
         "out_std": 0.01,
         "pool": 5,
         "form": "maps",
+        "warp_pairs": False,
         "beyond": 0.0,  # what lies around the images and a warp may bring in: 0 is black, 1 white
         # of the first view, beside the similarity by which a table jitters its images; as below, all 0 for none
         "first_bend": 0.0,

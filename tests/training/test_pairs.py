@@ -117,6 +117,27 @@ def test_the_second_view_is_the_partner_as_it_is_and_the_warp_is_none():
     assert torch.equal(views[1], torch.cat([images, 1 - images]))
 
 
+def test_the_partner_may_be_warped_too():
+    """A network that finds the brightest pixel follows the partner under the plate, and has no loss."""
+    spots = torch.zeros(4, 1, SIZE, SIZE)
+    spots[:, :, 7:9, 6:8] = 1
+    nothing = torch.full((4, 0, 2), torch.nan)
+    batch = Batch(spots, nothing, nothing[..., 0] > 0, torch.zeros(4, 0), 0, partner=0.5 * spots)
+    views = []
+
+    def network(seen):
+        views.append(seen)
+        return (50 * seen / seen.amax((2, 3), keepdim=True)).expand(-1, 3, -1, -1)
+
+    options = methods.complete(fse.METHOD, {"n_landmarks": 3, "form": "points", "warp_pairs": True})
+    align = fse.loss(Models(network), batch, {"align"}, options, Noise(torch.Generator().manual_seed(0)))["align"]
+    moved = views[0][4:]
+    assert not torch.equal(moved, batch.partner) and (align < 0.01).all()
+    still = {**options, "warp_pairs": False}
+    fse.loss(Models(network), batch, {"align"}, still, Noise(torch.Generator()))
+    assert torch.equal(views[1][4:], batch.partner)
+
+
 def test_pairs_are_jittered_alike():
     from landmarklib.core import augmentation
     from landmarklib.core.types import MARGIN
