@@ -58,7 +58,7 @@ def _pictures(shown: Sequence[tuple[Record, list[dict]]]):
         for axis in line[len(entries) :]:
             axis.axis("off")
         told = [dataset.title] * (len(sets) > 1) + [r.experiment.row] * (len(rows) > 1 or len(sets) == 1)
-        line[0].set_ylabel(", ".join(told).replace(", ", ",\n"), fontsize=9)
+        style.beside(line[0], ", ".join(told).replace(", ", ",\n"), side)
     return figure
 
 

@@ -48,7 +48,8 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
         )
     plt = style.pyplot()
     columns = max(len(entries) for _, entries in lines)
-    size = style.WIDTH, ((style.WIDTH - LABEL) / columns + TITLE) * len(lines) + LEGEND
+    side = (style.WIDTH - LABEL) / columns
+    size = style.WIDTH, (side + TITLE) * len(lines) + LEGEND
     figure, axes = plt.subplots(len(lines), columns, figsize=size, squeeze=False, layout="constrained")
     fractions = {r.experiment.amount for r, _ in lines}
     for line, (r, entries) in zip(axes, lines, strict=True):
@@ -58,7 +59,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
             axis.set_title(f"{g['kind']}: " * (len(kinds) > 1) + _error(test, g), fontsize=9)
         for axis in line[len(entries) :]:
             axis.axis("off")
-        line[0].set_ylabel(_label(r, fractions), fontsize=9)
+        style.beside(line[0], _label(r, fractions), side)
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )

@@ -47,7 +47,7 @@ def classes(shown: Sequence[Record | None]):
                 axis.imshow(image, cmap="gray", vmin=0, vmax=255)
             else:
                 axis.imshow(np.ma.masked_equal(image, NO_CLASS), COLOURS, vmin=0, vmax=n - 1, interpolation="nearest")
-        line[0].set_ylabel(name.replace(", ", ",\n"), fontsize=9)
+        style.beside(line[0], name.replace(", ", ",\n"), side)
     return figure
 
 

@@ -14,6 +14,7 @@ from textwrap import wrap
 WIDTH = 4.4  # inches; with it, fonts of 10 pt are 11 px high on a page 390 px wide
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "osD^vPX*<>h"
+SMALL, POINTS_PER_INCH, CHARACTER = 9, 72, 0.55  # size of small text in points; width of a character in its size
 TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
 
 
@@ -44,6 +45,13 @@ def plain_numbers(scale, places: Sequence[float | int]) -> None:
     scale.set_major_locator(FixedLocator(places))
     scale.set_major_formatter(StrMethodFormatter("{x:g}"))
     scale.set_minor_locator(NullLocator())
+
+
+def beside(axis, text: str, inches: float) -> None:
+    """A text upright beside a picture so high, in as many lines as it takes; words and what stands apart stay whole."""
+    most = max(8, int(inches * POINTS_PER_INCH / (SMALL * CHARACTER)))
+    lines = (wrap(line, most, break_on_hyphens=False, break_long_words=False) for line in text.split("\n"))
+    axis.set_ylabel("\n".join(line for part in lines for line in part), fontsize=SMALL)
 
 
 def message(text: str):

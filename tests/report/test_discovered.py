@@ -61,3 +61,17 @@ def test_an_arrow_goes_from_each_output_of_a_large_share_to_its_landmark(regress
     (axis,) = discovered.graph([regressed]).axes
     arrows = {(tuple(a.xyann), tuple(a.xy)): a.arrow_patch.get_linewidth() for a in axis.texts}
     assert arrows == {((0, 0), (1, 1)): pytest.approx(12 * 0.9), ((7, 7), (5, 5)): pytest.approx(12 * 0.7)}
+
+
+def test_long_names_of_rows_do_not_run_into_one_another(regressed):
+    names = [
+        "A row with a name that is far longer than a picture is high",
+        "Another one like it, with a comma",
+        "Third",
+    ]
+    runs = [replace(regressed, experiment=replace(regressed.experiment, row=name)) for name in names]
+    figure = discovered.discovered(runs)
+    figure.draw_without_rendering()
+    boxes = [axis.yaxis.label.get_window_extent() for axis in figure.axes if axis.yaxis.label.get_text()]
+    assert [" ".join(axis.yaxis.label.get_text().split()) for axis in figure.axes if axis.get_ylabel()] == names
+    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
