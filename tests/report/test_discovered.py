@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -69,9 +70,10 @@ def test_long_names_of_rows_do_not_run_into_one_another(regressed):
         "Another one like it, with a comma",
         "Third",
     ]
-    runs = [replace(regressed, experiment=replace(regressed.experiment, row=name)) for name in names]
+    experiments = (replace(regressed.experiment, row=name) for name in names)
+    runs = [replace(regressed, experiment=e, gallery=4 * regressed.gallery) for e in experiments]
     figure = discovered.discovered(runs)
     figure.draw_without_rendering()
     boxes = [axis.yaxis.label.get_window_extent() for axis in figure.axes if axis.yaxis.label.get_text()]
     assert [" ".join(axis.yaxis.label.get_text().split()) for axis in figure.axes if axis.get_ylabel()] == names
-    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
+    assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
