@@ -30,6 +30,7 @@ def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batc
     return replace(
         batch,
         images=warps.warp_images(batch.images, jitter, side, MARGIN),
+        partner_source=batch.partner,
         partner=None if batch.partner is None else warps.warp_images(batch.partner, jitter, side, MARGIN),
         points=points,
         visible=batch.visible & coords.inside(points),

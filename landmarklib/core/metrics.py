@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from landmarklib.core.types import NO_CLASS
 
+SCATTER = "scatter_px"
 LOWER_IS_BETTER = {
     "error_px": True,
     "nme_percent": True,
@@ -20,13 +21,13 @@ LOWER_IS_BETTER = {
     "matched_percent": False,
     "angle_error_degrees": True,
     "equivariance_px": True,
-    "scatter_px": True,
+    SCATTER: True,
     "equivariance_ratio": True,
     "feature_match_percent": False,
     "pixel_accuracy_percent": False,
 }
 # of what a network finds by itself, without annotations
-UNANNOTATED = ("equivariance_px", "equivariance_ratio", "feature_match_percent", "scatter_px")
+UNANNOTATED = ("equivariance_px", "equivariance_ratio", "feature_match_percent", SCATTER)
 PIXELS = "pixel_accuracy_percent"
 PCK_SHARE = 0.1  # of the normalizer, within which a point counts as correct
 FAILURE = 10.0  # NME in percent beyond which a face counts as a failure

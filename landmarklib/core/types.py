@@ -139,6 +139,7 @@ class Batch:
     pixel_classes: where the data set has such, the class of each pixel: uint8, B x H x W, NO_CLASS in all of an
         unlabelled image.
     partner: where a stage has pairs, another image of the same thing for each, jittered as it is.
+    partner_source: where these are jittered, what they are taken from.
     """
 
     images: torch.Tensor
@@ -150,3 +151,4 @@ class Batch:
     jitter: torch.Tensor | None = None
     pixel_classes: torch.Tensor | None = None
     partner: torch.Tensor | None = None
+    partner_source: torch.Tensor | None = None

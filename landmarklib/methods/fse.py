@@ -58,16 +58,19 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
 
 
 def with_partner(net: nn.Module, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
-    """The terms between images and other photos of the same things, as these are or under a plate."""
+    """The terms between images and other photos of the same things, as these are or under a plate.
+
+    First views are neither bent nor on a background of their own.
+    """
     import torch
 
-    from landmarklib.core import heatmaps, warps
+    from landmarklib.core import augmentation, heatmaps
 
     n, second = len(batch.images), batch.partner
     warp = torch.eye(2, 3, device=second.device).expand(n, 2, 3)
     if options["warp_pairs"]:
         warp = plate_of(n, options, noise)
-        second = warps.warp_images(second, warp)
+        second = augmentation.second_view(replace(batch, images=second, source=batch.partner_source), 0, warp)
     maps = net(torch.cat([batch.images, second]))
     return agreement(heatmaps.spatial_softmax(maps, options["beta"]), warp, terms, options)
 

@@ -123,6 +123,8 @@ class Parser(nn.Module):
     channels, widths, n_maps, out_std, generator: as in `Detector`; `out_std` is of both last layers.
     """
 
+    CANDIDATES: ClassVar = Convolutions.CANDIDATES
+
     def __init__(
         self,
         channels: int,

@@ -105,7 +105,7 @@ def data(table: Table, v: claims.Verdict, records: Iterable[Record]) -> str:
     made = [name for name in made if any(metric.endswith(f" on {name}") for metric in wanted)]
     parts = [
         ", ".join(sorted({aggregate.kind_of_data(table, r.data.get("tier", "")) for r in behind})),
-        f"{'all ' if labelled == f'{of:,}' else ''}{labelled}{of_all} training images labelled"
+        f"{'all ' if labelled == f'{of:,}' else ''}{labelled}{of_all} {table.labelled_split} images labelled"
         if table.uses_labels
         else "no landmark labels",
         f"{_range(tests)} test images",

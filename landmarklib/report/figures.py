@@ -48,7 +48,7 @@ def curve(table: Table, runs: pd.DataFrame):
         style.plain_ticks(axis, _ticks(table, frame))
         axis.legend(fontsize=8, frameon=False)
         axis.grid(alpha=0.3)
-    axes[-1, 0].set_xlabel("training images with landmarks" + " [%]" * (not table.counts))
+    axes[-1, 0].set_xlabel(f"{table.labelled_split} images with landmarks" + " [%]" * (not table.counts))
     return figure
 
 

@@ -85,6 +85,11 @@ class Table:
         return self.labels or self.fractions
 
     @property
+    def labelled_split(self) -> str:
+        """Whose images it counts the labels of, in a word."""
+        return {"train": "training", "val": "validation"}[self.regressor.split]
+
+    @property
     def everything(self) -> float:
         """The fraction, or number of labels, at which all images are labelled."""
         return amounts.ALL if self.counts else 1.0

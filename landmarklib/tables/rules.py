@@ -34,6 +34,7 @@ def check(where: str, table: Table) -> None:
     check_stages(where, table)
     check_runs(where, table)
     check_qualifiers(where, table)
+    check_measures(where, table)
 
 
 def only(where: str, found: Iterable[str], known: Iterable[str], what: str = "key") -> None:
@@ -82,6 +83,15 @@ def check_unannotated(where: str, table: Table) -> None:
         raise UserError(f"{where}, metrics: {name}, and {dataset.name} has no landmarks; valid: {valid}, of classes")
     if metrics.PIXELS in table.metrics and not dataset.pixel_names:
         raise UserError(f"{where}, metrics: {metrics.PIXELS}, and {dataset.name} has no classes of pixels")
+
+
+def check_measures(where: str, table: Table) -> None:
+    """The scatter over photos of one thing is of data that has such, and chooses nothing: it is of test images."""
+    for name in filter(lambda name: metrics.base(name) == metrics.SCATTER, (table.select, *table.metrics)):
+        if not datasets.get(table.dataset).aligned:
+            raise UserError(f"{where}, metrics: {name}, and {table.dataset} has no photos of one thing in other light")
+        if name == table.select:
+            raise UserError(f"{where}: select {name}, which is measured on test images alone")
 
 
 def check_qualifiers(where: str, table: Table) -> None:

@@ -86,7 +86,7 @@ def evaluate_test(t: Trained) -> Record:
         values |= readout.other_errors(r, t.method, t.options, known, images, ids, found.points, measures)
         values |= backward_error(readout.backward(known, e.evaluation.regressor), found.points, test)
     if things := loading.get(e.dataset).aligned:
-        values["scatter_px"] = metrics.scatter(found.points, test.attributes[things])
+        values[metrics.SCATTER] = metrics.scatter(found.points, test.attributes[things])
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     return stamped(
         Record(

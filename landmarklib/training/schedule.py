@@ -32,7 +32,7 @@ def learning_rate(stage: Stage, step: int) -> float:
 
 
 def evaluations(stage: Stage) -> set[int]:
-    """The steps after which validation is measured: evenly spread over the rest of the stage, the last 70% or more."""
+    """The steps after which validation is measured: evenly spread over the rest of the stage (`evaluated_from`)."""
     n, start = stage.n_evaluations, stage.evaluated_from
     return {max(1, round(stage.steps * (start + (1 - start) * (i + 1) / n))) for i in range(n)}
 

@@ -108,6 +108,7 @@ OF_STAGE = {
     "name": "another",
     "trains": "localizer",
     "ema": 0.9,
+    "pairs": True,
     "jitter": {},
     "refill": True,
     "dataset": "shapes",

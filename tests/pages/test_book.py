@@ -65,7 +65,7 @@ def test_the_first_page_lists_all_tables_of_the_four_papers(site):
 
 
 def test_the_first_page_leads_to_the_card_of_every_claim_of_the_papers(site):
-    targets = re.findall(r'href="tables/(\w+)\.html#(claim-[^"]*)"', (site / "index.html").read_text())
+    targets = re.findall(r'href="tables/([\w-]+)\.html#(claim-[^"]*)"', (site / "index.html").read_text())
     wanted = [(name, c) for name in tables.names() for c in tables.get(name).claims if c.of_paper]
     assert len(targets) == len(set(targets)) == len(wanted)
     for name, anchor in targets:

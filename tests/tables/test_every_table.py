@@ -69,33 +69,6 @@ def test_the_table_of_other_crops_differs_from_mtfls_in_its_data_alone():
             assert moved.budgets[budget] == plain.budgets[budget]
 
 
-def test_rows_of_fine_tuning_differ_in_their_stages_data_sets_alone():
-    """Else their difference would not be that of the faces that they learn from."""
-    table = tables.get("w300-discovery")
-    for budget in table.budgets:
-        runs = table.experiments(seeds=[0], budget=budget)
-        trained = [tuple(stage.dataset for stage in e.stages) for e in runs]
-        assert trained == [("mtfl_wide", "mtfl_wide"), ("mtfl_wide", ""), ("", "")]
-        seen = [
-            [(s.images, s.steps, max(s.batch, s.batch_unlabelled), s.n_evaluations) for s in e.stages] for e in runs
-        ]
-        assert seen[0] == seen[1] == seen[2] and seen[0][0][:3] == seen[0][1][:3]
-        assert runs[0].stages[0] == runs[1].stages[0]
-        assert len({repr(replace(e, row="any", stages=runs[0].stages)) for e in runs}) == 1
-
-
-def test_stand_ins_of_other_data_sets_go_with_a_tables_stand_in_and_their_photos_with_a_part():
-    found = {
-        kind: (table.dataset, table.row("FSE, 30 landmarks, fine-tuned").stages[0].dataset)
-        for kind, table in tables.get("w300-discovery").variants().items()
-    }
-    assert found == {
-        "paper": ("w300", "mtfl_wide"),
-        "part": ("part-of-w300", "mtfl_wide"),
-        "stand-in": ("stand-in-w300", "stand-in-mtfl_wide"),
-    }
-
-
 @pytest.mark.parametrize("digit", [5, 6])
 def test_the_tables_of_digits_differ_in_the_digit_alone(digit):
     first, other = tables.get("digits-3"), tables.get(f"digits-{digit}")
