@@ -89,6 +89,11 @@ FSE = 'method = "fse"\n# DEVIATION: the rate'
         ),
         ('metrics = ["', 'metrics = ["error_px", "', "metrics: error_px, and mnist_3 has no landmarks; valid: equi"),
         (
+            'metrics = ["',
+            'metrics = ["scatter_px", "',
+            "metrics: scatter_px, and mnist_3 has no photos of one thing in",
+        ),
+        (
             'dataset = "mnist_3"',
             'dataset = "mnist_3"\ntests = ["mtfl"]',
             "tests: mtfl has 5 landmarks, and mnist_3 has 0",
@@ -132,3 +137,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "honari2018" / "x.toml").mkdir(parents=True)
     with pytest.raises(UserError, match=r"^honari2018/x\.toml: cannot be read: "):
         reading.read(tmp_path / "honari2018" / "x.toml")
+
+
+def test_what_is_measured_on_test_images_alone_chooses_nothing(refused):
+    line = refused("yaleb", 'select = "equivariance_px"', 'select = "scatter_px"')
+    assert line.endswith("select scatter_px, which is measured on test images alone")
