@@ -12,7 +12,7 @@ from landmarklib import datasets, loading
 from landmarklib.core.errors import DataMissing, UserError
 from landmarklib.core.types import Crop, Recipe
 from landmarklib.formats import archive, layout
-from landmarklib.loading import cutting
+from landmarklib.loading import crops, cutting
 
 NAN = float("nan")
 
