@@ -67,7 +67,6 @@ def test_claims_stand_by_kind_of_data_the_papers_own_first(page):
         "honari2018: stand-in tier, generated",
         "thewlis2017: paper tier",
         "thewlis2017: stand-in tier, generated",
-        "rahaman2021: paper tier",
         "rahaman2021: stand-in tier, generated",
     ]
 
