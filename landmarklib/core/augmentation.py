@@ -27,18 +27,19 @@ def jitter_batch(batch: Batch, noise: Noise, side: int, **ranges: float) -> Batc
     """
     jitter = warps.random_affine(len(batch.images), noise, **ranges)
     points = warps.move(batch.points, jitter)
+    moved = {"images": warps.warp_images(batch.images, jitter, side, MARGIN)}
+    if batch.partner is not None:
+        moved["partner"] = warps.warp_images(batch.partner, jitter, side, MARGIN)
+    if batch.pixel_classes is not None:
+        moved["pixel_classes"] = warps.warp_classes(batch.pixel_classes, jitter, side, MARGIN)
     return replace(
         batch,
-        images=warps.warp_images(batch.images, jitter, side, MARGIN),
-        partner_source=batch.partner,
-        partner=None if batch.partner is None else warps.warp_images(batch.partner, jitter, side, MARGIN),
+        **moved,
         points=points,
         visible=batch.visible & coords.inside(points),
         source=batch.images,
+        partner_source=batch.partner,
         jitter=jitter,
-        pixel_classes=batch.pixel_classes
-        if batch.pixel_classes is None
-        else warps.warp_classes(batch.pixel_classes, jitter, side, MARGIN),
     )
 
 

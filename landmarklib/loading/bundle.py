@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from landmarklib import datasets
 from landmarklib.core import files, progress
 from landmarklib.core.errors import DataMissing, UserError
-from landmarklib.core.types import Annotations, Crop, whole
+from landmarklib.core.types import NO_CLASS, Annotations, Crop, whole
 from landmarklib.formats import archive, npz
 
 if TYPE_CHECKING:
@@ -139,14 +139,20 @@ def load(path: Path, dataset: Dataset, part: Part, versions: str) -> Annotations
             for group in NAMED
         }
         plain = {field: found[field] for field in PLAIN if field in found}
-        images_alone = bool(dataset.pixel_names) != ("pixel_classes" in found)
         if (
-            images_alone
+            not _are_classes(found.get("pixel_classes"), len(dataset.pixel_names))
             or found["images"].dtype != np.uint8
             or not dataset.attributes.keys() <= named["attributes"].keys()
         ):
             raise ValueError(f"{part} are not those of {dataset.name}")
         return Annotations(images=sums(found["images"]), ids=tuple(found["ids"].tolist()), **plain, **named)
+
+
+def _are_classes(found: np.ndarray | None, n: int) -> bool:
+    """Whether these are indices of n classes of pixels, or NO_CLASS; of no classes there are none."""
+    if found is None or not n:
+        return found is None and not n
+    return found.dtype == np.uint8 and bool(((found < n) | (found == NO_CLASS)).all())
 
 
 def differences(images: UInt8[np.ndarray, "N C H W"]) -> UInt8[np.ndarray, "N C H W"]:

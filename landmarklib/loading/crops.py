@@ -22,7 +22,7 @@ from jaxtyping import Float, UInt8
 
 from landmarklib.core import files, progress, versions
 from landmarklib.core.errors import UserError
-from landmarklib.core.types import Annotations, Crop, Recipe
+from landmarklib.core.types import Annotations, Crop, Recipe, whole
 from landmarklib.formats import archive
 from landmarklib.loading import bundle, cutting, photos, tiers
 
@@ -128,7 +128,8 @@ def prepare_classes(dataset: Dataset, split: photos.Split, crop: Crop, cache: Pa
     """
     ids, size = split.listing.ids, crop.size
     code, shape = fingerprint(dataset, split, crop, every=True), (len(ids), size, size)
-    path = cache / f"{dataset.name}-{split.name}-{size}-classes-{code}.npy"
+    version = versions.of(f"datasets.{whole(dataset.name)}")  # by its reader, which makes classes of files
+    path = cache / f"{dataset.name}-{split.name}-{size}-classes-{version}-{code}.npy"
     what = f"{dataset.name}: classes of pixels of {split.name}"
 
     def one(job: tuple[str, np.ndarray]) -> np.ndarray:

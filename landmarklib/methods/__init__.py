@@ -87,9 +87,11 @@ def images_processed(
 
 
 def check(experiment: Experiment) -> None:
-    """Raise UserError where stages and evaluation do not fit the method: a term, option or group that it lacks, more
-    landmarks than its maps have cells, a stage without the images that it needs, an unused teacher, a readout without
-    points."""
+    """Raise UserError where stages and evaluation do not fit the method.
+
+    That is a term, option or group that it lacks, more landmarks than its maps have cells, a stage without the images
+    that it needs, a teacher or pairs that nothing uses, a readout without points.
+    """
     e, method = experiment, get(experiment.method)
     options = complete(method, e.options)
     stages = [stage.name for stage in e.stages]
@@ -155,8 +157,10 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
 
 
 def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
-    """Raise UserError for an attribute, classes of pixels or pairs that the data set lacks, and for a loss term whose
-    kind of attribute the options do not name."""
+    """Raise UserError for an attribute, classes of pixels or pairs that the data set lacks.
+
+    Also for a loss term that teaches a kind of attribute of which the options name none.
+    """
     method = get(experiment.method)
     if any(stage.pairs for stage in experiment.stages) and not dataset.aligned:
         raise UserError(f"{method.name}: pairs, and {dataset.name} has no photos of one thing in other light")

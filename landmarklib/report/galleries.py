@@ -168,10 +168,11 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     dataset = loading.get(table.dataset)
     test, size = query.test_images(r), r.experiment.size
     names = [name.split(" (")[0] for name in dataset.landmarks]
+    side = style.WIDTH / len(entries)
     figure, axes = plt.subplots(
         len(names) + 1,
         len(entries),
-        figsize=(style.WIDTH, style.WIDTH / len(entries) * (len(names) + 1)),
+        figsize=(style.WIDTH, side * (len(names) + 1)),
         squeeze=False,
         layout="constrained",
     )
@@ -185,7 +186,7 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
             for axis in (column[0], column[k + 1]):
                 _ring(axis, g["points"][k], style.COLOURS[k])
     for axis, name in zip(axes[:, 0], ["image", *names], strict=True):
-        axis.set_ylabel(name, fontsize=9)
+        style.beside(axis, name, side)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     return figure

@@ -33,7 +33,7 @@ def classes(shown: Sequence[Record | None]):
     test, n = query.test_images(first), len(loading.get(first.experiment.dataset).pixel_names)
     indices = list(entries)
     lines = [
-        ("image", [test.images[i].transpose(1, 2, 0) for i in indices]),
+        ("image", [test.images[i] for i in indices]),
         ("true classes", [test.pixel_classes[i] for i in indices]),
         *((r.experiment.row, [found[i] for i in indices]) for r, found in kept),
     ]
@@ -44,7 +44,7 @@ def classes(shown: Sequence[Record | None]):
         for axis, image in zip(line, images, strict=True):
             axis.set(xticks=[], yticks=[])
             if name == "image":
-                axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+                style.show(axis, image)
             else:
                 axis.imshow(np.ma.masked_equal(image, NO_CLASS), COLOURS, vmin=0, vmax=n - 1, interpolation="nearest")
         style.beside(line[0], name.replace(", ", ",\n"), side)

@@ -75,6 +75,9 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
     options, dataset, runs = methods.complete(method, one.options), loading.get(one.dataset), []
     images = torch.from_numpy(np.array(annotations.images)).to(device)
     others = _others(one, len(dataset.landmarks), len(methods.attributes(options)), device)
+    partners = None
+    if any(stage.pairs for stage in one.stages):
+        partners = torch.from_numpy(subsets.partners(annotations.attributes[dataset.aligned])).to(device)
     for e, state in zip(experiments, states or [{}] * len(experiments), strict=True):
         share, classes = e.share(len(annotations.ids)), annotations.attributes.get(e.balanced_by)
         chosen = subsets.label_subset(annotations.ids, share, e.seed, classes)
@@ -83,9 +86,7 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
         forms.set_form(module, form)
         margin = MARGIN if e.jitter else 1.0
         data = annotated(annotations, torch.from_numpy(chosen), images, methods.attributes(options), margin)
-        if any(stage.pairs for stage in e.stages):
-            partners = subsets.partners(annotations.attributes[dataset.aligned])
-            data = replace(data, partners=torch.from_numpy(partners).to(device))
+        data = replace(data, partners=partners)
         teacher = deepcopy(module) if any(stage.ema for stage in e.stages) else None
         runs.append(TrainState(e, module, data, generator, teacher, state=state, others=others))
     return runs

@@ -104,7 +104,8 @@ def test_classes_of_pixels_are_kept_and_asked_for(root):
     whole = replace(a, pixel_classes=np.random.default_rng(1).integers(0, 2, (3, 6, 6), np.uint8))
     path = bundle.write(dataset, {PART: whole}, root / bundle.FOLDER, CODE)
     assert same(bundle.load(path, dataset, PART, CODE), whole)
-    for of, parts in ((dataset, a), (HANDS, whole)):
+    third = replace(whole, pixel_classes=whole.pixel_classes + np.uint8(1))
+    for of, parts in ((dataset, a), (HANDS, whole), (dataset, third)):
         with pytest.raises(UserError, match="are not those of hgr1"):
             bundle.load(bundle.write(of, {PART: parts}, root / bundle.FOLDER, CODE), of, PART, CODE)
 

@@ -60,19 +60,6 @@ def run(*experiments: Experiment, **more) -> list[Record]:
     return compute.run(experiments, form=LITERAL, **more)
 
 
-@pytest.fixture
-def trained(monkeypatch) -> dict[str, dict[str, torch.Tensor]]:
-    """A run's weights and buffers after each stage."""
-    found, end = {}, train.end_stage
-
-    def spy(runs, method, options, stage, final):
-        end(runs, method, options, stage, final)
-        found[stage.name] = runs[0].weights()
-
-    monkeypatch.setattr(train, "end_stage", spy)
-    return found
-
-
 @pytest.mark.parametrize("second, expected", [(FROZEN, {"head"}), (TUNED, {"first", "head"})], ids=["frozen", "tuned"])
 def test_frozen_features_stay_bit_for_bit_and_fine_tuned_ones_do_not(trained, second, expected):
     """Parameters, and the statistics and counters of batch normalization."""

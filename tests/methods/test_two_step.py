@@ -19,7 +19,7 @@ from landmarklib.methods import two_step
 from landmarklib.nets.forms import LITERAL
 from landmarklib.records import record as records
 from landmarklib.records.record import Record
-from landmarklib.training import compute, train
+from landmarklib.training import compute
 
 SIZE, K = 16, 7
 SMALL = {"n_landmarks": K, "widths": [4, 6], "features": 8, "maps_width": 6, "pool": 2, "points": 12}
@@ -71,19 +71,6 @@ def experiment(seed: int = 0, stages=TWO, **changes) -> Experiment:
         "evaluation": EVALUATION,
     }
     return Experiment(**{**values, **changes})
-
-
-@pytest.fixture
-def trained(monkeypatch) -> dict[str, dict[str, torch.Tensor]]:
-    """A run's weights and buffers after each stage."""
-    found, end = {}, train.end_stage
-
-    def spy(runs, method, options, stage, final):
-        end(runs, method, options, stage, final)
-        found[stage.name] = runs[0].weights()
-
-    monkeypatch.setattr(train, "end_stage", spy)
-    return found
 
 
 def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
