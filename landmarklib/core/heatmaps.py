@@ -6,7 +6,7 @@ Maps are B x K x H x W; points are B x K x 2 in [-1, 1], x first.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from landmarklib.core import coords
@@ -58,3 +58,16 @@ def peakedness(maps: Float[Tensor, "B K H W"], beta: float) -> tuple[Float[Tenso
     log_p = logits.log_softmax(-1)
     entropy = -(log_p.exp() * log_p).sum(-1) / torch.log(torch.tensor(float(logits.shape[-1]), device=maps.device))
     return logits.abs().amax((0, 2)), entropy.mean(0)
+
+
+def gaussians(
+    points: Float[Tensor, "B K 2"], visible: Bool[Tensor, "B K"], side: int, sigma: float
+) -> Float[Tensor, "B K S S"]:
+    """exp(-d^2 / (2 sigma^2)), with d the distance in cells of each cell's centre from the point; 0 where none counts.
+
+    sigma: in cells of the map.
+    """
+    at = coords.to_pixels(points.where(visible[..., None], 0), (side, side))
+    cells = torch.arange(side, dtype=points.dtype, device=points.device)
+    by_x, by_y = ((-(cells - at[..., i, None]).square() / (2 * sigma**2)).exp() for i in (0, 1))
+    return (by_y[..., :, None] * by_x[..., None, :]).where(visible[..., None, None], 0)
