@@ -158,6 +158,7 @@ DATASET = Dataset(
     size=256,
     unit="% of the longer side of the image",
     normalizer=normalizers.box_side,
+    correct_within=0.1,
     tier="paper",
     licence="CC BY-NC-SA 4.0",
     obtain="Download the pose part of ATRW (cvwc2019.github.io) and put its lists into a folder `atrw` below the data "

@@ -154,6 +154,7 @@ DATASET = Dataset(
     size=256,
     unit="% of the longer side of the bird's box",
     normalizer=normalizers.box_side,
+    correct_within=0.1,
     tier="paper",
     licence="none stated; photos of Flickr: non-commercial research",
     obtain="`landmarklib data fetch cub` (1.1 GB); or download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 "

@@ -108,6 +108,7 @@ DATASET = Dataset(
     size=128,
     unit="% of the longer side of the tiger's box",
     normalizer=normalizers.box_side,
+    correct_within=0.1,
     tier="open",
     licence="AGPL-3.0; frames of one video of YouTube",
     obtain="Download tiger-pose.zip of Ultralytics (docs.ultralytics.com, Tiger-Pose) and unpack it into a folder "

@@ -6,7 +6,6 @@ Heatmaps have no softmax: a peak is 1 where a keypoint is.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -20,9 +19,7 @@ def heatmap_distance(
     return masked.mean((predicted - target).where(counted[..., None, None], 0).square().mean((2, 3)), counted)
 
 
-def representations(
-    features: Float[Tensor, "B C H W"], maps: Float[Tensor, "B K H W"]
-) -> Float[Tensor, "B K C"]:
+def representations(features: Float[Tensor, "B C H W"], maps: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K C"]:
     """z_k, the largest value over all places of each feature times keypoint k's heatmap (section 3.1)."""
     return torch.stack([(features * maps[:, k, None]).amax((2, 3)) for k in range(maps.shape[1])], 1)
 

@@ -5,7 +5,7 @@ With the term `heatmaps` alone it is the supervised baseline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from landmarklib.core.kinds import Positive, Some
 from landmarklib.core.method import Method, Models, Prediction, Term
@@ -46,7 +46,7 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     """
     import torch
 
-    from landmarklib.core import augmentation, coords, heatmaps, warps
+    from landmarklib.core import augmentation, heatmaps, warps
     from landmarklib.losses import semantic
 
     net, n, result = models.student, batch.n_labelled, {}

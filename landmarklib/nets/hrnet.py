@@ -39,9 +39,7 @@ def unit(
     inputs: int, outputs: int, kernel: int, generator: torch.Generator, stride: int = 1, relu: bool = True
 ) -> nn.Sequential:
     """A convolution, batch normalization, and ReLU unless there is to be none."""
-    return nn.Sequential(
-        Conv(inputs, outputs, kernel, generator, stride), nn.BatchNorm2d(outputs), *[nn.ReLU()] * relu
-    )
+    return nn.Sequential(Conv(inputs, outputs, kernel, generator, stride), nn.BatchNorm2d(outputs), *[nn.ReLU()] * relu)
 
 
 class Residual(nn.Module):
@@ -93,7 +91,9 @@ class Module(nn.Module):
 
     def forward(self, branches: list[Float[Tensor, "B _ _ _"]]) -> list[Float[Tensor, "B _ _ _"]]:
         done = [block(x) for block, x in zip(self.branches, branches, strict=True)]
-        return [F.relu(sum(self._to(i, j, x, done[i]) for j, x in enumerate(done))) for i in range(len(self.fuse_layers))]
+        return [
+            F.relu(sum(self._to(i, j, x, done[i]) for j, x in enumerate(done))) for i in range(len(self.fuse_layers))
+        ]
 
     def _to(self, target: int, source: int, x: Tensor, like: Tensor) -> Tensor:
         """One branch as it is summed into another. like: that one."""
@@ -232,9 +232,7 @@ class Pointwise(nn.Module):
 
 def _transition(before: list[int], widths: list[int], generator: torch.Generator) -> nn.ModuleList:
     """What each branch of a stage begins with, from the branches before; new ones come from the coarsest."""
-    kept = [
-        nn.Identity() if a == b else unit(a, b, 3, generator) for a, b in zip(before, widths, strict=False)
-    ]
+    kept = [nn.Identity() if a == b else unit(a, b, 3, generator) for a, b in zip(before, widths, strict=False)]
     return nn.ModuleList([*kept, *(nn.Sequential(unit(before[-1], n, 3, generator, 2)) for n in widths[len(before) :])])
 
 

@@ -173,7 +173,7 @@ def extra_test_metrics(
     """
     e = t.run.experiment
     dataset = loading.get(e.dataset)
-    found = found_near(points, test, dataset)
+    found = prediction.counted(points, test, dataset)
     if shift := dataset.shifted_labels.get("test", 0.0):
         found[f"nme_percent of points less {shift:g} px"] = shifted_labels(points, test, shift)
     for name, (attribute, of_part) in dataset.subsets.items():
@@ -193,7 +193,11 @@ def main_measures(test: Annotations, dataset: Dataset, points: np.ndarray) -> di
     """The error of landmarks, and the share that is found where the data set has such a distance."""
     predicted = prediction.Predictions(points, None)
     main = prediction.main(test)
-    return {main: prediction.of_points(predicted, test)[main]} | found_near(points, test, dataset)
+    counted = prediction.counted(points, test, dataset)
+    one_by_one = {f"pck_percent of {name}" for name in dataset.landmarks}
+    return {main: prediction.of_points(predicted, test)[main]} | {
+        n: v for n, v in counted.items() if n not in one_by_one
+    }
 
 
 def backward_error(fitted: Readout, outputs: np.ndarray, test: Annotations) -> dict[str, np.ndarray]:
@@ -206,18 +210,6 @@ def backward_error(fitted: Readout, outputs: np.ndarray, test: Annotations) -> d
     scale = 1.0 if test.normalizer is None else test.normalizer / 100
     visible = np.broadcast_to(whole[:, None], outputs.shape[:2])
     return {f"{prediction.main(test)} {BACKWARD}": metrics.point_error(regressed, outputs, visible, scale)}
-
-
-def found_near(points: np.ndarray, test: Annotations, dataset: Dataset) -> dict[str, np.ndarray]:
-    """The share of points that are found, of all and of the data set's parts, where it has such a distance."""
-    if not dataset.near:
-        return {}
-    distance = dataset.near * test.images.shape[-1]
-    parts = {"": range(points.shape[1])} | {f" of {part}": k for part, k in dataset.parts.items()}
-    return {
-        f"within_percent{of}": metrics.found_within(points[:, k], test.points[:, k], test.visible[:, k], distance)
-        for of, k in ((of, list(k)) for of, k in parts.items())
-    }
 
 
 def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) -> np.ndarray:
