@@ -50,12 +50,14 @@ class Term:
 
     images: which of a step's images it is formed on.
     passes: how often each of those goes through the network, beside the one pass that all terms share.
+    shared: the name of these passes, where other terms share them; they are made once.
     all_if: option that makes it take all images.
     attributes: the kind that it teaches, `classes` or `angles`; empty for none.
     """
 
     images: Literal["labelled", "unlabelled", "all"]
     passes: int = 0
+    shared: str = ""
     all_if: str = ""
     attributes: str = ""
 

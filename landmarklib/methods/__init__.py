@@ -82,8 +82,12 @@ def images_processed(
     labelled, unlabelled: images that the step takes.
     """
     counts = {"labelled": labelled, "unlabelled": unlabelled, "all": labelled + unlabelled}
-    again = (method.terms[term].passes * counts[method.terms[term].takes(options)] for term in terms)
-    return labelled + unlabelled + sum(again)
+    again: dict[str, int] = {}
+    for name in terms:
+        term = method.terms[name]
+        which = term.shared or name
+        again[which] = max(again.get(which, 0), term.passes * counts[term.takes(options)])
+    return labelled + unlabelled + sum(again.values())
 
 
 def check(experiment: Experiment) -> None:

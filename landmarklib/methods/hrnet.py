@@ -1,41 +1,37 @@
 """Semi-supervised keypoints (moskvyak2021): an HRNet whose heatmaps and keypoint representations agree with themselves.
 
-With the term `heatmaps` alone it is the supervised baseline.
+With the term `heatmaps` alone it is the supervised baseline, after a second stage with pseudo-labels data distillation
+(Radosavovic et al. 2018), with `elt` the landmark transformation of honari2018, with `reconstruct` the painting of
+jakab2018.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from landmarklib.core.kinds import Positive, Some
+from landmarklib.core.kinds import AtLeast0, Count, Positive, Share, Some
 from landmarklib.core.method import Method, Models, Prediction, Term
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
 
 RANGES = ("perspective", "rotation_degrees", "scale", "shift")  # of the random maps
 SEMANTIC = {"consistency", "equivariance", "invariance"}
+SECOND = {"equivariance", "invariance", "elt", "reconstruct"}  # terms that look at a second view of each image
+SCALES = (0.8, 1.0, 1.25)  # under which pseudo-labels are looked for
 
 
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
     from landmarklib.nets import hrnet
 
-    o = options
-    net = hrnet.HRNet(
-        dataset.channels,
-        len(dataset.landmarks),
-        tuple(o["stem"]),
-        o["width"],
-        tuple(o["modules"]),
-        o["depth"],
-        tuple(o["bottlenecks"]),
-        generator,
-    )
-    return hrnet.Keypoints(net, o["features"], len(dataset.landmarks), generator)
+    o, n = options, len(dataset.landmarks)
+    shape = tuple(o["stem"]), o["width"], tuple(o["modules"]), o["depth"], tuple(o["bottlenecks"])
+    net = hrnet.HRNet(dataset.channels, n, *shape, generator)
+    return hrnet.Keypoints(net, o["features"], dataset.mirror, o["painter"], size, generator)
 
 
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
@@ -47,34 +43,53 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     import torch
 
     from landmarklib.core import augmentation, heatmaps, warps
-    from landmarklib.losses import semantic
+    from landmarklib.losses import reconstruction, semantic
 
-    net, n, result = models.student, batch.n_labelled, {}
-    views = [batch.images]
-    if terms & SEMANTIC:
+    net, n, result, views = models.student, batch.n_labelled, {}, [batch.images]
+    if terms & SECOND:
         warp = warps.random_perspective(len(batch.images), noise, **{name: options[name] for name in RANGES})
         views.append(augmentation.second_view(batch, 0, warp))
-    features, maps = net.tapped(torch.cat(views))
-    side = maps.shape[-1]
-    true = heatmaps.gaussians(batch.points[:n], batch.visible[:n], side, options["sigma"])
+    features, maps = (part.chunk(len(views)) for part in net.tapped(torch.cat(views)))
+    true = heatmaps.gaussians(batch.points[:n], batch.visible[:n], maps[0].shape[-1], options["sigma"])
     if "heatmaps" in terms:
-        result["heatmaps"] = semantic.heatmap_distance(maps[:n], true, batch.visible[:n])
-    if not terms & SEMANTIC:
-        return result
-    (features, moved_features), (maps, moved) = features.chunk(2), maps.chunk(2)
-    counted = torch.cat([batch.visible[:n], torch.ones_like(batch.visible[n:])])
-    known = torch.cat([true, maps[n:]]) if options["true_heatmaps"] else maps
-    expected = warps.warp_images(known, warp)
-    if "equivariance" in terms:
-        result["equivariance"] = semantic.heatmap_distance(moved, expected, counted)
-    if terms & {"consistency", "invariance"}:
-        z = semantic.representations(features, known)
+        result["heatmaps"] = semantic.heatmap_distance(maps[0][:n], true, batch.visible[:n])
+    if terms & SEMANTIC:
+        counted = torch.cat([batch.visible[:n], torch.ones_like(batch.visible[n:])])
+        known = torch.cat([true, maps[0][n:]]) if options["true_heatmaps"] else maps[0]
         if "consistency" in terms:
+            z = semantic.representations(features[0], known)
             result["consistency"] = semantic.consistency(net.classifier(z), counted)
-    if "invariance" in terms:
-        seen = torch.cat([expected[:n], moved[n:]]) if options["true_heatmaps"] else moved
-        result["invariance"] = semantic.invariance(z, semantic.representations(moved_features, seen), counted)
+        if terms & {"equivariance", "invariance"}:
+            expected = warps.warp_images(known, warp)
+        if "equivariance" in terms:
+            result["equivariance"] = semantic.heatmap_distance(maps[1], expected, counted)
+        if "invariance" in terms:
+            seen = torch.cat([expected[:n], maps[1][n:]]) if options["true_heatmaps"] else maps[1]
+            z, moved = (semantic.representations(*of) for of in zip(features, (known, seen), strict=True))
+            result["invariance"] = semantic.invariance(z, moved, counted)
+    if "elt" in terms:
+        result["elt"] = elt(maps, warp, options)
+    if "reconstruct" in terms:
+        points = heatmaps.soft_argmax(maps[0], options["beta"])
+        painted = net.painter(views[1], points, options["gauss_std"])
+        border = reconstruction.border_mask(batch.images.shape[-1], batch.images.dtype, batch.images.device)
+        mask = border.expand(len(batch.images), -1, -1, -1)
+        result["reconstruct"] = reconstruction.pixels(painted, batch.images, mask)
     return result
+
+
+def elt(maps: tuple[Tensor, Tensor], warp: Tensor, options: dict[str, Any]) -> Tensor:
+    """Of points, as honari2018 has it (Eq. 2), or of heatmaps that are moved back, as moskvyak2021 tells it.
+
+    maps: of the images, and of these under the warp.
+    """
+    from landmarklib.core import heatmaps, warps
+    from landmarklib.losses import equivariance
+
+    if options["elt_of"] == "points":
+        first, second = (heatmaps.soft_argmax(of_view, options["beta"]) for of_view in maps)
+        return equivariance.equivariance(warps.move(first, warp), second)
+    return (maps[0] - warps.warp_images(maps[1], warps.invert(warp))).square().mean((1, 2, 3))
 
 
 def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Prediction:
@@ -82,6 +97,23 @@ def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) ->
 
     maps = module.net(images)
     return Prediction(heatmaps.argmax(maps), (), maps, options["beta"], peaked=True)
+
+
+def relabel(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Where the mean heatmap over scales and mirror images peaks, and whether that peak is high enough."""
+    import torch
+
+    from landmarklib.core import heatmaps, warps
+
+    still, total = torch.zeros(len(images), 2, device=images.device), 0
+    for scale in SCALES:
+        larger, smaller = (warps.similarity(still[:, 0], s + still[:, 0], still) for s in (scale, 1 / scale))
+        for mirrored in (False, True):
+            seen = images.flip(-1) if mirrored else images
+            maps = warps.warp_images(module.net(warps.warp_images(seen, larger)), smaller)
+            total = total + (maps.flip(-1)[:, module.mirror] if mirrored else maps)
+    mean = total / (2 * len(SCALES))
+    return heatmaps.argmax(mean), mean.amax((2, 3)) >= options["confident"]
 
 
 METHOD = Method(
@@ -94,23 +126,41 @@ METHOD = Method(
         "bottlenecks": [4, 64],
         "features": 64,
         "sigma": 2.0,
-        "beta": 10.0,
+        "beta": 20.0,
         "true_heatmaps": True,
+        "elt_of": "points",
+        "painter": 0,
+        "gauss_std": 0.1,
+        "confident": 0.3,
         "perspective": 0.2,
         "rotation_degrees": 30.0,
         "scale": 0.2,
         "shift": 0.1,
     },
-    kinds={"width": Some, "depth": Some, "features": Some, "sigma": Positive, "beta": Positive},
-    shape=("stem", "width", "modules", "depth", "bottlenecks", "features"),
+    kinds={
+        **dict.fromkeys(["width", "depth", "features"], Some),
+        **dict.fromkeys(["sigma", "beta", "gauss_std"], Positive),
+        "stem": tuple[Some, Some, Some],
+        "modules": tuple[Some, Some, Some],
+        "bottlenecks": tuple[Some, Some],
+        "painter": Count,
+        "confident": AtLeast0,
+        "elt_of": Literal["points", "maps"],
+        "perspective": Share,
+    },
+    shape=("stem", "width", "modules", "depth", "bottlenecks", "features", "painter"),
     terms={
         "heatmaps": Term("labelled"),
         "consistency": Term("all"),
-        "equivariance": Term("all", passes=1),
-        "invariance": Term("all"),
+        "equivariance": Term("all", passes=1, shared="second view"),
+        "invariance": Term("all", passes=1, shared="second view"),
+        "elt": Term("all", passes=1, shared="second view"),
+        "reconstruct": Term("all", passes=1, shared="second view"),
     },
+    groups={"painter": "painter"},
     costly="net",
     build=build,
     loss=loss,
     predict=predict,
+    relabel=relabel,
 )

@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.nets import forms
+from landmarklib.nets import forms, imm
 from landmarklib.nets.forms import Form
 from landmarklib.nets.hourglass import laid_out
 from landmarklib.nets.layers import Linear, he_normal, pointwise
+from landmarklib.nets.levels import sides_of
 
 EXPANSION = 4  # of a bottleneck: channels that come out, as a multiple of those within
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, by which images are normalized
@@ -198,16 +199,24 @@ class Keypoints(nn.Module):
     """An HRNet, features for what each keypoint looks like, and a classifier that tells keypoints by them.
 
     features: C, channels of the features, made of all that is tapped.
-    n_maps: K.
+    mirror: the counterpart of each of K keypoints on the other side.
+    painter: width of a branch that paints the images, as in jakab2018; 0 for none.
+    size: side of the images.
     """
 
     CANDIDATES: ClassVar = HRNet.CANDIDATES
 
-    def __init__(self, net: HRNet, features: int, n_maps: int, generator: torch.Generator):
+    def __init__(
+        self, net: HRNet, features: int, mirror: Sequence[int], painter: int, size: int, generator: torch.Generator
+    ):
         super().__init__()
-        self.net = net
+        self.net, n_maps = net, len(mirror)
+        self.register_buffer("mirror", torch.tensor(mirror), persistent=False)
         self.features = Pointwise(net.n_tapped, features, generator, std=net.n_tapped**-0.5)
         self.classifier = Linear(features, n_maps, generator)
+        self.painter = (
+            Painter(net.conv1.weight.shape[1], n_maps, painter, size, generator) if painter else nn.Identity()
+        )
 
     def forward(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
         return self.net(images)
@@ -216,6 +225,31 @@ class Keypoints(nn.Module):
         """Features and heatmaps."""
         tapped, maps = self.net.tapped(images)
         return self.features(tapped), maps
+
+
+class Painter(nn.Module):
+    """An image of what a source shows, with keypoints where they are said to be (jakab2018).
+
+    channels: of the images.
+    n_points: K.
+    width: of the encoder's first convolutions.
+    size: side of the images.
+    """
+
+    def __init__(self, channels: int, n_points: int, width: int, size: int, generator: torch.Generator):
+        super().__init__()
+        sides = sides_of(size)
+        widest = width << len(sides) - 1
+        self.appearance = imm.Encoder(channels, width, len(sides) - 1, generator)
+        self.renderer = imm.Renderer(widest + n_points, channels, widest, sides, 0.01, generator)
+
+    def forward(
+        self, source: Float[Tensor, "B C H W"], points: Float[Tensor, "B K 2"], std: float
+    ) -> Float[Tensor, "B C H W"]:
+        """std: of the blob that stands for a keypoint, in [-1, 1] coordinates."""
+        looks = self.appearance(2 * source - 1)
+        blobs = imm.gaussians(points, looks.shape[-1], std)
+        return (1 + self.renderer(torch.cat([looks, blobs], 1))) / 2
 
 
 class Pointwise(nn.Module):
