@@ -16,8 +16,6 @@ from landmarklib import losses
 from landmarklib.core import warps
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import NO_CLASS, Batch
-from landmarklib.losses import equivariance, masked, reconstruction, supervised
-from landmarklib.core.types import Batch
 from landmarklib.losses import equivariance, masked, reconstruction, semantic, supervised
 
 B, K = 6, 4
