@@ -26,11 +26,14 @@ SCALES = (0.8, 1.0, 1.25)  # under which pseudo-labels are looked for
 
 
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
+    from landmarklib.formats import archive
     from landmarklib.nets import hrnet
 
     o, n = options, len(dataset.landmarks)
     shape = tuple(o["stem"]), o["width"], tuple(o["modules"]), o["depth"], tuple(o["bottlenecks"])
     net = hrnet.HRNet(dataset.channels, n, *shape, generator)
+    if o["weights"]:
+        hrnet.load(net, archive.user_file(o["weights"]))
     return hrnet.Keypoints(net, o["features"], dataset.mirror, o["painter"], size, generator)
 
 
@@ -125,6 +128,7 @@ METHOD = Method(
         "depth": 4,
         "bottlenecks": [4, 64],
         "features": 64,
+        "weights": "",  # a file of the user's to begin with; none: the seed's
         "sigma": 2.0,
         "beta": 20.0,
         "true_heatmaps": True,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -15,7 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.nets import forms, imm
+from landmarklib.core.errors import shown
+from landmarklib.nets import forms, imm, weights
 from landmarklib.nets.forms import Form
 from landmarklib.nets.hourglass import laid_out
 from landmarklib.nets.layers import Linear, he_normal, pointwise
@@ -193,6 +195,25 @@ class HRNet(nn.Module):
         side = finest.shape[-2:]
         enlarged = [F.interpolate(x, size=side, mode="nearest") for branches in found for x in branches]
         return torch.cat(enlarged, 1).float(), self.final_layer(finest)
+
+
+def load(net: HRNet, path: Path) -> None:
+    """Take the weights of a file, by the names of the authors' code, but for the last layer's.
+
+    A first layer that sees grey images takes the sum over the colours. Raises UserError for a file that does not fit.
+    """
+    there, where = weights.read(path, "weights", "an HRNet's"), f"weights: {shown(str(path))}"
+    found = {}
+    for name, own in net.state_dict().items():
+        if name.startswith("final_layer.") or name.endswith("num_batches_tracked"):
+            continue
+        shape = tuple(own.shape)
+        coloured = (shape[0], 3, *shape[2:]) if name == "conv1.weight" else shape
+        given = weights.part(
+            there, name, {shape, coloured}, where, "the names of HRNet's authors, and an HRNet as large"
+        )
+        found[name] = given if given.shape == own.shape else given.sum(1, keepdim=True)
+    net.load_state_dict(found, strict=False)
 
 
 class Keypoints(nn.Module):

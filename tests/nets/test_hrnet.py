@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from landmarklib.core.errors import UserError
 from landmarklib.nets import forms, hrnet
 from landmarklib.nets.forms import Form
 
@@ -111,3 +114,51 @@ def test_every_parameter_gets_a_gradient():
     (features.square().mean() + maps.square().mean() + painted.square().mean() + net.classifier.weight.sum()).backward()
     silent = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == ["classifier.bias"]
+
+
+def saved(folder: Path, net: hrnet.HRNet, **changes: object) -> Path:
+    torch.save(net.state_dict() | changes, folder / "hrnet.pth")
+    return folder / "hrnet.pth"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_weights_of_coloured_images_fit_grey_ones_and_the_last_layer_stays(tmp_path, channels):
+    """A grey image has one value for all colours, so its kernel is their sum."""
+    given = hrnet.HRNet(3, 7, *SMALL, seeded(5)).eval()
+    with torch.no_grad():
+        given.bn1.running_mean.fill_(0.3)
+    net = small(channels)
+    last = net.final_layer.weight.clone()
+    hrnet.load(net, saved(tmp_path, given, extra=torch.zeros(1)))
+    assert torch.equal(net.final_layer.weight, last) and (net.bn1.running_mean == 0.3).all()
+    assert torch.equal(
+        net.conv1.weight, given.conv1.weight if channels == 3 else given.conv1.weight.sum(1, keepdim=True)
+    )
+    assert torch.equal(net.stage4[0].branches[3][0].conv2.weight, given.stage4[0].branches[3][0].conv2.weight)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"layer1.1.bn3.bias": None}, "has no tensor 'layer1.1.bn3.bias'; expected the names of HRNet's authors"),
+        (
+            {"conv2.weight": torch.zeros(5, 4, 3, 3)},
+            "is torch.float32 of shape (5, 4, 3, 3); expected floating point of",
+        ),
+        ({"bn1.bias": torch.full((4,), torch.nan)}, "bn1.bias in '.*' has numbers that are not finite"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_and_change_nothing(tmp_path, changes, words):
+    net = small()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(UserError, match=words.replace("(", r"\(").replace(")", r"\)")) as refusal:
+        hrnet.load(net, saved(tmp_path, small(3), **changes))
+    assert "\n" not in str(refusal.value) and str(refusal.value).startswith("weights: ")
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_a_file_of_weights_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(
+        UserError, match=r"^weights: there is no file '.*'; expected an HRNet's weights, saved by torch$"
+    ):
+        hrnet.load(small(), tmp_path / "none.pth")
