@@ -77,6 +77,7 @@ class Stage:
         images see as many of them as at any other fraction. Their landmarks do not count there.
     dataset: another data set than the run's, whose training images the stage learns from, all without labels: none of
         its landmarks or attributes is looked at, but where its photos are cut around their points. Empty for the run's.
+    afresh: the network begins as it was at the very first, so that all it keeps of the stages before are pseudo-labels.
     pairs: an image comes with another of the same thing in other light (`Dataset.aligned`), which a method takes as its
         second view.
     """
@@ -97,6 +98,7 @@ class Stage:
     dataset: str = ""
     evaluated_from: Share = 0.3
     pairs: Flag = False
+    afresh: Flag = False
 
     @property
     def steps(self) -> int:

@@ -257,5 +257,6 @@ def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage
         batch_unlabelled=taken if stage.dataset else values["batch_unlabelled"],
         dataset=stage.dataset,
         pairs=stage.pairs,
+        afresh=stage.afresh,
         **{name: values[name] for name in ("jitter", "refill", "evaluated_from")},
     )

@@ -111,6 +111,7 @@ class TrainState:
     stage_start: state of the generator when the present stage began: what the stage draws, it can draw again.
     averaged: whether the present stage has a teacher.
     others: images of other data sets, without labels, that stages learn from; by name.
+    first_weights: those that training began with, where a stage begins with them again.
     given: the images whose landmarks are true ones, where later stages have pseudo-labels as well.
     """
 
@@ -131,10 +132,12 @@ class TrainState:
     stage_start: Tensor | None = None
     averaged: bool = False
     others: Mapping[str, Data] = field(default_factory=dict)
+    first_weights: dict[str, Tensor] = field(init=False)
     given: Tensor = field(init=False)
 
     def __post_init__(self):
         self.given = self.data.labelled
+        self.first_weights = self.weights() if any(stage.afresh for stage in self.experiment.stages) else {}
 
     def data_of(self, stage: Stage) -> Data:
         """What a stage learns from."""

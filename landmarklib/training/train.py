@@ -83,6 +83,8 @@ def begin_stage(
         if resumed:
             run.generator.set_state(torch.from_numpy(run.state["generator"]))
         run.stage_start = run.generator.get_state()
+        if stage.afresh and not resumed:
+            run.load_weights(run.first_weights)
         if not resumed:
             run.best, run.best_step, run.best_weights = float("inf"), 0, run.weights()
         if stage.ema and not run.averaged and not resumed:
