@@ -27,6 +27,7 @@ SMALL = {  # five levels of 64 maps would take minutes
     "rcn": {"widths": [4, 4]},
     "fse": {"widths": [4, 6, 8, 8, 12]},
     "imm": {"width": 4},
+    "hrnet": {"stem": [4, 2, 2], "width": 4, "modules": [1, 1, 1], "depth": 2, "bottlenecks": [1, 4], "painter": 4},
     "two_step": {"widths": [4, 6], "features": 8, "maps_width": 4, "points": 12},
 }
 OF_POINTS = [name for name in methods.names() if not methods.get(name).pixelwise]  # others need other labels

@@ -37,7 +37,7 @@ class Prediction(NamedTuple):
 class Models(NamedTuple):
     """The networks of a run.
 
-    teacher: a moving average of the student, in evaluation mode and without gradient; None where the method has none.
+    teacher: a moving average of the student, in evaluation mode and without gradient; None where no stage has one.
     """
 
     student: nn.Module
@@ -53,6 +53,7 @@ class Term:
     shared: the name of these passes, where other terms share them; they are made once.
     all_if: option that makes it take all images.
     attributes: the kind that it teaches, `classes` or `angles`; empty for none.
+    teacher: whether it asks the moving average of the network, so that its stage must have one.
     """
 
     images: Literal["labelled", "unlabelled", "all"]
@@ -60,6 +61,7 @@ class Term:
     shared: str = ""
     all_if: str = ""
     attributes: str = ""
+    teacher: bool = False
 
     def takes(self, options: Mapping[str, Any]) -> str:
         """Which images it is formed on under these options."""
@@ -83,7 +85,6 @@ class Method:
     costly: path of the part of the network that decides its speed.
     input: what `predict` is given, images or the true points.
     packable: whether many runs may be computed at once, mapped over by vmap.
-    teacher: whether `loss` uses a teacher, in a stage at least.
     named: whether output k is landmark k; else outputs are matched or regressed.
     pairs: whether a stage may give `loss` other photos of its images' things, as second views (`Batch.partner`).
     pixelwise: whether it finds the class of each pixel and no points; labels are these classes then.
@@ -108,7 +109,6 @@ class Method:
     groups: Mapping[str, str] = field(default_factory=dict)
     input: Literal["images", "points"] = "images"
     packable: bool = True
-    teacher: bool = False
     named: bool = True
     pairs: bool = False
     pixelwise: bool = False

@@ -2,7 +2,7 @@
 
 With the term `heatmaps` alone it is the supervised baseline, after a second stage with pseudo-labels data distillation
 (Radosavovic et al. 2018), with `elt` the landmark transformation of honari2018, with `reconstruct` the painting of
-jakab2018.
+jakab2018. `distil` is ours: a moving average of the network teaches it on views that are made hard.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from landmarklib.core.types import Batch
 
 RANGES = ("perspective", "rotation_degrees", "scale", "shift")  # of the random maps
+LIGHT = ("brightness", "gain", "grain")  # of views that a student finds hard
 SEMANTIC = {"consistency", "equivariance", "invariance"}
 SECOND = {"equivariance", "invariance", "elt", "reconstruct"}  # terms that look at a second view of each image
 SCALES = (0.8, 1.0, 1.25)  # under which pseudo-labels are looked for
@@ -48,7 +49,11 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     from landmarklib.core import augmentation, heatmaps, warps
     from landmarklib.losses import reconstruction, semantic
 
-    net, n, result, views = models.student, batch.n_labelled, {}, [batch.images]
+    net, n, result = models.student, batch.n_labelled, {}
+    if "distil" in terms:
+        result["distil"] = distil(models, batch, options, noise)
+    # Without a term that looks at unlabelled images as they are, these do not go through the network.
+    views = [batch.images if terms & (SEMANTIC | SECOND) else batch.images[:n]]
     if terms & SECOND:
         warp = warps.random_perspective(len(batch.images), noise, **{name: options[name] for name in RANGES})
         views.append(augmentation.second_view(batch, 0, warp))
@@ -79,6 +84,28 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
         mask = border.expand(len(batch.images), -1, -1, -1)
         result["reconstruct"] = reconstruction.pixels(painted, batch.images, mask)
     return result
+
+
+def distil(models: Models, batch: Batch, options: dict[str, Any], noise: Noise) -> Tensor:
+    """Ours: on unlabelled images the student finds in a hard view what the teacher finds in the image, moved as it is.
+
+    A hard view is warped, in other light, and has squares cut out. Heatmaps do not count where the image does not
+    reach.
+    """
+    import torch
+
+    from landmarklib.core import augmentation, warps
+    from landmarklib.losses import semantic
+
+    n = batch.n_labelled
+    easy = batch.images[n:]
+    warp = warps.random_perspective(len(easy), noise, **{name: options[name] for name in RANGES})
+    hard = augmentation.second_view(batch, n, warp)
+    hard = augmentation.appearance(hard, noise, **{name: options[name] for name in LIGHT})
+    hard = augmentation.cut_out(hard, noise, options["cut_outs"], options["cut_out_side"])
+    found, wanted = models.student.net(hard), warps.warp_images(models.teacher.net(easy), warp)
+    known = warps.warp_images(torch.ones_like(wanted[:, :1]), warp)
+    return semantic.heatmap_distance(known * found, known * wanted.detach(), torch.ones_like(batch.visible[n:]))
 
 
 def elt(maps: tuple[Tensor, Tensor], warp: Tensor, options: dict[str, Any]) -> Tensor:
@@ -133,21 +160,27 @@ METHOD = Method(
         "beta": 20.0,
         "true_heatmaps": True,
         "elt_of": "points",
-        "painter": 0,
+        "painter": 32,
         "gauss_std": 0.1,
         "confident": 0.3,
         "perspective": 0.2,
         "rotation_degrees": 30.0,
         "scale": 0.2,
         "shift": 0.1,
+        "brightness": 0.2,
+        "gain": 0.5,
+        "grain": 0.03,
+        "cut_outs": 3,
+        "cut_out_side": 0.2,
     },
     kinds={
-        **dict.fromkeys(["width", "depth", "features"], Some),
+        **dict.fromkeys(["width", "depth", "features", "painter"], Some),
         **dict.fromkeys(["sigma", "beta", "gauss_std"], Positive),
         "stem": tuple[Some, Some, Some],
         "modules": tuple[Some, Some, Some],
         "bottlenecks": tuple[Some, Some],
-        "painter": Count,
+        "cut_outs": Count,
+        "cut_out_side": Share,
         "confident": AtLeast0,
         "elt_of": Literal["points", "maps"],
         "perspective": Share,
@@ -160,6 +193,8 @@ METHOD = Method(
         "invariance": Term("all", passes=1, shared="second view"),
         "elt": Term("all", passes=1, shared="second view"),
         "reconstruct": Term("all", passes=1, shared="second view"),
+        # The teacher's pass stands for the one of the image that all terms share.
+        "distil": Term("unlabelled", passes=1, teacher=True),
     },
     groups={"painter": "painter"},
     costly="net",

@@ -221,7 +221,7 @@ class Keypoints(nn.Module):
 
     features: C, channels of the features, made of all that is tapped.
     mirror: the counterpart of each of K keypoints on the other side.
-    painter: width of a branch that paints the images, as in jakab2018; 0 for none.
+    painter: width of a branch that paints the images, as in jakab2018.
     size: side of the images.
     """
 
@@ -235,9 +235,7 @@ class Keypoints(nn.Module):
         self.register_buffer("mirror", torch.tensor(mirror), persistent=False)
         self.features = Pointwise(net.n_tapped, features, generator, std=net.n_tapped**-0.5)
         self.classifier = Linear(features, n_maps, generator)
-        self.painter = (
-            Painter(net.conv1.weight.shape[1], n_maps, painter, size, generator) if painter else nn.Identity()
-        )
+        self.painter = Painter(net.conv1.weight.shape[1], n_maps, painter, size, generator)
 
     def forward(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
         return self.net(images)

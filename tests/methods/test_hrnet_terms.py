@@ -155,3 +155,46 @@ class Mirrored(Itself):
 def test_points_are_the_cells_where_maps_peak():
     found = hrnet.predict(Itself(), SEEN, methods.complete(METHOD, {})).points
     assert coords.to_pixels(found, (SIDE, SIDE)).tolist() == [[[4, 5], [11, 9]], [[7, 8], [6, 6]]]
+
+
+PLAIN = {"brightness": 0.0, "gain": 0.0, "grain": 0.0, "cut_outs": 0}
+
+
+def distilled(given: Batch, student: nn.Module, teacher: nn.Module, **options) -> torch.Tensor:
+    complete = methods.complete(METHOD, options)
+    return hrnet.loss(Models(student, teacher), given, {"distil"}, complete, Noise(seeded(3)))["distil"]
+
+
+def test_a_student_is_to_find_in_a_hard_view_what_its_teacher_finds_in_the_image():
+    class Scaled(Itself):
+        def __init__(self, factor: float):
+            super().__init__()
+            self.factor = nn.Parameter(torch.tensor(factor))
+
+        def net(self, images: torch.Tensor) -> torch.Tensor:
+            return self.factor * images
+
+    true = coords.to_norm(torch.tensor([[[4.0, 5.0], [11, 9]], [[math.nan] * 2] * 2]), (SIDE, SIDE))
+    given, one = batch(SEEN, true, 1), Scaled(1.0)
+    same = distilled(given, Scaled(1.0), one, **PLAIN)
+    assert same.shape == (1,) and same.item() == pytest.approx(0, abs=1e-10)  # of the image without a label alone
+    twice = Scaled(2.0)
+    value = distilled(given, twice, one, **PLAIN)
+    value.sum().backward()
+    assert twice.factor.grad.item() == pytest.approx(2 * value.item(), rel=1e-4) and one.factor.grad is None
+    assert distilled(given, Scaled(1.0), one, **PLAIN | {"cut_outs": 8, "cut_out_side": 0.4}).item() > 1e-4
+
+
+def test_unlabelled_images_that_no_term_looks_at_do_not_go_through_the_network():
+    class Counting(Itself):
+        seen = 0
+
+        def tapped(self, images):
+            self.seen += len(images)
+            return images, images
+
+    true = coords.to_norm(torch.tensor([[[4.0, 5.0], [11, 9]], [[math.nan] * 2] * 2]), (SIDE, SIDE))
+    for terms, n in (({"heatmaps"}, 1), ({"heatmaps", "distil"}, 1), ({"consistency"}, 2), ({"equivariance"}, 4)):
+        net = Counting()
+        hrnet.loss(Models(net, Itself()), batch(SEEN, true, 1), terms, methods.complete(METHOD, {}), Noise(seeded()))
+        assert net.seen == n

@@ -107,7 +107,7 @@ def teacher_loss(models, batch, terms, options, noise) -> dict:
 
 
 WITH_TEACHER = replace(
-    TWO_STAGES, name="with_teacher", terms={"consistency": Term("unlabelled")}, teacher=True, loss=teacher_loss
+    TWO_STAGES, name="with_teacher", terms={"consistency": Term("unlabelled", teacher=True)}, loss=teacher_loss
 )
 
 
@@ -379,7 +379,7 @@ def test_an_experiment_of_several_stages_is_written_and_read():
     assert slower.key != e.key
 
 
-FIVE = {"landmarks": Term("labelled"), "consistency": Term("unlabelled")}
+FIVE = {"landmarks": Term("labelled"), "consistency": Term("unlabelled", teacher=True)}
 
 
 def both_losses(models, batch, terms, options, noise) -> dict:
@@ -391,7 +391,6 @@ SURE_OF_SOME = replace(
     PSEUDO_LABELS,
     name="sure_of_some",
     terms=FIVE,
-    teacher=True,
     loss=both_losses,
     relabel=lambda module, images, options: (
         find(module, images, options).points,
