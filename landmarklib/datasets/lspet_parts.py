@@ -41,6 +41,7 @@ DATASET = replace(
     counts={"train": 8000, "val": 1000, "test": 1000},
     ids={"train": "935e5fe6bf7b", "val": "1872fd6d4363", "test": "11fdd4cfb1f1"},
     size=128,
+    tier="open",
     recipe=Recipe(margin=1.5, grey=False),
     assumptions=(
         *lspet.DATASET.assumptions[:2],

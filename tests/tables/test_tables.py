@@ -311,6 +311,12 @@ def with_head_rate(table, factor):
             "other_reading = 'failures_percent' }",
             "claim H16: 'failures_percent' is not another reading of 'nme_percent'",
         ),
+        (OTHER_READING, "printed = { x = 'RCPR' } }", "claim H16: printed: unknown row 'x'"),
+        (
+            OTHER_READING,
+            "printed = { 'RCN+ (L)' = 'x' } }",
+            "claim H16: printed: unknown reference 'x'",
+        ),
         ('id = "H16"', 'id = "H16"\nequivalence_margin = 2', "claim H16, equivalence_margin: 2 is too large"),
         ('id = "H16"', 'id = "H16"\nequivalence_margin = -0.1', "claim H16, equivalence_margin: -0.1 is too small"),
         ('id = "H16"', 'id = "H16"\nequivalence_margin = "2%"', "claim H16, equivalence_margin: '2%' is not a number"),
