@@ -174,7 +174,7 @@ DATASET = Dataset(
     ),
     folder="atrw",
     read=read,
-    recipe=Recipe("box", 1.0),
+    recipe=Recipe("box", 1.0, grey=False),
     write_standin=write_standin,
     layout="keypoint_train.json, keypoint_val.json, image_info_test.json or pose_tiger02_test.json, and "
     "images/train/, images/val/, images/test/",

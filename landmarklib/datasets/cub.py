@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset, Source
 from landmarklib.core.errors import UserError
-from landmarklib.core.types import Listing
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive, layout
 
 PARTS = (
@@ -165,6 +165,7 @@ DATASET = Dataset(
         "Species 1 to 100 are for training, 101 to 150 for validation and 151 to 200 for testing, as in moskvyak2021.",
     ),
     folder="cub/CUB_200_2011",
+    recipe=Recipe("box", 1.25, grey=False),
     sources=(
         Source(
             "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",

@@ -10,7 +10,7 @@ import numpy as np
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
-from landmarklib.core.types import Listing
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive, layout
 
 ENDINGS = (".jpg", ".jpeg", ".png")
@@ -120,6 +120,7 @@ DATASET = Dataset(
         "The publisher does not name the points; the names were given after looking at some frames.",
     ),
     folder="tiger_pose",
+    recipe=Recipe("box", 1.25, grey=False),
     read=read,
     write_standin=write_standin,
     layout="train/images/, train/labels/, val/images/, val/labels/; one .txt for each image",
