@@ -93,6 +93,7 @@ class Method:
         annotations, such as how far the points are from moving with the image.
     measures: what qualifies the names of those metrics.
     cells: (options, image side) -> places that the maps, pooled where their diversity pools them, have for landmarks.
+    represent: (network, images, options) -> B x K x D, what the network sees at each landmark.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
     """
@@ -115,5 +116,6 @@ class Method:
     measure: Callable[..., dict[str, Tensor]] | None = None
     measures: Sequence[str] = ()
     cells: Callable[..., int] | None = None
+    represent: Callable[..., Tensor] | None = None
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
     other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()

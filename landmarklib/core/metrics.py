@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from landmarklib.core.types import NO_CLASS
 
-SCATTER = "scatter_px"
+SCATTER, NEIGHBOURS = "scatter_px", "neighbours_percent"
 LOWER_IS_BETTER = {
     "error_px": True,
     "nme_percent": True,
@@ -18,6 +18,7 @@ LOWER_IS_BETTER = {
     "auc_percent": False,
     "pck_percent": False,
     "swapped_percent": True,
+    NEIGHBOURS: False,
     "within_percent": False,
     "accuracy_percent": False,
     "matched_percent": False,

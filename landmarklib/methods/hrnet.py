@@ -129,6 +129,13 @@ def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) ->
     return Prediction(heatmaps.argmax(maps), (), maps, options["beta"], peaked=True)
 
 
+def represent(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Tensor:
+    """The representation of each keypoint, under the map that is found."""
+    from landmarklib.losses import semantic
+
+    return semantic.representations(*module.tapped(images))
+
+
 def relabel(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """Where the mean heatmap over scales and mirror images peaks, and whether that peak is high enough."""
     import torch
@@ -201,5 +208,6 @@ METHOD = Method(
     build=build,
     loss=loss,
     predict=predict,
+    represent=represent,
     relabel=relabel,
 )

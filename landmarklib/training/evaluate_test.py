@@ -21,7 +21,7 @@ from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
 from landmarklib.records import distributions, environment, staleness
 from landmarklib.records.record import Record
-from landmarklib.training import prediction, readout, turned
+from landmarklib.training import prediction, readout, representations, turned
 from landmarklib.training.state import TrainState
 
 
@@ -87,6 +87,8 @@ def evaluate_test(t: Trained) -> Record:
         values |= backward_error(readout.backward(known, e.evaluation.regressor), found.points, test)
     if things := loading.get(e.dataset).aligned:
         values[metrics.SCATTER] = metrics.scatter(found.points, test.attributes[things])
+    represented, embedding = representations.found(r.predictor, t.method, t.options, test, device)
+    values |= represented
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     return stamped(
         Record(
@@ -95,6 +97,7 @@ def evaluate_test(t: Trained) -> Record:
             quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
             errors=distributions.packed(values[main]),
             gallery=tuple(_gallery(t, fitted, found, test, values)),
+            embedding=embedding,
             assignment=fitted.assignment,
             contributions=() if known is None else tuple(map(tuple, fitted.contributions().round(4).tolist())),
             **common,
