@@ -291,7 +291,8 @@ def _transition(before: list[int], widths: list[int], generator: torch.Generator
 
 def _normalized(images: Tensor) -> Tensor:
     """By the mean and spread of ImageNet's colours, or by their means for grey images."""
-    mean, spread = images.new_tensor(MEAN), images.new_tensor(SPREAD)
+    colours = list(zip(MEAN, SPREAD, strict=True))
     if images.shape[1] == 1:
-        mean, spread = mean.mean(0, keepdim=True), spread.mean(0, keepdim=True)
-    return (images - mean[:, None, None]) / spread[:, None, None]
+        colours = [tuple(sum(values) / len(values) for values in (MEAN, SPREAD))]
+    planes = images.split(1, 1)  # a tensor of the numbers would have to come from the host
+    return torch.cat([(plane - mean) / spread for plane, (mean, spread) in zip(planes, colours, strict=True)], 1)
