@@ -39,6 +39,28 @@ def argmax(maps: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K 2"]:
     return coords.to_norm(pixels, (width, height))
 
 
+def peak(maps: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K 2"]:
+    """Where each map has its peak between pixels, in [-1, 1]: exact for a Gaussian. Not differentiable.
+
+    Along x and along y that is the vertex of the parabola through the logarithms of the highest pixel and of its two
+    neighbours, at most half a pixel away. At the border, and beside a pixel that is not positive, it is the pixel.
+    """
+    height, width = maps.shape[-2:]
+    top, index = maps.flatten(2).max(-1)
+    places = []
+    for at, size, step in ((index % width, width, 1), (index // width, height, width)):
+        inside = (at > 0) & (at < size - 1)
+        before, after = (
+            maps.flatten(2).gather(-1, torch.where(inside, index + sign * step, index)[..., None])[..., 0]
+            for sign in (-1, 1)
+        )
+        known = inside & (before > 0) & (after > 0)
+        a, b, c = (value.where(known, 1).log() for value in (before, top, after))
+        bend = (2 * b - a - c).clamp(min=1e-6)
+        places.append(at + (0.5 * (c - a) / bend).clamp(-0.5, 0.5))
+    return coords.to_norm(torch.stack(places, -1).to(maps.dtype), (width, height))
+
+
 def nearest_pixel(points: Float[Tensor, "B K 2"], size: tuple[int, int]) -> Int[Tensor, "B K"]:
     """Flat index y * width + x of the pixel that holds each point (clamped to the image). size: (width, height)."""
     width, height = size

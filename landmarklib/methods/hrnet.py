@@ -126,7 +126,8 @@ def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) ->
     from landmarklib.core import heatmaps
 
     maps = module.net(images)
-    return Prediction(heatmaps.argmax(maps), (), maps, options["beta"], peaked=True)
+    read = heatmaps.peak if options["between_pixels"] else heatmaps.argmax
+    return Prediction(read(maps), (), maps, options["beta"], peaked=True)
 
 
 def represent(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Tensor:
@@ -165,6 +166,7 @@ METHOD = Method(
         "weights": "",  # a file of the user's to begin with; none: the seed's
         "sigma": 2.0,
         "beta": 20.0,
+        "between_pixels": False,  # whether a keypoint is read between the pixels of its map
         "true_heatmaps": True,
         "elt_of": "points",
         "painter": 32,
