@@ -42,7 +42,6 @@ def embeddings(shown: Sequence[Record | None]):
         same = r.metrics[metrics.NEIGHBOURS]["mean"]
         axis.set_title(f"{r.experiment.row}\n{same:.0f}% beside their own kind", fontsize=style.SMALL)
         axis.set(xticks=[], yticks=[], xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))
-        axis.set_aspect("equal")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8, markerscale=2)
     return figure

@@ -26,7 +26,7 @@ LIMB = 0.6  # opacity of what joins points
 MARKS = ((10, 30, 18, 1.5), (40, 9, 7, 1.0), (np.inf, 3, 3, 0.6))
 
 
-def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[str] = "fixed"):
+def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[str] = "fixed", limbs: bool = False):
     """Test images with truth, prediction and the line between them; a line of images per run. Returns a Figure.
 
     Images are cut to where the points are. Points that do not count are not shown. Above an image stands its error.
@@ -35,6 +35,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
 
     kind: `fixed` shows the same images for every run, `worst` each run's own worst ones, `best`, `median` likewise.
         Several kinds stand side by side.
+    limbs: whether lines join the points of a body, by the data set's skeleton.
     """
     kinds = (kind,) if isinstance(kind, str) else tuple(kind)
     chosen = [(r, _entries(r, kinds)) for r in shown if r is not None]
@@ -54,7 +55,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
     figure, axes = plt.subplots(len(lines), columns, figsize=size, squeeze=False, layout="constrained")
     fractions = {r.experiment.amount for r, _ in lines}
     for line, (r, entries) in zip(axes, lines, strict=True):
-        test, skeleton = query.test_images(r), loading.get(r.experiment.dataset).skeleton
+        test, skeleton = query.test_images(r), loading.get(r.experiment.dataset).skeleton if limbs else ()
         for axis, g in zip(line, entries, strict=False):
             _draw(axis, test, g, skeleton)
             axis.set_title(f"{g['kind']}: " * (len(kinds) > 1) + _error(test, g), fontsize=9)
@@ -73,6 +74,7 @@ def predictions(
     cells: Sequence[tuple[str, float | int | str]],
     hard: Sequence[tuple[str, float | int | str]],
     seed: int = 0,
+    limbs: bool = False,
 ) -> list:
     """A gallery of the same test images for each of these cells; then of some, their median and worst images.
 
@@ -80,12 +82,13 @@ def predictions(
 
     cells: row and label fraction, in the order of the lines.
     hard: those whose median and worst images are shown.
+    limbs: as for `gallery`.
     """
     shown = of_cells(records, cells, seed)
-    first = gallery(table, shown)
+    first = gallery(table, shown, limbs=limbs)
     if not shown or any(map(lacking, shown)):
         return [first]
-    return [first, gallery(table, of_cells(records, hard, seed), ("median", "worst"))]
+    return [first, gallery(table, of_cells(records, hard, seed), ("median", "worst"), limbs)]
 
 
 def _entries(r: Record, kinds: Sequence[str]) -> list[dict]:
