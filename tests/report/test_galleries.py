@@ -159,7 +159,7 @@ def test_limbs_join_points_that_count_in_truth_and_prediction_where_they_are_ask
     a, b = faces.points[r.gallery[0]["index"]][[0, 2]]
     of_truth, of_prediction = limbs(limbs=True)[0], limbs(limbs=True)[5]
     assert np.allclose(of_truth.get_xydata(), [a, b])
-    assert np.allclose(of_prediction.get_xydata(), np.array([a, b]) + [2, 0])
+    assert np.allclose(of_prediction.get_xydata(), np.stack([a, b]) + np.array([2, 0]))
 
 
 def test_a_limb_needs_both_of_its_ends(monkeypatch):
