@@ -162,6 +162,7 @@ DATASET = Dataset(
     citation="Wah et al., Caltech technical report CNS-TR-2011-001, 2011",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
+        "Images are squares around the bird's box, 1.25 times as wide; the paper does not say.",
         "Species 1 to 100 are for training, 101 to 150 for validation and 151 to 200 for testing, as in moskvyak2021.",
     ),
     folder="cub/CUB_200_2011",

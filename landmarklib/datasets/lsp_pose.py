@@ -60,6 +60,8 @@ DATASET = replace(
         "how these are divided. That the first half is for validation and the others for testing is our choice.",
         "1 is subtracted from the points of both, which are taken to be MATLAB's, whose first pixel is 1. The "
         "publisher does not say so; loaders agree, and LSPET's joints speak against it, as the page of `lspet` says.",
+        "Images are squares around the annotated joints, 1.5 times as wide as these reach, for testing, too: the paper "
+        "says that images are resized to 256 x 256.",
         "Joints that LSPET does not flag as visible have no usable coordinates and are left out. All joints of LSP "
         "count, the occluded ones as well: their points exist.",
     ),

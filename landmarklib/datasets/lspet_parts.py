@@ -45,6 +45,7 @@ DATASET = replace(
     recipe=Recipe(margin=1.5, grey=False),
     assumptions=(
         *lspet.DATASET.assumptions[:2],
+        "Images are squares around the annotated joints, 1.5 times as wide as these reach, for testing, too.",
         "1,000 images each are for test and for validation, in the order of a hash of their names. The papers judge on "
         "LSP's 1,000 test images.",
     ),

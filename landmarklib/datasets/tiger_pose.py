@@ -117,6 +117,7 @@ DATASET = Dataset(
     assumptions=(
         "0 and 1 are the outer edges of the image, so that a point is the same part of the image at any size of the "
         "file: x = width * value - 0.5.",
+        "Images are squares around the tiger's box, 1.25 times as wide.",
         "The publisher does not name the points; the names were given after looking at some frames.",
     ),
     folder="tiger_pose",

@@ -12,10 +12,10 @@ from torch import Tensor
 from landmarklib.losses import masked
 
 
-def heatmap_distance(
+def heatmap_mse(
     predicted: Float[Tensor, "B K H W"], target: Float[Tensor, "B K H W"], counted: Bool[Tensor, "B K"]
 ) -> Float[Tensor, " B"]:
-    """Squared difference, mean over the pixels of the maps that count; 0 for an image where none does."""
+    """Mean squared error over the pixels of the maps that count; 0 for an image where none does."""
     return masked.mean((predicted - target).where(counted[..., None, None], 0).square().mean((2, 3)), counted)
 
 
@@ -33,5 +33,5 @@ def consistency(logits: Float[Tensor, "B K K"], counted: Bool[Tensor, "B K"]) ->
 def invariance(
     first: Float[Tensor, "B K C"], second: Float[Tensor, "B K C"], counted: Bool[Tensor, "B K"]
 ) -> Float[Tensor, " B"]:
-    """Transformation invariance (Eq. 4): squared difference of representations, mean over those that count."""
-    return masked.mean((first - second).where(counted[..., None], 0).square().mean(-1), counted)
+    """Transformation invariance (Eq. 4): squared distance of all representations that count, as one vector."""
+    return (first - second).where(counted[..., None], 0).square().sum((1, 2))

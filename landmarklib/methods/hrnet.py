@@ -2,14 +2,16 @@
 
 With the term `heatmaps` alone it is the supervised baseline, after a second stage with pseudo-labels data distillation
 (Radosavovic et al. 2018), with `elt` the landmark transformation of honari2018, with `reconstruct` the painting of
-jakab2018. `distil` is ours: a moving average of the network teaches it on views that are made hard.
+jakab2018. With `mean_teacher` a moving average of the network teaches it on views that are made hard.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from landmarklib.core.kinds import AtLeast0, Count, Positive, Share, Some
+from pydantic import Field
+
+from landmarklib.core.kinds import AtLeast0, Count, Number, Positive, Share, Some
 from landmarklib.core.method import Method, Models, Prediction, Term
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from landmarklib.core.noise import Noise
     from landmarklib.core.types import Batch
 
+BelowHalf = Annotated[Number, Field(ge=0, lt=0.5)]  # beyond, points of the image go through infinity
 RANGES = ("perspective", "rotation_degrees", "scale", "shift")  # of the random maps
 LIGHT = ("brightness", "gain", "grain")  # of views that a student finds hard
 SEMANTIC = {"consistency", "equivariance", "invariance"}
@@ -39,42 +42,36 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
 
 
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
-    """Eqs. 1 to 5. Heatmaps count on labelled images, the others on all.
+    """Eqs. 1 to 5. Heatmaps count on labelled images, `mean_teacher` on the others, all else on all."""
+    result = {}
+    if "mean_teacher" in terms:
+        result["mean_teacher"] = mean_teacher(models, batch, options, noise)
+    if rest := terms - {"mean_teacher"}:
+        result |= of_views(models.student, batch, rest, options, noise)
+    return result
 
-    In the losses without labels true heatmaps take the places of predicted ones on labelled images, and a keypoint that
-    is not visible there does not count.
-    """
+
+def of_views(net: nn.Module, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
+    """The terms that look at the images as they are, and perhaps at these under a perspective map, black beyond."""
     import torch
 
-    from landmarklib.core import augmentation, heatmaps, warps
+    from landmarklib.core import heatmaps, warps
     from landmarklib.losses import reconstruction, semantic
 
-    net, n, result = models.student, batch.n_labelled, {}
-    if "distil" in terms:
-        result["distil"] = distil(models, batch, options, noise)
-    # Without a term that looks at unlabelled images as they are, these do not go through the network.
+    # Without a term that looks at unlabelled images, these do not go through the network.
+    n, result, warp = batch.n_labelled, {}, None
     views = [batch.images if terms & (SEMANTIC | SECOND) else batch.images[:n]]
     if terms & SECOND:
         warp = warps.random_perspective(len(batch.images), noise, **{name: options[name] for name in RANGES})
-        views.append(augmentation.second_view(batch, 0, warp))
+        views.append(warps.warp_images(batch.images, warp))
+    # DEVIATION: images and their warped views share the batch statistics of HRNet; moskvyak2021 does not say.
     features, maps = (part.chunk(len(views)) for part in net.tapped(torch.cat(views)))
+    # DEVIATION: blobs of heatmaps stand where keypoints are; HRNet's code moves them to the nearest pixel of the map.
     true = heatmaps.gaussians(batch.points[:n], batch.visible[:n], maps[0].shape[-1], options["sigma"])
     if "heatmaps" in terms:
-        result["heatmaps"] = semantic.heatmap_distance(maps[0][:n], true, batch.visible[:n])
+        result["heatmaps"] = semantic.heatmap_mse(maps[0][:n], true, batch.visible[:n])
     if terms & SEMANTIC:
-        counted = torch.cat([batch.visible[:n], torch.ones_like(batch.visible[n:])])
-        known = torch.cat([true, maps[0][n:]]) if options["true_heatmaps"] else maps[0]
-        if "consistency" in terms:
-            z = semantic.representations(features[0], known)
-            result["consistency"] = semantic.consistency(net.classifier(z), counted)
-        if terms & {"equivariance", "invariance"}:
-            expected = warps.warp_images(known, warp)
-        if "equivariance" in terms:
-            result["equivariance"] = semantic.heatmap_distance(maps[1], expected, counted)
-        if "invariance" in terms:
-            seen = torch.cat([expected[:n], maps[1][n:]]) if options["true_heatmaps"] else maps[1]
-            z, moved = (semantic.representations(*of) for of in zip(features, (known, seen), strict=True))
-            result["invariance"] = semantic.invariance(z, moved, counted)
+        result |= semantic_terms(net, batch, terms, features, maps, true, warp, options["true_heatmaps"])
     if "elt" in terms:
         result["elt"] = elt(maps, warp, options)
     if "reconstruct" in terms:
@@ -86,11 +83,54 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     return result
 
 
-def distil(models: Models, batch: Batch, options: dict[str, Any], noise: Noise) -> Tensor:
-    """Ours: on unlabelled images the student finds in a hard view what the teacher finds in the image, moved as it is.
+def semantic_terms(
+    net: nn.Module,
+    batch: Batch,
+    terms: set[str],
+    features: tuple[Tensor, ...],
+    maps: tuple[Tensor, ...],
+    true: Tensor,
+    warp: Tensor | None,
+    true_heatmaps: bool,
+) -> dict:
+    """Semantic consistency, equivariance and invariance (Eqs. 1, 2 and 4 of moskvyak2021).
+
+    On labelled images a keypoint that is not visible does not count, and for invariance none that leaves the second
+    view; on the others all count.
+
+    features, maps: B x D x h x w and B x K x h x w, of the images and, where there is one, of their second view.
+    true: heatmaps of the labelled images, which take the places of those that are found there, if `true_heatmaps`.
+    warp: from the images to the second view.
+    """
+    import torch
+
+    from landmarklib.core import coords, warps
+    from landmarklib.losses import semantic
+
+    n, result = batch.n_labelled, {}
+    counted = torch.cat([batch.visible[:n], torch.ones_like(batch.visible[n:])])
+    known = torch.cat([true, maps[0][n:]]) if true_heatmaps else maps[0]
+    z = semantic.representations(features[0], known)
+    if "consistency" in terms:
+        result["consistency"] = semantic.consistency(net.classifier(z), counted)
+    if terms & {"equivariance", "invariance"}:
+        expected = warps.warp_images(known, warp)
+    if "equivariance" in terms:
+        result["equivariance"] = semantic.heatmap_mse(maps[1], expected, counted)
+    if "invariance" in terms:
+        seen = torch.cat([expected[:n], maps[1][n:]]) if true_heatmaps else maps[1]
+        stays = torch.cat([coords.inside(warps.move(batch.points[:n], warp[:n])), counted[n:]])
+        moved = semantic.representations(features[1], seen)
+        result["invariance"] = semantic.invariance(z, moved, counted & stays)
+    return result
+
+
+def mean_teacher(models: Models, batch: Batch, options: dict[str, Any], noise: Noise) -> Tensor:
+    """On unlabelled images the student finds in a hard view what the teacher finds in the image, moved as that is.
 
     A hard view is warped, in other light, and has squares cut out. Heatmaps do not count where the image does not
-    reach.
+    reach. A mean teacher (Tarvainen and Valpola 2017) with one easy and one hard view, as in FixMatch (Sohn et al.
+    2020).
     """
     import torch
 
@@ -105,13 +145,13 @@ def distil(models: Models, batch: Batch, options: dict[str, Any], noise: Noise) 
     hard = augmentation.cut_out(hard, noise, options["cut_outs"], options["cut_out_side"])
     found, wanted = models.student.net(hard), warps.warp_images(models.teacher.net(easy), warp)
     known = warps.warp_images(torch.ones_like(wanted[:, :1]), warp)
-    return semantic.heatmap_distance(known * found, known * wanted.detach(), torch.ones_like(batch.visible[n:]))
+    return semantic.heatmap_mse(known * found, known * wanted.detach(), torch.ones_like(batch.visible[n:]))
 
 
 def elt(maps: tuple[Tensor, Tensor], warp: Tensor, options: dict[str, Any]) -> Tensor:
-    """Of points, as honari2018 has it (Eq. 2), or of heatmaps that are moved back, as moskvyak2021 tells it.
+    """Of points in [-1, 1], as honari2018 has it (Eq. 2), or of heatmaps that are moved back, as moskvyak2021 tells it.
 
-    maps: of the images, and of these under the warp.
+    maps: B x K x h x w, of the images, and of these under the warp.
     """
     from landmarklib.core import heatmaps, warps
     from landmarklib.losses import equivariance
@@ -183,8 +223,9 @@ METHOD = Method(
         "cut_out_side": 0.2,
     },
     kinds={
-        **dict.fromkeys(["width", "depth", "features", "painter"], Some),
+        **dict.fromkeys(["width", "depth", "painter"], Some),
         **dict.fromkeys(["sigma", "beta", "gauss_std"], Positive),
+        "features": Annotated[Some, Field(ge=2)],
         "stem": tuple[Some, Some, Some],
         "modules": tuple[Some, Some, Some],
         "bottlenecks": tuple[Some, Some],
@@ -192,7 +233,8 @@ METHOD = Method(
         "cut_out_side": Share,
         "confident": AtLeast0,
         "elt_of": Literal["points", "maps"],
-        "perspective": Share,
+        "perspective": BelowHalf,
+        "shift": Positive,
     },
     shape=("stem", "width", "modules", "depth", "bottlenecks", "features", "painter"),
     terms={
@@ -202,8 +244,8 @@ METHOD = Method(
         "invariance": Term("all", passes=1, shared="second view"),
         "elt": Term("all", passes=1, shared="second view"),
         "reconstruct": Term("all", passes=1, shared="second view"),
-        # The teacher's pass stands for the one of the image that all terms share.
-        "distil": Term("unlabelled", passes=1, teacher=True),
+        # Of the pass that all terms share there is the teacher's alone, forward, where no other term sees the image.
+        "mean_teacher": Term("unlabelled", passes=1, teacher=True),
     },
     groups={"painter": "painter"},
     costly="net",

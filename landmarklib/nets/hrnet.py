@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from landmarklib.core.errors import shown
 from landmarklib.nets import forms, imm, weights
 from landmarklib.nets.forms import Form
 from landmarklib.nets.hourglass import laid_out
@@ -168,8 +167,7 @@ class HRNet(nn.Module):
     @property
     def n_tapped(self) -> int:
         """Channels of the tapped features."""
-        *between, last = range(2, 1 + len(self.widths))
-        return sum(sum(self.widths[:stage]) for stage in between) + self.widths[0] * bool(last)
+        return sum(sum(self.widths[:stage]) for stage in range(2, len(self.widths))) + self.widths[0]
 
     def forward(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
         return self.final_layer(self.stages(images)[-1][0])
@@ -202,7 +200,7 @@ def load(net: HRNet, path: Path) -> None:
 
     A first layer that sees grey images takes the sum over the colours. Raises UserError for a file that does not fit.
     """
-    there, where = weights.read(path, "weights", "an HRNet's"), f"weights: {shown(str(path))}"
+    there = weights.read(path, "weights", "an HRNet's")
     found = {}
     for name, own in net.state_dict().items():
         if name.startswith("final_layer.") or name.endswith("num_batches_tracked"):
@@ -210,7 +208,7 @@ def load(net: HRNet, path: Path) -> None:
         shape = tuple(own.shape)
         coloured = (shape[0], 3, *shape[2:]) if name == "conv1.weight" else shape
         given = weights.part(
-            there, name, {shape, coloured}, where, "the names of HRNet's authors, and an HRNet as large"
+            there, name, {shape, coloured}, "weights", path, "the names of HRNet's authors, and an HRNet as large"
         )
         found[name] = given if given.shape == own.shape else given.sum(1, keepdim=True)
     net.load_state_dict(found, strict=False)

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from landmarklib.core.errors import shown
 from landmarklib.nets import weights
 
 LAYERS = {  # place in torchvision's `features` -> channels that go in and come out
@@ -35,10 +34,10 @@ MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's col
 @torch.inference_mode(False)
 def read(path: Path, device: torch.device) -> tuple[tuple[Tensor, Tensor], ...]:
     """Weights and biases of the layers. Raises UserError where the file is not there or holds something else."""
-    there, where = weights.read(path, "perceptual", "VGG-16's"), f"perceptual: {shown(str(path))}"
+    there = weights.read(path, "perceptual", "VGG-16's")
 
     def part(name: str, *shapes: tuple[int, ...]) -> Tensor:
-        return weights.part(there, name, set(shapes), where, "torchvision's names of VGG-16").to(device)
+        return weights.part(there, name, set(shapes), "perceptual", path, "torchvision's names of VGG-16").to(device)
 
     found = []
     for i, (inputs, outputs) in LAYERS.items():

@@ -28,15 +28,16 @@ def read(path: Path, option: str, of: str) -> Mapping[str, Tensor]:
     return there if isinstance(there, Mapping) else {}
 
 
-def part(there: Mapping[str, object], name: str, shapes: set[tuple[int, ...]], where: str, of: str) -> Tensor:
+def part(
+    there: Mapping[str, object], name: str, shapes: set[tuple[int, ...]], option: str, path: Path, of: str
+) -> Tensor:
     """One tensor of a file, in float32 and in memory of its own. Raises UserError for one that does not fit.
 
     shapes: that it may have.
-    where: option and file, for the message.
+    option, path: whose value the file is, and its path, for the message.
     of: whose names are expected.
     """
-    option, path = where.split(": ", 1)
-    found = there.get(name)
+    found, path = there.get(name), shown(str(path))
     if not isinstance(found, Tensor):
         raise UserError(f"{option}: {path} has no tensor {name!r}; expected {of}")
     if tuple(found.shape) not in shapes or not found.is_floating_point():

@@ -14,6 +14,7 @@ from landmarklib.training.state import pixels
 
 COMPARED, SHOWN = 200, 40  # test images, the first ones
 BATCH = 100
+FEWEST, SPREAD = 20, 1e-4  # representations for t-SNE, and their least range as a share of the largest
 
 
 @torch.no_grad()
@@ -38,11 +39,13 @@ def found(
 def neighbours(z: Float[np.ndarray, "N K D"], visible: Bool[np.ndarray, "N K"]) -> Float[np.ndarray, " N"]:
     """Percent of each image's visible landmarks whose nearest one in another image, by its representation, is the same.
 
-    NaN for an image without one.
+    NaN for an image without one, and for all where no other image has any or a representation is not finite.
     """
     from sklearn.metrics import pairwise_distances
 
     image, landmark = visible.nonzero()
+    if len(set(image)) < 2 or not np.isfinite(z[visible]).all():
+        return np.full(len(z), np.nan)
     distance = pairwise_distances(z[visible])
     distance[image[:, None] == image] = np.inf
     same = landmark[distance.argmin(1)] == landmark
@@ -50,10 +53,16 @@ def neighbours(z: Float[np.ndarray, "N K D"], visible: Bool[np.ndarray, "N K"]) 
 
 
 def embedded(z: Float[np.ndarray, "N K D"], visible: Bool[np.ndarray, "N K"]) -> tuple[tuple[int, float, float], ...]:
-    """t-SNE of the visible landmarks' representations, scaled to [-1, 1]: landmark, x, y."""
+    """t-SNE of the visible landmarks' representations, scaled to [-1, 1]: landmark, x, y.
+
+    Empty where these are fewer than `FEWEST`, not finite, or hardly differ: t-SNE cannot be trusted with that.
+    """
     from sklearn.manifold import TSNE
 
-    places = TSNE(init="pca", perplexity=min(30, visible.sum() // 4), random_state=0).fit_transform(z[visible])
+    seen = z[visible]
+    if len(seen) < FEWEST or not np.isfinite(seen).all() or np.ptp(seen, 0).max() < SPREAD * np.abs(seen).max():
+        return ()
+    places = TSNE(init="pca", perplexity=min(30, len(seen) // 4), random_state=0).fit_transform(seen)
     places = places / np.abs(places).max()
     kinds = visible.nonzero()[1]
     return tuple((int(k), *np.round(place.astype(float), 3).tolist()) for k, place in zip(kinds, places, strict=True))

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from landmarklib import loading
 from landmarklib.core.method import Method
 from landmarklib.core.stages import Stage
 from landmarklib.core.types import Annotations
@@ -150,8 +149,8 @@ def evaluate_run(
         run.failure = f"loss or weights are not finite at step {step} of {stage.steps}"
         return
     fitted = readout.while_training(run, method, options, validation)
-    device, dataset = run.data.images.device, loading.get(e.dataset)
-    scores = prediction.scores(run.predictor, method, validation, options, device, fitted, dataset)
+    device = run.data.images.device
+    scores = prediction.scores(run.predictor, method, validation, options, device, fitted, run.dataset)
     of_stage = {"stage": stage.name} if len(e.stages) > 1 else {}
     run.curve.append({**of_stage, "step": step, "loss": parts, "validation": scores})
     value = prediction.select(scores, e.evaluation.select)

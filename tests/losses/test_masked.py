@@ -147,7 +147,7 @@ def maps_that_count() -> Case:
     gone = hidden(24)
     maps = {"predicted": some(B, K, 4, 4, seed=25), "target": some(B, K, 4, 4, seed=26)}
     uncounted = dict.fromkeys(maps, gone[..., None, None])
-    return Case(lambda v: semantic.heatmap_distance(v["predicted"], v["target"], ~gone), maps, uncounted)
+    return Case(lambda v: semantic.heatmap_mse(v["predicted"], v["target"], ~gone), maps, uncounted)
 
 
 def keypoint_logits() -> Case:
@@ -181,7 +181,7 @@ CASES = {
     "reconstruction.pixels": lambda: painted(reconstruction.pixels),
     "reconstruction.features": layers,
     "reconstruction.balanced": balanced,
-    "semantic.heatmap_distance": maps_that_count,
+    "semantic.heatmap_mse": maps_that_count,
     "semantic.consistency": keypoint_logits,
     "semantic.invariance": representations_that_count,
 }

@@ -31,8 +31,8 @@ def test_heatmaps_differ_by_their_mean_square_over_those_that_count():
     predicted[0, 0, 0, 1] = 2.0
     predicted[0, 1] = torch.nan
     counted = torch.tensor([[True, False]])
-    assert semantic.heatmap_distance(predicted, target, counted).tolist() == [1.0]
-    assert semantic.heatmap_distance(predicted, target, ~counted | counted).isnan().all()
+    assert semantic.heatmap_mse(predicted, target, counted).tolist() == [1.0]
+    assert semantic.heatmap_mse(predicted, target, ~counted | counted).isnan().all()
 
 
 def test_a_representation_is_the_largest_of_each_feature_under_the_heatmap():
@@ -51,6 +51,6 @@ def test_consistency_is_the_cross_entropy_of_the_keypoints_own_name():
     assert semantic.consistency(logits, ~both).item() == 0
 
 
-def test_invariance_is_the_mean_square_of_the_difference():
+def test_invariance_is_the_squared_distance_of_all_representations_that_count():
     first, second = torch.zeros(1, 2, 2), torch.tensor([[[1.0, 3.0], [7.0, 7.0]]])
-    assert semantic.invariance(first, second, torch.tensor([[True, False]])).tolist() == [5.0]
+    assert semantic.invariance(first, second, torch.tensor([[True, False]])).tolist() == [10.0]

@@ -49,7 +49,7 @@ def test_a_method_without_representations_has_none():
 
 def test_only_the_first_images_are_compared(monkeypatch):
     monkeypatch.setattr(representations, "COMPARED", 5)
-    monkeypatch.setattr(representations, "SHOWN", 3)
+    monkeypatch.setattr(representations, "SHOWN", 4)
     monkeypatch.setattr(representations, "BATCH", 2)
 
     def represent(module, images, options):
@@ -61,4 +61,19 @@ def test_only_the_first_images_are_compared(monkeypatch):
     values, embedding = representations.found(*given)
     (found,) = values.values()
     assert found[:5].tolist() == pytest.approx([100] * 5) and np.isnan(found[5:]).all()
-    assert list(values) == [metrics.NEIGHBOURS] and len(embedding) == 15
+    assert list(values) == [metrics.NEIGHBOURS] and len(embedding) == 20
+
+
+def test_what_cannot_be_compared_or_embedded_is_left_out():
+    """One image alone, numbers that are not finite, representations that are all alike, and a handful of them."""
+    z, visible = np.random.default_rng(0).normal(size=(10, 4, 3)), np.ones((10, 4), bool)
+    assert len(representations.embedded(z, visible)) == 40
+    assert np.isnan(representations.neighbours(z[:1], visible[:1])).all()
+    broken = z.copy()
+    broken[3, 1] = np.nan
+    assert (
+        np.isnan(representations.neighbours(broken, visible)).all()
+        and len(representations.neighbours(z, visible)) == 10
+    )
+    for those, seen in ((broken, visible), (0 * z + 7, visible), (z, visible & False), (z[:3], visible[:3])):
+        assert representations.embedded(those, seen) == ()
