@@ -33,5 +33,7 @@ def consistency(logits: Float[Tensor, "B K K"], counted: Bool[Tensor, "B K"]) ->
 def invariance(
     first: Float[Tensor, "B K C"], second: Float[Tensor, "B K C"], counted: Bool[Tensor, "B K"]
 ) -> Float[Tensor, " B"]:
-    """Transformation invariance (Eq. 4): squared distance of all representations that count, as one vector."""
-    return (first - second).where(counted[..., None], 0).square().sum((1, 2))
+    """Transformation invariance (Eq. 4): squared difference of representations, mean over those that count."""
+    # DEVIATION: Eq. 4 of moskvyak2021 is a squared norm, so a sum over features and keypoints. At the paper's weight
+    # that sum takes all heatmaps to zero; the author's code takes means of squares elsewhere.
+    return masked.mean((first - second).where(counted[..., None], 0).square().mean(-1), counted)

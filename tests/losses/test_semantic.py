@@ -51,6 +51,6 @@ def test_consistency_is_the_cross_entropy_of_the_keypoints_own_name():
     assert semantic.consistency(logits, ~both).item() == 0
 
 
-def test_invariance_is_the_squared_distance_of_all_representations_that_count():
+def test_invariance_is_the_mean_square_of_the_difference():
     first, second = torch.zeros(1, 2, 2), torch.tensor([[[1.0, 3.0], [7.0, 7.0]]])
-    assert semantic.invariance(first, second, torch.tensor([[True, False]])).tolist() == [10.0]
+    assert semantic.invariance(first, second, torch.tensor([[True, False]])).tolist() == [5.0]

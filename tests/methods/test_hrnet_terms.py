@@ -115,11 +115,11 @@ def test_representations_that_move_with_the_image_have_no_invariance_loss():
     """A warp interpolates, so peaks lose a little of their height."""
     value = losses(batch(SEEN), {"invariance"})["invariance"]
     other = losses(batch(torch.cat([SEEN[:1], 0 * SEEN[:1]])), {"invariance"})["invariance"]
-    assert (value < 0.3).all() and other[1] == 0
+    assert (value < 0.1).all() and other[1] == 0
 
 
 def test_a_network_whose_maps_stand_still_has_an_invariance_loss():
-    """Its representations are those of other places; the loss is a sum over all features and keypoints."""
+    """Its representations are those of other places."""
 
     class Still(Itself):
         def tapped(self, images):
@@ -127,7 +127,7 @@ def test_a_network_whose_maps_stand_still_has_an_invariance_loss():
 
     turned = {"rotation_degrees": 180.0}
     far_out, near_the_middle = losses(batch(SEEN), {"invariance"}, Still(), **turned)["invariance"].tolist()
-    assert far_out > 1 and near_the_middle > 0.1
+    assert far_out > 0.25 and near_the_middle > 0.02
 
 
 def test_invariance_looks_under_true_heatmaps_on_labelled_images():
@@ -141,7 +141,7 @@ def test_invariance_looks_under_true_heatmaps_on_labelled_images():
     given = batch(SEEN, true, 1)
     labelled, other = losses(given, {"invariance"}, Blind())["invariance"].tolist()
     found = losses(given, {"invariance"})["invariance"].tolist()
-    assert labelled == pytest.approx(found[0]) and 0 < labelled < 0.2 and other == 0
+    assert labelled == pytest.approx(found[0]) and 0 < labelled < 0.1 and other == 0
     far = {"shift": 3.9, "scale": 0.0, "perspective": 0.0, "rotation_degrees": 0.0}
     outside = [losses(given, {"invariance"}, seed=seed, **far)["invariance"][0].item() for seed in range(4)]
     assert outside[:3] == [0, 0, 0] or min(outside) == 0
