@@ -230,7 +230,7 @@ class Keypoints(nn.Module):
     ):
         super().__init__()
         self.net, n_maps = net, len(mirror)
-        self.register_buffer("mirror", torch.tensor(mirror), persistent=False)
+        self.mirror = list(mirror)
         self.features = Pointwise(net.n_tapped, features, generator, std=net.n_tapped**-0.5)
         self.classifier = Linear(features, n_maps, generator)
         self.painter = Painter(net.conv1.weight.shape[1], n_maps, painter, size, generator)
