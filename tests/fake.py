@@ -137,6 +137,7 @@ def step(
     """
     runs, options = runs_of(name, "cpu", seeds, forms.Form((2, 2)), dict.fromkeys(terms, 0.0), 0.25, jitter, changes)
     stage = runs[0].experiment.stages[0]
+    ema = ema or stage.ema
     for run in runs if ema else []:
         run.teacher = deepcopy(run.module)
     pack = Pack(runs, methods.get(name), options, replace(stage, optimizer=replace(stage.optimizer, clip=1.0), ema=ema))

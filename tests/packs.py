@@ -4,6 +4,8 @@ the same on the CPU and on a GPU.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 
@@ -27,6 +29,7 @@ SMALL = {  # five levels of 64 maps would take minutes
     "rcn": {"widths": [4, 4]},
     "fse": {"widths": [4, 6, 8, 8, 12]},
     "imm": {"width": 4},
+    "hrnet": {"stem": [4, 2, 2], "width": 4, "modules": [1, 1, 1], "depth": 2, "bottlenecks": [1, 4], "painter": 4},
     "two_step": {"widths": [4, 6], "features": 8, "maps_width": 4, "points": 12},
 }
 OF_POINTS = [name for name in methods.names() if not methods.get(name).pixelwise]  # others need other labels
@@ -81,7 +84,14 @@ def experiment(name: str, seed: int, onset: dict[str, float], jitter: dict[str, 
         n_evaluations=2,
         select=select_of(name),
     )
-    return replace(e, evaluation=replace(e.evaluation, readout=methods.default_readout(methods.get(name), e.fraction)))
+    stages = tuple(replace(stage, ema=0.9 if taught(name, onset) else 0.0) for stage in e.stages)
+    readout = methods.default_readout(methods.get(name), e.fraction)
+    return replace(e, stages=stages, evaluation=replace(e.evaluation, readout=readout))
+
+
+def taught(name: str, terms: Iterable[str]) -> bool:
+    """Whether one of the terms asks a teacher."""
+    return any(methods.get(name).terms[term].teacher for term in terms)
 
 
 def runs_of(
@@ -109,7 +119,8 @@ def runs_of(
         forms.set_form(module, form)
         labelled = torch.randperm(N, generator=torch.Generator().manual_seed(seed))[:16]
         data = annotated(a, labelled, images, ATTRIBUTES, margin)
-        runs.append(TrainState(experiment(name, seed, onset, jitter or {}), module, data, generator))
+        teacher = deepcopy(module) if taught(name, onset) else None
+        runs.append(TrainState(experiment(name, seed, onset, jitter or {}), module, data, generator, teacher))
     return runs, options
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -72,3 +73,15 @@ def appearance(
     u = (2 * noise.uniform(len(images), 2) - 1)[:, :, None, None, None]
     mean = images.mean((1, 2, 3), keepdim=True)
     return mean + brightness * u[:, 0] + (1 + gain * u[:, 1]) * (images - mean) + grain * noise.normal(*images.shape)
+
+
+def cut_out(images: Float[Tensor, "B C H W"], noise: Noise, n: int, side: float) -> Float[Tensor, "B C H W"]:
+    """The images with n squares each, at random places, in the image's mean colour.
+
+    side: of a square, as a share of the image's.
+    """
+    places = noise.uniform(len(images), n, 2)[..., None]
+    along = [(torch.arange(size, device=images.device) + 0.5) / size for size in images.shape[2:]]
+    rows, columns = ((axis - places[:, :, i]).abs() <= side / 2 for i, axis in enumerate(along))
+    hidden = (rows[..., :, None] & columns[..., None, :]).any(1)
+    return torch.where(hidden[:, None], images.mean((2, 3), keepdim=True), images)

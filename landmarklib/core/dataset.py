@@ -75,6 +75,8 @@ class Dataset:
     beyond: float = 1.0
     # attribute: photos that agree in it show one thing from one place, so that they differ in the light alone
     aligned: str = ""
+    # share of the normalizer within which a point counts as correct (PCK); 0 where that measure is not in use
+    correct_within: float = 0.0
     near: float = 0.0  # within which a point counts as found, as a share of the frame's side; 0 where none is in use
     parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # landmarks whose share found is told, too
 

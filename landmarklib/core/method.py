@@ -37,7 +37,7 @@ class Prediction(NamedTuple):
 class Models(NamedTuple):
     """The networks of a run.
 
-    teacher: a moving average of the student, in evaluation mode and without gradient; None where the method has none.
+    teacher: a moving average of the student, in evaluation mode and without gradient; None where no stage has one.
     """
 
     student: nn.Module
@@ -50,14 +50,18 @@ class Term:
 
     images: which of a step's images it is formed on.
     passes: how often each of those goes through the network, beside the one pass that all terms share.
+    shared: the name of these passes, where other terms share them; they are made once.
     all_if: option that makes it take all images.
     attributes: the kind that it teaches, `classes` or `angles`; empty for none.
+    teacher: whether it asks the moving average of the network, so that its stage must have one.
     """
 
     images: Literal["labelled", "unlabelled", "all"]
     passes: int = 0
+    shared: str = ""
     all_if: str = ""
     attributes: str = ""
+    teacher: bool = False
 
     def takes(self, options: Mapping[str, Any]) -> str:
         """Which images it is formed on under these options."""
@@ -81,7 +85,6 @@ class Method:
     costly: path of the part of the network that decides its speed.
     input: what `predict` is given, images or the true points.
     packable: whether many runs may be computed at once, mapped over by vmap.
-    teacher: whether `loss` uses a teacher, in a stage at least.
     named: whether output k is landmark k; else outputs are matched or regressed.
     pairs: whether a stage may give `loss` other photos of its images' things, as second views (`Batch.partner`).
     pixelwise: whether it finds the class of each pixel and no points; labels are these classes then.
@@ -90,6 +93,7 @@ class Method:
         annotations, such as how far the points are from moving with the image.
     measures: what qualifies the names of those metrics.
     cells: (options, image side) -> places that the maps, pooled where their diversity pools them, have for landmarks.
+    represent: (network, images, options) -> B x K x D, what the network sees at each landmark.
     relabel: (network, images, options) -> points B x K x 2 in [-1, 1] and visible B x K; between two stages, labels of
         the images that have none.
     """
@@ -106,12 +110,12 @@ class Method:
     groups: Mapping[str, str] = field(default_factory=dict)
     input: Literal["images", "points"] = "images"
     packable: bool = True
-    teacher: bool = False
     named: bool = True
     pairs: bool = False
     pixelwise: bool = False
     measure: Callable[..., dict[str, Tensor]] | None = None
     measures: Sequence[str] = ()
     cells: Callable[..., int] | None = None
+    represent: Callable[..., Tensor] | None = None
     relabel: Callable[..., tuple[Tensor, Tensor]] | None = None
     other_readings: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from landmarklib.core.types import NO_CLASS
 
-SCATTER = "scatter_px"
+SCATTER, NEIGHBOURS = "scatter_px", "neighbours_percent"
 LOWER_IS_BETTER = {
     "error_px": True,
     "nme_percent": True,
     "failures_percent": True,
     "auc_percent": False,
     "pck_percent": False,
+    "swapped_percent": True,
+    NEIGHBOURS: False,
     "within_percent": False,
     "accuracy_percent": False,
     "matched_percent": False,
@@ -118,6 +121,44 @@ def correct(
     """
     near = np.linalg.norm(predicted - target, axis=-1) <= share * normalizer[:, None]
     return np.where(normalizer > 0, _share(near, visible), np.nan)
+
+
+def over_points(values: Float[np.ndarray, " N"], visible: Bool[np.ndarray, "N K"]) -> Float[np.ndarray, " N"]:
+    """Values whose mean over images is that over all visible points, where an image's own is a mean over its points.
+
+    Their spread is that of such a ratio of two sums: R + (n x - n R) / mean of n, with R the ratio, of an image with n
+    points and the value x. NaN for an image without such a point.
+    """
+    known = np.isfinite(values)
+    if not known.any():
+        return values
+    n = np.where(known, visible.sum(-1), 0)
+    sums = np.where(known, values * n, 0.0)
+    ratio = sums.sum() / n.sum()
+    return np.where(known, ratio + (sums - ratio * n) / n[known].mean(), np.nan)
+
+
+def swapped(
+    predicted: Float[np.ndarray, "N K 2"],
+    target: Float[np.ndarray, "N K 2"],
+    visible: Bool[np.ndarray, "N K"],
+    normalizer: Float[np.ndarray, " N"],
+    mirror: Sequence[int],
+    share: float,
+) -> Float[np.ndarray, " N"]:
+    """Share of the visible points of an image that are found where their counterpart of the other side is.
+
+    That is nearer to it than to the point itself, and near enough to be correct there. It is of points whose
+    counterpart is visible, too, and NaN for an image without one.
+
+    predicted, target, normalizer: in pixels.
+    mirror: the counterpart of each point; a point in the middle has itself.
+    share: of the normalizer.
+    """
+    other = np.array(mirror)
+    paired = visible & visible[:, other] & (other != np.arange(len(other)))
+    own, across = (np.linalg.norm(predicted - t, axis=-1) for t in (target, target[:, other]))
+    return np.where(normalizer > 0, _share((across < own) & (across <= share * normalizer[:, None]), paired), np.nan)
 
 
 def found_within(

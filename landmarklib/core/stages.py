@@ -71,12 +71,13 @@ class Stage:
     n_evaluations: how often validation is measured; the best weights are kept. With 0 the last ones are.
     evaluated_from: share of the stage over whose rest these times are evenly spread, the last at its end.
     trains: the group of parameters that is trained, all others frozen; empty for all.
-    ema: decay of the teacher, a moving average of the network; 0 for none.
+    ema: decay of the moving average of the network, which predicts then and teaches terms that ask it; 0 for none.
     jitter: ranges of the random affine map that a training image is seen under, `warps.random_affine`'s.
     refill: where all images are labelled, labelled ones take the places of unlabelled ones, so that terms over all
         images see as many of them as at any other fraction. Their landmarks do not count there.
     dataset: another data set than the run's, whose training images the stage learns from, all without labels: none of
         its landmarks or attributes is looked at, but where its photos are cut around their points. Empty for the run's.
+    afresh: the network begins as it was at the very first, so that all it keeps of the stages before are pseudo-labels.
     pairs: an image comes with another of the same thing in other light (`Dataset.aligned`), which a method takes as its
         second view.
     """
@@ -97,6 +98,7 @@ class Stage:
     dataset: str = ""
     evaluated_from: Share = 0.3
     pairs: Flag = False
+    afresh: Flag = False
 
     @property
     def steps(self) -> int:

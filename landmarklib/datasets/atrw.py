@@ -158,6 +158,7 @@ DATASET = Dataset(
     size=256,
     unit="% of the longer side of the image",
     normalizer=normalizers.box_side,
+    correct_within=0.1,
     tier="paper",
     licence="CC BY-NC-SA 4.0",
     obtain="Download the pose part of ATRW (cvwc2019.github.io) and put its lists into a folder `atrw` below the data "
@@ -173,7 +174,7 @@ DATASET = Dataset(
     ),
     folder="atrw",
     read=read,
-    recipe=Recipe("box", 1.0),
+    recipe=Recipe("box", 1.0, grey=False),
     write_standin=write_standin,
     layout="keypoint_train.json, keypoint_val.json, image_info_test.json or pose_tiger02_test.json, and "
     "images/train/, images/val/, images/test/",

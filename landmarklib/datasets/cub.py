@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset, Source
 from landmarklib.core.errors import UserError
-from landmarklib.core.types import Listing
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive, layout
 
 PARTS = (
@@ -154,6 +154,7 @@ DATASET = Dataset(
     size=256,
     unit="% of the longer side of the bird's box",
     normalizer=normalizers.box_side,
+    correct_within=0.1,
     tier="paper",
     licence="none stated; photos of Flickr: non-commercial research",
     obtain="`landmarklib data fetch cub` (1.1 GB); or download CUB_200_2011.tgz of Caltech-UCSD Birds 200-2011 "
@@ -161,9 +162,11 @@ DATASET = Dataset(
     citation="Wah et al., Caltech technical report CNS-TR-2011-001, 2011",
     assumptions=(
         "Points are taken as they are given: the publisher does not say whether the first pixel is 0 or 1.",
+        "Images are squares around the bird's box, 1.25 times as wide; the paper does not say.",
         "Species 1 to 100 are for training, 101 to 150 for validation and 151 to 200 for testing, as in moskvyak2021.",
     ),
     folder="cub/CUB_200_2011",
+    recipe=Recipe("box", 1.25, grey=False),
     sources=(
         Source(
             "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",

@@ -91,6 +91,7 @@ DATASET = Dataset(
     size=256,
     unit=UNIT,
     normalizer=normalizers.points_side,
+    correct_within=0.1,
     tier="paper",
     licence="none stated, please cite; photos of Flickr: research only",
     obtain="Download lspet_dataset.zip of Leeds Sports Pose Extended (Sam Johnson) and unpack it into a folder "

@@ -41,9 +41,11 @@ DATASET = replace(
     counts={"train": 8000, "val": 1000, "test": 1000},
     ids={"train": "935e5fe6bf7b", "val": "1872fd6d4363", "test": "11fdd4cfb1f1"},
     size=128,
+    tier="open",
     recipe=Recipe(margin=1.5, grey=False),
     assumptions=(
         *lspet.DATASET.assumptions[:2],
+        "Images are squares around the annotated joints, 1.5 times as wide as these reach, for testing, too.",
         "1,000 images each are for test and for validation, in the order of a hash of their names. The papers judge on "
         "LSP's 1,000 test images.",
     ),

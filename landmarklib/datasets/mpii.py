@@ -236,6 +236,7 @@ DATASET = Dataset(
     size=256,
     unit="% of the size of the head, 0.6 x the diagonal of its box",
     normalizer=normalizers.given("head_size"),
+    correct_within=0.5,
     tier="paper",
     licence="simplified BSD for the labels; frames of videos of YouTube: research",
     obtain="Download mpii_human_pose_v1.tar.gz and mpii_human_pose_v1_u12_2.zip of MPII Human Pose "

@@ -10,7 +10,7 @@ import numpy as np
 from landmarklib.core import normalizers
 from landmarklib.core.dataset import Dataset
 from landmarklib.core.errors import UserError
-from landmarklib.core.types import Listing
+from landmarklib.core.types import Listing, Recipe
 from landmarklib.formats import archive, layout
 
 ENDINGS = (".jpg", ".jpeg", ".png")
@@ -108,6 +108,7 @@ DATASET = Dataset(
     size=128,
     unit="% of the longer side of the tiger's box",
     normalizer=normalizers.box_side,
+    correct_within=0.1,
     tier="open",
     licence="AGPL-3.0; frames of one video of YouTube",
     obtain="Download tiger-pose.zip of Ultralytics (docs.ultralytics.com, Tiger-Pose) and unpack it into a folder "
@@ -116,9 +117,11 @@ DATASET = Dataset(
     assumptions=(
         "0 and 1 are the outer edges of the image, so that a point is the same part of the image at any size of the "
         "file: x = width * value - 0.5.",
+        "Images are squares around the tiger's box, 1.25 times as wide.",
         "The publisher does not name the points; the names were given after looking at some frames.",
     ),
     folder="tiger_pose",
+    recipe=Recipe("box", 1.25, grey=False),
     read=read,
     write_standin=write_standin,
     layout="train/images/, train/labels/, val/images/, val/labels/; one .txt for each image",

@@ -29,6 +29,8 @@ COUNTED = {
     "accuracy_percent": 8.0,
     "failures_percent": 8.0,
     "pck_percent": 4.0,
+    "swapped_percent": 4.0,
+    "neighbours_percent": 4.0,
     "matched_percent": 4.0,
     "feature_match_percent": 4.0,
     "within_percent": 4.0,

@@ -28,6 +28,7 @@ FEW = 8  # images of a split that is only read
 SIZE = 32
 SMALL = {"kernel": 5, "depth": 2, "width": 4, "kernels": [3, 2, 2], "widths": [4, 6, 8], "hidden": [16], "beta": 10.0}
 SMALL |= {"features": 8, "maps_width": 6, "points": 16}  # of two_step
+SMALL |= {"stem": [4, 2, 2], "modules": [1, 1, 1], "bottlenecks": [1, 4], "painter": 4}  # of hrnet
 WEIGHTS = {"landmarks": 100.0, "elt": 30.0, "classes": 1.0, "angles": 1.0}
 JITTER = {"rotation_degrees": 20.0, "scale": 0.1, "shift": 0.2}
 
@@ -95,7 +96,8 @@ def _experiment(method: str, dataset: str, attributes: list[str], **options: Any
         jitter=JITTER if photos and points else {},
         tests=["afw"] if dataset == "mtfl" and points else [],
     ).experiment
-    stage = replace(e.stages[0], ema=0.9) if spec.teacher else e.stages[0]
+    asked = any(spec.terms[term].teacher for term in weights)
+    stage = replace(e.stages[0], ema=0.9) if asked else e.stages[0]
     readout = methods.default_readout(spec, e.fraction)
     return replace(e, stages=(stage,), evaluation=replace(e.evaluation, readout=readout))
 

@@ -42,6 +42,12 @@ def roots(given: str | Path | None = None) -> list[Path]:
     return [first, *([BESIDE] if BESIDE.is_dir() and BESIDE != first else [])]
 
 
+def user_file(given: str) -> Path:
+    """A file by its whole path, or its name below a data root: where it is, else the first place where it could be."""
+    places = [root / Path(given).expanduser() for root in roots()]
+    return next((place for place in places if place.is_file()), places[0])
+
+
 def find(folder: str, root: str | Path | None, obtain: str) -> Path:
     """The data set's folder below one of the roots. Raises DataMissing with how to obtain it."""
     places = [place / folder for place in roots(root)]

@@ -25,13 +25,16 @@ def lacking(name: str, root: str | Path | None = None) -> str:
     dataset = loading.get(whole(name))
     if dataset.load:
         return ""
+    not_all = f"The photos of {dataset.title} are not all here: `landmarklib data check {dataset.name}` says more."
     try:
-        _ = tiers.part(dataset, root) if name.startswith(PART) else tiers.choose(dataset, None, "paper", root)
+        found = tiers.part(dataset, root) if name.startswith(PART) else tiers.here(dataset, root)
     except DataMissing:
-        return f"The photos of {dataset.title} are not on this machine. {dataset.obtain}"
+        found = None
     except UserError:  # its words name folders of this machine, which belong on no page
-        return f"The photos of {dataset.title} are not all here: `landmarklib data check {dataset.name}` says more."
-    return ""
+        return not_all
+    if found is None:
+        return f"The photos of {dataset.title} are not on this machine. {dataset.obtain}"
+    return "" if name.startswith(PART) or found.name == name else not_all
 
 
 def _undrawn(name: str, root: str | Path | None) -> str:

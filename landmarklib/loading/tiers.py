@@ -54,15 +54,15 @@ def choose(
         if data not in ("auto", "paper"):
             raise UserError(f"data: {dataset.name} has no {data!r} tier; it has auto, paper")
         return dataset
-    here = _here(dataset, root)
-    offered = [found for found in (here, alternative and _here(alternative, root)) if found]
+    own = here(dataset, root)
+    offered = [found for found in (own, alternative and here(alternative, root)) if found]
     offered += [stand_in(dataset)] if dataset.write_standin else []
     for found in offered:
         if data in ("auto", found.tier):
             return found
-    if data == "paper" and here:
-        raise UserError(f"data: only a part of {dataset.name} is here ({here.title}). {dataset.obtain}")
-    if data in ("auto", "paper"):
+    if data == dataset.tier and own:
+        raise UserError(f"data: only a part of {dataset.name} is here ({own.title}). {dataset.obtain}")
+    if data in ("auto", dataset.tier):
         raise DataMissing(f"{dataset.name}: not on this machine. {dataset.obtain}")
     raise UserError(f"data: there is no {data} data for {dataset.name} here; there is {_tiers(offered)}")
 
@@ -141,7 +141,7 @@ def _place(dataset: Dataset, root: str | Path | None) -> Path:
     return archive.roots(root)[0] / dataset.folder
 
 
-def _here(dataset: Dataset, root: str | Path | None) -> Dataset | None:
+def here(dataset: Dataset, root: str | Path | None) -> Dataset | None:
     """The data set if all of it is on this machine, else the part that is, if it is enough to run on."""
     if path := bundled(dataset, root):
         counts, most = bundle.about(path)["counts"], photos.share()

@@ -82,15 +82,19 @@ def images_processed(
     labelled, unlabelled: images that the step takes.
     """
     counts = {"labelled": labelled, "unlabelled": unlabelled, "all": labelled + unlabelled}
-    again = (method.terms[term].passes * counts[method.terms[term].takes(options)] for term in terms)
-    return labelled + unlabelled + sum(again)
+    again: dict[str, int] = {}
+    for name in terms:
+        term = method.terms[name]
+        which = term.shared or name
+        again[which] = max(again.get(which, 0), term.passes * counts[term.takes(options)])
+    return labelled + unlabelled + sum(again.values())
 
 
 def check(experiment: Experiment) -> None:
     """Raise UserError where stages and evaluation do not fit the method.
 
     That is a term, option or group that it lacks, more landmarks than its maps have cells, a stage without the images
-    that it needs, a teacher or pairs that nothing uses, a readout without points.
+    or the teacher that it needs, pairs that nothing uses, a readout without points.
     """
     e, method = experiment, get(experiment.method)
     options = complete(method, e.options)
@@ -104,8 +108,6 @@ def check(experiment: Experiment) -> None:
         _check_stage(method, stage, options, where)
         if stage.dataset or not (e.fraction or (i and method.relabel)):
             _check_unlabelled(method, stage, options, where)
-    if method.teacher and not any(stage.ema for stage in e.stages):
-        raise UserError(f"{e.method}: ema is 0, and the method needs a teacher")
     if not e.stages[-1].n_evaluations:
         raise UserError(f"{e.method}: n_evaluations is 0; the last stage is measured on validation images")
     if e.evaluation.readout != "named" and (method.pixelwise or method.input == "points"):
@@ -146,10 +148,10 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
             raise UserError(f"{where}batch is 0, and the loss term {term!r} needs labelled images")
         if takes == "unlabelled" and not stage.batch_unlabelled:
             raise UserError(f"{where}batch_unlabelled is 0, and the loss term {term!r} needs such images")
+        if method.terms[term].teacher and not stage.ema:
+            raise UserError(f"{where}ema is 0, and the loss term {term!r} needs a teacher")
     if not stage.batch and not stage.batch_unlabelled:
         raise UserError(f"{where}batch and batch_unlabelled are both 0; a step takes at least one image")
-    if stage.ema and not method.teacher:
-        raise UserError(f"{where}ema {stage.ema:g}, and the method has no teacher")
     if stage.pairs and not method.pairs:
         raise UserError(f"{where}pairs, and the method makes its second views itself")
     if stage.pairs and stage.dataset:

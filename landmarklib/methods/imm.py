@@ -7,7 +7,6 @@ its parts are. Which output stands for which landmark nobody tells: landmarks ar
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from landmarklib.core.errors import UserError
@@ -28,6 +27,7 @@ FIRST_MEANS = (100.0, 1.6, 2.3, 1.8, 2.8, 100.0)  # of the layers' errors (relea
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
     import torch
 
+    from landmarklib.formats import archive
     from landmarklib.nets import vgg
     from landmarklib.nets.imm import Painter
 
@@ -41,7 +41,7 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
     shape = options["width"], options["n_landmarks"], options["gauss_std"], options["out_std"]
     module = Painter(size, channels, *shape, generator)
     if perceptual:
-        vgg.read(_file(options["perceptual"]), torch.device("cpu"))  # which refuses what does not fit
+        vgg.read(archive.user_file(options["perceptual"]), torch.device("cpu"))  # which refuses what does not fit
         module.register_buffer("layer_means", torch.tensor(FIRST_MEANS))
     return module
 
@@ -49,6 +49,7 @@ def build(dataset, size: int, options: dict[str, Any], generator: torch.Generato
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
     """The reconstruction of section 3.1 of jakab2018, on all images; labels are not looked at."""
     from landmarklib.core import augmentation, heatmaps, warps
+    from landmarklib.formats import archive
     from landmarklib.losses import reconstruction
     from landmarklib.nets import vgg
 
@@ -64,7 +65,7 @@ def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any],
     mask = warps.warp_images(border.expand(len(images), -1, -1, -1), first)
     if options["reconstruction"] == "pixels":
         return {"reconstruct": reconstruction.pixels(painted, target, mask)}
-    weights = vgg.read(_file(options["perceptual"]), images.device)
+    weights = vgg.read(archive.user_file(options["perceptual"]), images.device)
     errors = reconstruction.features(*(vgg.features(view, weights) for view in (painted, target)), mask)
     return {"reconstruct": reconstruction.balanced(errors, net.layer_means, net.training)}
 
@@ -77,14 +78,6 @@ def _plate(n: int, noise: Noise, options: dict[str, Any], of: str) -> ThinPlate:
     bends = {name: 2 * options[f"{of}_{name}"] for name in ("bend", "strong_bend")}
     similar = {name: options[f"{of}_{name}"] for name in ("rotation_degrees", "scale", "shift")}
     return warps.random_thin_plate(n, noise, controls=options["controls"], **bends, **similar)
-
-
-def _file(given: str) -> Path:
-    """The file of that name, below a data root or by its whole path; the first place where it could be if it is not."""
-    from landmarklib.formats import archive
-
-    places = [root / Path(given).expanduser() for root in archive.roots()]
-    return next((place for place in places if place.is_file()), places[0])
 
 
 def cells(options: dict[str, Any], size: int) -> int:

@@ -21,7 +21,7 @@ class Linear(nn.Module):
         self.weight = he_normal((outputs, inputs), generator)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
+    def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B E"]:
         return F.linear(x, self.weight, self.bias)
 
 

@@ -6,8 +6,6 @@ may take three channels, or one as in a network that was trained to colour grey 
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from landmarklib.core.errors import UserError, shown
+from landmarklib.nets import weights
 
 LAYERS = {  # place in torchvision's `features` -> channels that go in and come out
     0: (3, 64), 2: (64, 64),
@@ -36,56 +34,30 @@ MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's col
 @torch.inference_mode(False)
 def read(path: Path, device: torch.device) -> tuple[tuple[Tensor, Tensor], ...]:
     """Weights and biases of the layers. Raises UserError where the file is not there or holds something else."""
-    if not path.is_file():
-        raise UserError(f"perceptual: there is no file {shown(str(path))}; expected VGG-16's weights, saved by torch")
-    try:
-        there = torch.load(path, "cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:
-        reason = type(error).__name__
-        raise UserError(f"perceptual: torch cannot read {shown(str(path))} as weights alone ({reason})") from None
-    return tuple(
-        (
-            _part(there, f"features.{i}.weight", path, i).to(device),
-            _part(there, f"features.{i}.bias", path, i).to(device),
-        )
-        for i in LAYERS
-    )
+    there = weights.read(path, "perceptual", "VGG-16's")
 
+    def part(name: str, *shapes: tuple[int, ...]) -> Tensor:
+        return weights.part(there, name, set(shapes), "perceptual", path, "torchvision's names of VGG-16").to(device)
 
-def _part(there: object, name: str, path: Path, layer: int) -> Tensor:
-    """One tensor of the file, in memory of its own."""
-    inputs, outputs = LAYERS[layer]
-    known = (
-        {(outputs,)} if name.endswith("bias") else {(outputs, inputs, 3, 3), (outputs, inputs if layer else 1, 3, 3)}
-    )
-    part = there.get(name) if isinstance(there, Mapping) else None
-    if not isinstance(part, Tensor):
-        raise UserError(
-            f"perceptual: {shown(str(path))} has no tensor {name!r}; expected torchvision's names of VGG-16"
-        )
-    if tuple(part.shape) not in known or not part.is_floating_point():
-        wanted = " or ".join(str(shape) for shape in sorted(known, reverse=True))
-        raise UserError(
-            f"perceptual: {name} in {shown(str(path))} is {part.dtype} of shape {tuple(part.shape)}; "
-            f"expected floating point of {wanted}"
-        )
-    if not part.isfinite().all():
-        raise UserError(f"perceptual: {name} in {shown(str(path))} has numbers that are not finite")
-    return part.detach().float().clone()
+    found = []
+    for i, (inputs, outputs) in LAYERS.items():
+        kernels = {(outputs, inputs, 3, 3), (outputs, inputs if i else 1, 3, 3)}
+        found.append((part(f"features.{i}.weight", *kernels), part(f"features.{i}.bias", (outputs,))))
+    return tuple(found)
 
 
 def features(
-    images: Float[Tensor, "B C H W"], weights: tuple[tuple[Tensor, Tensor], ...]
+    images: Float[Tensor, "B C H W"], layers: tuple[tuple[Tensor, Tensor], ...]
 ) -> list[Float[Tensor, "B D h w"]]:
     """The images, 255 at white, and what the tapped layers make of them.
 
     images: in [0, 1], with one channel or three.
-    weights: `read`'s.
+    layers: `read`'s.
     """
     # DEVIATION: a first layer of three channels gets colours as torchvision normalizes them. jakab2018 compares by a
     # network that was trained to colour images and sees grey ones; here that is the user's choice.
-    x, found = _seen(images, weights[0][0].shape[1]), [255 * images]
-    for i, (weight, bias) in zip(LAYERS, weights, strict=True):
+    x, found = _seen(images, layers[0][0].shape[1]), [255 * images]
+    for i, (weight, bias) in zip(LAYERS, layers, strict=True):
         x = F.max_pool2d(x, 2) if i in POOLED else x
         x = F.relu(F.conv2d(x, weight, bias, padding=1))
         if i in TAPPED:

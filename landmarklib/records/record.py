@@ -30,6 +30,7 @@ from landmarklib.records.schema import (
     Contributions,
     Curve,
     Data,
+    Embedding,
     Errors,
     Gallery,
     Metrics,
@@ -64,6 +65,7 @@ class Record:
     seconds: Seconds = 0.0
     data: Data = field(default_factory=dict)  # tier, fingerprint, n_labelled, labelled (hash of the ids)
     gallery: Gallery = ()  # test images: index, points in pixels, error, optionally maps
+    embedding: Embedding = ()  # of landmarks of test images by what the network sees there: which landmark, x, y
     assignment: Assignment | None = None  # output of each landmark where the network was not told their names
     contributions: Contributions = ()  # by output: its share in each regressed landmark; older records keep none
     provenance: Provenance = field(default_factory=dict)

@@ -144,6 +144,7 @@ Quantiles = Annotated[tuple[AtLeast0, ...], AfterValidator(_all_or_none), AfterV
 Errors = Annotated[str, Field(max_length=MOST_BYTES), AfterValidator(_of_images)]
 Assignment = Annotated[tuple[Count, ...], Field(max_length=MOST)]
 Contributions = Annotated[tuple[Annotated[tuple[Share, ...], Field(max_length=MOST)], ...], Field(max_length=MOST)]
+Embedding = Annotated[tuple[tuple[Count, Real, Real], ...], Field(max_length=MOST)]
 Warnings = Annotated[tuple[Words, ...], Field(max_length=MOST)]
 
 

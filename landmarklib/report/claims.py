@@ -229,7 +229,8 @@ def _shared(samples: list[pd.Series]) -> list[pd.Series]:
 
 def _paper(table: Table, claim: Claim, c: Inequality) -> float:
     of_lower, of_higher = c.metrics
-    lower, higher = table.paper_value(c.lower, c.fraction, of_lower), table.paper_value(c.higher, c.against, of_higher)
+    of_one, of_other = (line or row for line, row in zip(c.printed, (c.lower, c.higher), strict=True))
+    lower, higher = table.paper_value(of_one, c.fraction, of_lower), table.paper_value(of_other, c.against, of_higher)
     return float(effects.effect(c, lower, higher, claim.in_points))
 
 

@@ -15,6 +15,8 @@ from landmarklib.report import aggregate, claims, markup, style
 from landmarklib.report.effects import reduction
 from landmarklib.tables import Table
 
+MOST = 5  # rows of a panel that find room within it
+
 
 def curve(table: Table, runs: pd.DataFrame):
     """Error against labelled fraction, or number of labels, a panel per method that has been run. Returns a Figure.
@@ -33,7 +35,7 @@ def curve(table: Table, runs: pd.DataFrame):
         len(families), 1, figsize=(style.WIDTH, 2.8 * len(families)), sharex=True, squeeze=False, layout="constrained"
     )
     for axis, family in zip(axes[:, 0], families, strict=True):
-        rows = [name for name, method in methods.items() if method == family]
+        rows = _drawn([name for name, method in methods.items() if method == family], frame)
         for i, (name, colour, marker) in enumerate(style.styled(rows)):
             part = frame[frame.method == name].sort_values("place")
             ours, paper = part[part.n_seeds > 0], part[part.paper.notna()]
@@ -44,12 +46,20 @@ def curve(table: Table, runs: pd.DataFrame):
         if table.rows[0].published:
             axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
         axis.set(xscale="log", yscale="log", ylabel=markup.label(metric))
-        axis.set_title(", ".join(dict.fromkeys(re.split(r" \(|, ", name)[0] for name in rows)))
+        first, *others = dict.fromkeys(re.split(r" \(|, ", name)[0] for name in rows)
+        axis.set_title(", ".join([first, *others]) if len(others) < MOST else f"{first} and {len(others)} others")
         style.plain_ticks(axis, _ticks(table, frame))
-        axis.legend(fontsize=8, frameon=False)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.18), "ncols": 2} if len(rows) > MOST else {}
+        axis.legend(fontsize=8, frameon=False, **below)
         axis.grid(alpha=0.3)
     axes[-1, 0].set_xlabel(f"{table.labelled_split} images with landmarks" + " [%]" * (not table.counts))
     return figure
+
+
+def _drawn(rows: list[str], frame: pd.DataFrame) -> list[str]:
+    """The rows of a panel, or those that have been run where there are many of them."""
+    run = [name for name in rows if (frame.n_seeds[frame.method == name] > 0).any()]
+    return run if run and len(rows) > MOST else rows
 
 
 def _everything(table: Table, frame: pd.DataFrame) -> float:

@@ -20,12 +20,13 @@ from landmarklib.report import style
 from landmarklib.tables import Table
 
 LABEL, TITLE, LEGEND = 0.5, 0.28, 0.4  # inches beside the images, above each line of them and below all
+LIMB = 0.6  # opacity of what joins points
 # Areas of a ring and of a cross and the width of lines, in points, where so many landmarks or fewer are shown: those of
 # a face of 68 must not hide it.
 MARKS = ((10, 30, 18, 1.5), (40, 9, 7, 1.0), (np.inf, 3, 3, 0.6))
 
 
-def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[str] = "fixed"):
+def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[str] = "fixed", limbs: bool = False):
     """Test images with truth, prediction and the line between them; a line of images per run. Returns a Figure.
 
     Images are cut to where the points are. Points that do not count are not shown. Above an image stands its error.
@@ -34,6 +35,7 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
 
     kind: `fixed` shows the same images for every run, `worst` each run's own worst ones, `best`, `median` likewise.
         Several kinds stand side by side.
+    limbs: whether lines join the points of a body, by the data set's skeleton.
     """
     kinds = (kind,) if isinstance(kind, str) else tuple(kind)
     chosen = [(r, _entries(r, kinds)) for r in shown if r is not None]
@@ -53,9 +55,9 @@ def gallery(table: Table, shown: Sequence[Record | None], kind: str | Sequence[s
     figure, axes = plt.subplots(len(lines), columns, figsize=size, squeeze=False, layout="constrained")
     fractions = {r.experiment.amount for r, _ in lines}
     for line, (r, entries) in zip(axes, lines, strict=True):
-        test = query.test_images(r)
+        test, skeleton = query.test_images(r), loading.get(r.experiment.dataset).skeleton if limbs else ()
         for axis, g in zip(line, entries, strict=False):
-            _draw(axis, test, g)
+            _draw(axis, test, g, skeleton)
             axis.set_title(f"{g['kind']}: " * (len(kinds) > 1) + _error(test, g), fontsize=9)
         for axis in line[len(entries) :]:
             axis.axis("off")
@@ -72,6 +74,7 @@ def predictions(
     cells: Sequence[tuple[str, float | int | str]],
     hard: Sequence[tuple[str, float | int | str]],
     seed: int = 0,
+    limbs: bool = False,
 ) -> list:
     """A gallery of the same test images for each of these cells; then of some, their median and worst images.
 
@@ -79,12 +82,13 @@ def predictions(
 
     cells: row and label fraction, in the order of the lines.
     hard: those whose median and worst images are shown.
+    limbs: as for `gallery`.
     """
     shown = of_cells(records, cells, seed)
-    first = gallery(table, shown)
+    first = gallery(table, shown, limbs=limbs)
     if not shown or any(map(lacking, shown)):
         return [first]
-    return [first, gallery(table, of_cells(records, hard, seed), ("median", "worst"))]
+    return [first, gallery(table, of_cells(records, hard, seed), ("median", "worst"), limbs)]
 
 
 def _entries(r: Record, kinds: Sequence[str]) -> list[dict]:
@@ -192,8 +196,8 @@ def probability_maps(table: Table, r: Record | None, n_images: int = 4):
     return figure
 
 
-def _draw(axis, test: Annotations, g: dict) -> None:
-    """One image, cut to a square around truth and prediction."""
+def _draw(axis, test: Annotations, g: dict, skeleton: Sequence[tuple[int, int]]) -> None:
+    """One image, cut to a square around truth and prediction. Limbs join points that both count."""
     seen, image = test.visible[g["index"]], test.images[g["index"]]
     found, truth = np.array(g["points"])[seen], test.points[g["index"]][seen]
     both, side = np.concatenate([truth, found]), image.shape[-1]
@@ -202,6 +206,9 @@ def _draw(axis, test: Annotations, g: dict) -> None:
     (x, y) = (low + high) / 2
     style.show(axis, image)
     ring, cross, width = next(marks for most, *marks in MARKS if len(truth) <= most)
+    for points, colour in ((test.points[g["index"]], style.TRUTH), (np.array(g["points"]), style.FOUND)):
+        for joint, other in ((a, b) for a, b in skeleton if seen[a] and seen[b]):
+            axis.plot(*points[[joint, other]].T, color=colour, lw=width, alpha=LIMB, zorder=1.5)
     for a, b in zip(truth, found, strict=True):
         axis.plot(*zip(a, b, strict=True), color=style.ERROR, lw=width, zorder=2)
     edge = {"facecolor": "none", "edgecolor": style.TRUTH, "marker": "o"}

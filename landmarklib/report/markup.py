@@ -32,6 +32,8 @@ LABELS = {
     "failures_percent": f"images with an NME over {metrics.FAILURE:g}% [%]",
     "auc_percent": f"area under the distribution of the NME up to {metrics.FAILURE:g}% [%]",
     "pck_percent": "correct points [%]",
+    "swapped_percent": "points found on the other side [%]",
+    metrics.NEIGHBOURS: "points whose nearest neighbour is the same point [%]",
     "within_percent": "points found [%]",
     "accuracy_percent": "class accuracy [%]",
     "matched_percent": "points nearer to their own shape [%]",

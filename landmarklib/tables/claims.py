@@ -20,6 +20,8 @@ class Inequality:
     fraction, against: or numbers of labels, where the table counts.
     higher_metric: that of `higher`, where its predictions are read in another way; empty for the same one.
     other_reading: another metric of `higher` that must not turn the sign; empty for none.
+    printed: the lines that tell what the paper measured of the two, where it ran them more than once; empty for
+        themselves.
     """
 
     lower: Text
@@ -30,6 +32,7 @@ class Inequality:
     margin: Number = 0.0
     higher_metric: str = ""
     other_reading: str = ""
+    printed: tuple[str, str] = ("", "")
 
     @property
     def metrics(self) -> tuple[str, str]:

@@ -29,6 +29,8 @@ class WrittenComparison:
     against, higher_metrics: the fractions and metrics of the higher rows, where they are others than those of the lower
         ones.
     other_reading: another metric of the higher rows; a sign that turns with it makes the inequality void.
+    printed: row -> the reference that tells what the paper measured of it for this sentence, where its row tells of
+        other runs.
     """
 
     lower: Names
@@ -40,6 +42,7 @@ class WrittenComparison:
     higher_metrics: tuple[Text, ...] | None = None
     margin: Number = 0.0
     other_reading: str = ""
+    printed: Mapping[Text, Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -70,6 +73,11 @@ def _pairs(where: str, c: WrittenComparison, table: Table) -> list[Inequality]:
     for name in (*c.lower, *c.higher):
         if name not in known:
             raise UserError(f"{where}: {unknown(name, list(known), 'row')}")
+    for name, line in c.printed.items():
+        if name not in (*c.lower, *c.higher):
+            raise UserError(f"{where}: printed: {unknown(name, [*c.lower, *c.higher], 'row')}")
+        if line not in (lines := [reference.name for reference in table.references]):
+            raise UserError(f"{where}: printed: {unknown(line, lines, 'reference')}")
     metrics = _both(where, "metrics", table.metrics[:1] if c.metrics is None else c.metrics, c.higher_metrics)
     rules.check_kind(where, table, c.fractions, c.labels)
     given = c.labels if table.counts else c.fractions
@@ -85,7 +93,17 @@ def _pairs(where: str, c: WrittenComparison, table: Table) -> list[Inequality]:
     _check_regressed(where, table, c.lower, [one for one, _ in metrics])
     _check_regressed(where, table, c.higher, [m for _, other in metrics for m in (other, c.other_reading)])
     pairs = [
-        Inequality(lower, higher, fraction, against, metric, c.margin, other * (other != metric), c.other_reading)
+        Inequality(
+            lower,
+            higher,
+            fraction,
+            against,
+            metric,
+            c.margin,
+            other * (other != metric),
+            c.other_reading,
+            (c.printed.get(lower, ""), c.printed.get(higher, "")),
+        )
         for lower in c.lower
         for higher in c.higher
         for fraction, against in fractions

@@ -157,10 +157,10 @@ class Table:
 
     def variants(self) -> dict[str, Table]:
         """The table on each kind of data, by tier, the best first: paper, part of it, open, stand-in."""
-        found = {"paper": self, "part": self._on(PART), "open": None, "stand-in": self._on(STAND_IN)}
+        found = {datasets.get(whole(self.dataset)).tier: self, "part": self._on(PART)}
         if self.open:
             found["open"] = replace(self, dataset=self.open, tests=())
-        return {tier: table for tier, table in found.items() if table}
+        return {**found, "stand-in": self._on(STAND_IN)}
 
     def _on(self, prefix: str) -> Table:
         """The same on a part of its data set, or on stand-ins, of its other data sets as well."""
@@ -257,5 +257,6 @@ def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage
         batch_unlabelled=taken if stage.dataset else values["batch_unlabelled"],
         dataset=stage.dataset,
         pairs=stage.pairs,
+        afresh=stage.afresh,
         **{name: values[name] for name in ("jitter", "refill", "evaluated_from")},
     )

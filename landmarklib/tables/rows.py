@@ -47,6 +47,7 @@ class RowStage:
     training: Changes = field(default_factory=dict)
     dataset: str = ""
     pairs: Flag = False
+    afresh: Flag = False
 
 
 @dataclass(frozen=True, config=CHECKED)

@@ -108,6 +108,8 @@ def qualified(table: Table, dataset: Dataset) -> Iterator[str]:
     yield from (f"on {name}" for name in (*dataset.subsets, *table.tests))
     yield from (f"of {name}" for name in (*dataset.attributes, *dataset.parts))
     yield from (f"of points less {shift:g} px" for shift in dataset.shifted_labels.values())
+    if dataset.correct_within:
+        yield from ("macro", *(f"of {name}" for name in dataset.landmarks))
     for name in dataset.normalizers:
         yield from (f"by {name}", f"at {metrics.PCK_SHARE:g} of {name}")
     for row in table.rows:

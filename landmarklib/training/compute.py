@@ -88,7 +88,7 @@ def _begin(experiments: Sequence[Experiment], annotations: Any, device: Any, for
         data = annotated(annotations, torch.from_numpy(chosen), images, methods.attributes(options), margin)
         data = replace(data, partners=partners)
         teacher = deepcopy(module) if any(stage.ema for stage in e.stages) else None
-        runs.append(TrainState(e, module, data, generator, teacher, state=state, others=others))
+        runs.append(TrainState(e, module, data, generator, teacher, state=state, others=others, dataset=dataset))
     return runs
 
 

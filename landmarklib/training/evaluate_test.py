@@ -21,7 +21,7 @@ from landmarklib.nets import forms
 from landmarklib.nets.forms import Form
 from landmarklib.records import distributions, environment, staleness
 from landmarklib.records.record import Record
-from landmarklib.training import prediction, readout, turned
+from landmarklib.training import prediction, readout, representations, turned
 from landmarklib.training.state import TrainState
 
 
@@ -87,6 +87,8 @@ def evaluate_test(t: Trained) -> Record:
         values |= backward_error(readout.backward(known, e.evaluation.regressor), found.points, test)
     if things := loading.get(e.dataset).aligned:
         values[metrics.SCATTER] = metrics.scatter(found.points, test.attributes[things])
+    represented, embedding = representations.found(r.predictor, t.method, t.options, test, device)
+    values |= represented
     values |= prediction.measured(r.predictor, t.method, test.images, t.options, device)
     return stamped(
         Record(
@@ -95,6 +97,7 @@ def evaluate_test(t: Trained) -> Record:
             quantiles=tuple(np.round(np.nanquantile(values[main], np.linspace(0, 1, 21)), 4).tolist()),
             errors=distributions.packed(values[main]),
             gallery=tuple(_gallery(t, fitted, found, test, values)),
+            embedding=embedding,
             assignment=fitted.assignment,
             contributions=() if known is None else tuple(map(tuple, fitted.contributions().round(4).tolist())),
             **common,
@@ -173,7 +176,7 @@ def extra_test_metrics(
     """
     e = t.run.experiment
     dataset = loading.get(e.dataset)
-    found = found_near(points, test, dataset)
+    found = prediction.counted(points, test, dataset)
     if shift := dataset.shifted_labels.get("test", 0.0):
         found[f"nme_percent of points less {shift:g} px"] = shifted_labels(points, test, shift)
     for name, (attribute, of_part) in dataset.subsets.items():
@@ -193,7 +196,11 @@ def main_measures(test: Annotations, dataset: Dataset, points: np.ndarray) -> di
     """The error of landmarks, and the share that is found where the data set has such a distance."""
     predicted = prediction.Predictions(points, None)
     main = prediction.main(test)
-    return {main: prediction.of_points(predicted, test)[main]} | found_near(points, test, dataset)
+    counted = prediction.counted(points, test, dataset)
+    one_by_one = {f"pck_percent of {name}" for name in dataset.landmarks}
+    return {main: prediction.of_points(predicted, test)[main]} | {
+        n: v for n, v in counted.items() if n not in one_by_one
+    }
 
 
 def backward_error(fitted: Readout, outputs: np.ndarray, test: Annotations) -> dict[str, np.ndarray]:
@@ -206,18 +213,6 @@ def backward_error(fitted: Readout, outputs: np.ndarray, test: Annotations) -> d
     scale = 1.0 if test.normalizer is None else test.normalizer / 100
     visible = np.broadcast_to(whole[:, None], outputs.shape[:2])
     return {f"{prediction.main(test)} {BACKWARD}": metrics.point_error(regressed, outputs, visible, scale)}
-
-
-def found_near(points: np.ndarray, test: Annotations, dataset: Dataset) -> dict[str, np.ndarray]:
-    """The share of points that are found, of all and of the data set's parts, where it has such a distance."""
-    if not dataset.near:
-        return {}
-    distance = dataset.near * test.images.shape[-1]
-    parts = {"": range(points.shape[1])} | {f" of {part}": k for part, k in dataset.parts.items()}
-    return {
-        f"within_percent{of}": metrics.found_within(points[:, k], test.points[:, k], test.visible[:, k], distance)
-        for of, k in ((of, list(k)) for of, k in parts.items())
-    }
 
 
 def shifted_labels(points: np.ndarray, annotations: Annotations, pixels: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from landmarklib import methods
 from landmarklib.core import coords, heatmaps, metrics
+from landmarklib.core.dataset import Dataset
 from landmarklib.core.method import Method
 from landmarklib.core.noise import Noise
 from landmarklib.core.readouts import NAMED, Readout
@@ -148,6 +149,28 @@ def of_points(predictions: Predictions, a: Annotations, fitted: Readout = NAMED)
     return values
 
 
+def counted(points: np.ndarray, a: Annotations, dataset: Dataset) -> dict[str, np.ndarray]:
+    """Shares of landmarks that are found: near enough in pixels, of all and of the data set's parts, and by its PCK.
+
+    The PCK is over all visible points, `macro` the mean over images of an image's own.
+    """
+    found: dict[str, np.ndarray] = {}
+    if dataset.near:
+        distance = dataset.near * a.images.shape[-1]
+        for of, k in {"": range(points.shape[1]), **{f" of {part}": k for part, k in dataset.parts.items()}}.items():
+            part = points[:, list(k)], a.points[:, list(k)], a.visible[:, list(k)]
+            found[f"within_percent{of}"] = metrics.found_within(*part, distance)
+    if share := dataset.correct_within:
+        macro = 100 * metrics.correct(points, a.points, a.visible, a.normalizer, share)
+        found |= {"pck_percent": metrics.over_points(macro, a.visible), "pck_percent macro": macro}
+        for k, name in enumerate(dataset.landmarks):
+            part = points[:, k : k + 1], a.points[:, k : k + 1], a.visible[:, k : k + 1]
+            found[f"pck_percent of {name}"] = 100 * metrics.correct(*part, a.normalizer, share)
+        crossed = metrics.swapped(points, a.points, a.visible, a.normalizer, dataset.mirror, share)
+        found["swapped_percent"] = 100 * crossed
+    return found
+
+
 def main(a: Annotations) -> str:
     """The metric of which a record keeps the value of every image."""
     if not a.points.shape[1]:
@@ -191,10 +214,13 @@ def scores(
     options: dict,
     device: torch.device,
     fitted: Readout = NAMED,
+    dataset: Dataset | None = None,
 ) -> dict[str, float]:
-    """Mean of every value over a split."""
+    """Mean of every value over a split. dataset: whose measures are wanted, too."""
     predictions = predict(module, method, inputs(method, annotations), options, device)
     values = per_image(predictions, annotations, methods.attributes(options), fitted)
+    if dataset and "error_px" in values:
+        values |= counted(fitted.landmarks(predictions.points, annotations.images.shape[-1]), annotations, dataset)
     values |= measured(module, method, annotations.images, options, device)
     return {name: float(np.nanmean(v)) for name, v in values.items()}
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from landmarklib.core import coords, metrics, warps
+from landmarklib.core.dataset import Dataset
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.method import Models
 from landmarklib.core.stages import Stage
@@ -111,6 +112,8 @@ class TrainState:
     stage_start: state of the generator when the present stage began: what the stage draws, it can draw again.
     averaged: whether the present stage has a teacher.
     others: images of other data sets, without labels, that stages learn from; by name.
+    dataset: whose measures of validation images are wanted beside those that every data set has; None for none.
+    first_weights: those that training began with, where a stage begins with them again.
     given: the images whose landmarks are true ones, where later stages have pseudo-labels as well.
     """
 
@@ -131,10 +134,13 @@ class TrainState:
     stage_start: Tensor | None = None
     averaged: bool = False
     others: Mapping[str, Data] = field(default_factory=dict)
+    dataset: Dataset | None = None
+    first_weights: dict[str, Tensor] = field(init=False)
     given: Tensor = field(init=False)
 
     def __post_init__(self):
         self.given = self.data.labelled
+        self.first_weights = self.weights() if any(stage.afresh for stage in self.experiment.stages) else {}
 
     def data_of(self, stage: Stage) -> Data:
         """What a stage learns from."""

@@ -82,6 +82,8 @@ def begin_stage(
         if resumed:
             run.generator.set_state(torch.from_numpy(run.state["generator"]))
         run.stage_start = run.generator.get_state()
+        if stage.afresh and not resumed:
+            run.load_weights(run.first_weights)
         if not resumed:
             run.best, run.best_step, run.best_weights = float("inf"), 0, run.weights()
         if stage.ema and not run.averaged and not resumed:
@@ -147,7 +149,8 @@ def evaluate_run(
         run.failure = f"loss or weights are not finite at step {step} of {stage.steps}"
         return
     fitted = readout.while_training(run, method, options, validation)
-    scores = prediction.scores(run.predictor, method, validation, options, run.data.images.device, fitted)
+    device = run.data.images.device
+    scores = prediction.scores(run.predictor, method, validation, options, device, fitted, run.dataset)
     of_stage = {"stage": stage.name} if len(e.stages) > 1 else {}
     run.curve.append({**of_stage, "step": step, "loss": parts, "validation": scores})
     value = prediction.select(scores, e.evaluation.select)

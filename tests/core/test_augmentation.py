@@ -100,3 +100,19 @@ def test_jitter_moves_classes_of_pixels_as_it_moves_pixels(generator):
         plain = within & ((image - value).abs() < 1e-3)
         assert plain.sum() > 100 and (found[plain] == value).all()
     assert (found[within] != NO_CLASS).all()
+
+
+def test_squares_are_cut_out_where_they_are_drawn():
+    """Of a noise that draws the places: one in the middle, one over a corner, which keeps a quarter of it."""
+
+    class Drawn(Noise):
+        def uniform(self, *shape):
+            return torch.tensor([[[0.5, 0.5], [0.0, 1.0]]]).expand(*shape)
+
+    images = torch.arange(100.0).view(1, 1, 10, 10).expand(2, 3, 10, 10)
+    seen = augmentation.cut_out(images, Drawn(torch.Generator()), 2, 0.4)
+    cut = torch.zeros(10, 10, dtype=torch.bool)
+    cut[3:7, 3:7] = True
+    cut[:2, 8:] = True
+    assert torch.equal(seen[1, 2][~cut], images[1, 2][~cut]) and (seen[1, 2][cut] == 49.5).all()
+    assert torch.equal(augmentation.cut_out(images, seeded(1), 0, 0.4), images)

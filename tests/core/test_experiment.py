@@ -109,6 +109,7 @@ OF_STAGE = {
     "trains": "localizer",
     "ema": 0.9,
     "pairs": True,
+    "afresh": True,
     "jitter": {},
     "refill": True,
     "dataset": "shapes",

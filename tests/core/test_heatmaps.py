@@ -144,3 +144,18 @@ def test_peakedness_takes_the_largest_value_and_the_mean_entropy_of_a_batch():
     largest, entropy = heatmaps.peakedness(maps, 1.0)
     assert close(largest, [937.5])
     assert close(entropy, [(0 + math.log(15) / math.log(16) + 1 + 1) / 4])
+
+
+def test_the_peak_of_a_gaussian_is_found_between_pixels():
+    at = coords.to_norm(torch.tensor([[[4.3, 5.0], [2.6, 7.45]]]), (10, 10))
+    maps = heatmaps.gaussians(at, torch.ones(1, 2, dtype=torch.bool), 10, 1.2)
+    assert close(heatmaps.peak(0.1 * maps), at)
+
+
+def test_a_peak_at_the_border_or_beside_nothing_is_the_pixel():
+    maps = torch.zeros(1, 3, 4, 5)
+    maps[0, 0, 0, 2:4] = torch.tensor([1.0, 0.5])  # beside a 0 along x, at the border along y
+    maps[0, 1, 2, 1:4] = torch.tensor([-0.5, 1.0, 0.5])
+    assert close(heatmaps.peak(maps), heatmaps.argmax(maps))
+    maps[0, 1, 2, 1:4] = torch.tensor([0.5, 1.0, 1.0])  # two pixels are alike: half way
+    assert close(coords.to_pixels(heatmaps.peak(maps)[:, 1:2], (5, 4)), [[[2.5, 2.0]]])

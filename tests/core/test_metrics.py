@@ -149,3 +149,33 @@ def test_scatter_is_the_distance_from_the_mean_over_photos_of_one_thing():
     """Of a, the first point moves from (0, 0) to (6, 8) and the second stays; b has one photo."""
     found = np.array([[[0.0, 0], [1, 1]], [[50, 50], [60, 60]], [[6, 8], [1, 1]]])
     assert metrics.scatter(found, np.array(["a", "b", "a"])).tolist() == [2.5, 0, 2.5]
+
+
+def test_a_share_over_all_points_weighs_an_image_by_its_points():
+    """One of one point, one of four and none: 2 of 5, and not the mean of 100 and 25%; its spread by the linearised
+    ratio.
+    """
+    visible = np.array([[1, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]], bool)
+    found = metrics.over_points(np.array([100.0, 25.0, np.nan]), visible)
+    assert found[:2].mean() == pytest.approx(40) and np.isnan(found[2])
+    assert found[:2].tolist() == pytest.approx([40 + (100 - 40) / 2.5, 40 + (100 - 160) / 2.5])
+    nothing = np.array([np.nan])
+    assert np.isnan(metrics.over_points(nothing, np.zeros((1, 4), bool))).all()
+
+
+def test_a_point_is_swapped_where_it_is_near_enough_to_its_counterpart_and_nearer_than_to_itself():
+    """Left at x = 0, right at 10, a nose in between; within a tenth of 40 pixels."""
+    target = np.zeros((1, 3, 2))
+    target[0, :, 0] = [0, 10, 5]
+    every, mirror, length = np.ones((1, 3), bool), (1, 0, 2), np.array([40.0])
+
+    def share(*x: float, visible=every) -> float:
+        points = np.zeros((1, 3, 2))
+        points[0, :, 0] = x
+        return float(metrics.swapped(points, target, visible, length, mirror, 0.1)[0])
+
+    assert share(0, 10, 5) == 0 and share(10, 0, 5) == 1 and share(9, 10, 5) == 0.5
+    assert share(6, 4, 5) == 1 and share(5.9, 10, 5) == 0  # 4 pixels off, and 4.1
+    assert share(15, 10, 5) == 0  # nearer to the right one, too far from it
+    hidden = np.array([[True, False, True]])
+    assert np.isnan(share(10, 0, 5, visible=hidden))

@@ -161,6 +161,18 @@ def test_a_part_of_the_papers_set_is_called_so_and_is_not_the_papers(little, tmp
         tiers.choose(little, None, "paper")
 
 
+def test_a_table_whose_own_data_are_open_has_no_paper_tier(little, tmp_path):
+    mine = replace(little, tier="open")
+    with pytest.raises(DataMissing, match="mtfl: not on this machine"):
+        tiers.choose(mine, None, "open")
+    fill(tmp_path / "little")
+    assert tiers.choose(mine, None).name == tiers.choose(mine, None, "open").name == "mtfl"
+    with pytest.raises(UserError, match=r"no paper data for mtfl here; there is open \(mtfl\), stand-in"):
+        tiers.choose(mine, None, "paper")
+    assert list(tables.get("equivariance-bodies").variants()) == ["open", "part", "stand-in"]
+    assert list(tables.get("lsp").variants()) == ["paper", "part", "open", "stand-in"]
+
+
 def test_a_part_without_enough_of_a_split_is_not_run_on(little, tmp_path):
     fill(tmp_path / "little", {"train": 3, "test": 0})
     assert tiers.choose(little, None).name == "stand-in-mtfl"

@@ -16,7 +16,7 @@ from landmarklib import losses
 from landmarklib.core import warps
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import NO_CLASS, Batch
-from landmarklib.losses import equivariance, masked, reconstruction, supervised
+from landmarklib.losses import equivariance, masked, reconstruction, semantic, supervised
 
 B, K = 6, 4
 NAN = float("nan")
@@ -143,6 +143,30 @@ def classes_of_pixels() -> Case:
     return Case(lambda v: supervised.class_of_pixels(v["logits"], classes), logits, {"logits": unknown[:, None]})
 
 
+def maps_that_count() -> Case:
+    gone = hidden(24)
+    maps = {"predicted": some(B, K, 4, 4, seed=25), "target": some(B, K, 4, 4, seed=26)}
+    uncounted = dict.fromkeys(maps, gone[..., None, None])
+    return Case(lambda v: semantic.heatmap_mse(v["predicted"], v["target"], ~gone), maps, uncounted)
+
+
+def keypoint_logits() -> Case:
+    gone = hidden(27)
+    return Case(
+        lambda v: semantic.consistency(v["logits"], ~gone),
+        {"logits": some(B, K, K, seed=28)},
+        {"logits": gone[..., None]},
+    )
+
+
+def representations_that_count() -> Case:
+    gone = hidden(29)
+    both = {"first": some(B, K, 5, seed=30), "second": some(B, K, 5, seed=31)}
+    return Case(
+        lambda v: semantic.invariance(v["first"], v["second"], ~gone), both, dict.fromkeys(both, gone[..., None])
+    )
+
+
 CASES = {
     "masked.squared_distance": lambda: of_points(masked.squared_distance),
     "masked.mean": mean,
@@ -157,8 +181,11 @@ CASES = {
     "reconstruction.pixels": lambda: painted(reconstruction.pixels),
     "reconstruction.features": layers,
     "reconstruction.balanced": balanced,
+    "semantic.heatmap_mse": maps_that_count,
+    "semantic.consistency": keypoint_logits,
+    "semantic.invariance": representations_that_count,
 }
-NO_LOSSES = {"reconstruction.border_mask"}
+NO_LOSSES = {"reconstruction.border_mask", "semantic.representations"}
 
 
 WITHOUT_ANNOTATIONS = {"contrastive", "discovery"}  # modules whose losses see no label: nothing is to be left out

@@ -30,6 +30,10 @@ SMALL = {
     "widths": [4, 6, 8],
     "n_landmarks": 5,
     "attributes": ATTRIBUTES,
+    "stem": [4, 2, 2],
+    "modules": [1, 1, 1],
+    "bottlenecks": [1, 4],
+    "painter": 4,
 }
 
 B, N_LABELLED = 6, 4
@@ -74,7 +78,8 @@ def given_to(name: str, batch: Batch) -> torch.Tensor:
 
 
 def loss_of(name: str, terms: set[str], batch: Batch, module: torch.nn.Module | None = None) -> dict:
-    return methods.get(name).loss(Models(module or build(name)), batch, terms, small_options(name), Noise(seeded(2)))
+    models = Models(module or build(name), build(name, 1).eval())
+    return methods.get(name).loss(models, batch, terms, small_options(name), Noise(seeded(2)))
 
 
 def takes(name: str, term: str) -> str:

@@ -75,7 +75,6 @@ MISFITS = {
         alone(stage={"weights": {"classes": 1.0}, "batch": 0, "batch_unlabelled": 0}),
         "seq_mt: batch and batch_unlabelled are both 0; a step takes at least one image",
     ),
-    "ema without a teacher": (alone(stage={"ema": 0.9}), "seq_mt: ema 0.9, and the method has no teacher"),
     "no measurement": (
         staged(second={"n_evaluations": 0}),
         "seq_mt: n_evaluations is 0; the last stage is measured on validation images",
@@ -184,12 +183,19 @@ def test_the_regressor_of_an_experiment_is_checked_with_its_data():
     methods.check_data(replace(e, evaluation=replace(e.evaluation, readout="matched")), loading.get("blocks"))
 
 
-def test_a_method_with_a_teacher_needs_its_decay_in_one_stage(monkeypatch):
-    monkeypatch.setattr(seq_mt, "METHOD", replace(seq_mt.METHOD, teacher=True))
-    with pytest.raises(UserError) as refusal:
-        methods.check(staged())
-    assert str(refusal.value) == "seq_mt: ema is 0, and the method needs a teacher"
-    methods.check(staged(second={"ema": 0.9}))
+def test_a_term_with_a_teacher_needs_its_decay_in_its_own_stage(monkeypatch):
+    asking = {**seq_mt.METHOD.terms, "elt": replace(seq_mt.METHOD.terms["elt"], teacher=True)}
+    monkeypatch.setattr(seq_mt, "METHOD", replace(seq_mt.METHOD, terms=asking))
+    weights = {"landmarks": 1.0, "elt": 1.0}
+    for first in ({}, {"ema": 0.9}):
+        with pytest.raises(UserError) as refusal:
+            methods.check(staged(first=first, second={"weights": weights}))
+        assert str(refusal.value) == "seq_mt: stage second: ema is 0, and the loss term 'elt' needs a teacher"
+    methods.check(staged(second={"weights": weights, "ema": 0.9}))
+
+
+def test_any_network_may_be_averaged():
+    methods.check(alone(stage={"ema": 0.9}))
 
 
 def test_outputs_without_names_are_regressed_or_matched(monkeypatch):

@@ -27,7 +27,7 @@ def test_the_sentences_count_what_the_verdicts_say(measured):
     found = survived.of_papers(measured)
     counts = Counter(v.verdict for _, v in found)
     decided, undecided, against = survived.sentences(found)
-    assert decided.startswith(f"Of {len(found)} claims of honari2018, rahaman2021 and thewlis2017, ")
+    assert decided.startswith(f"Of {len(found)} claims of honari2018, moskvyak2021, rahaman2021 and thewlis2017, ")
     assert undecided.startswith(f"{sum(counts[word] for word in claims.OPEN)} cannot be decided yet: ")
     for word, n in counts.items():
         said = survived.SAYS[word][n > 1]
@@ -68,6 +68,7 @@ def test_claims_stand_by_kind_of_data_the_papers_own_first(page):
         "thewlis2017: paper tier",
         "thewlis2017: stand-in tier, generated",
         "rahaman2021: stand-in tier, generated",
+        "moskvyak2021: open tier, other images than the paper's",
     ]
 
 

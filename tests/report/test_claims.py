@@ -223,6 +223,17 @@ def test_two_rows_may_be_read_in_different_ways():
     assert "<td>not run</td>" in claim_tables.per_inequality(table, [v]) and claim_tables.effect(v) == "not run"
 
 
+def test_a_claim_may_lean_on_other_runs_of_the_paper():
+    """The paper prints 5.27 and 3.35 of the two; of another run of the second 1.0, against which the first loses."""
+    printed = replace(with_reference().references[0], name="Again", published={0.1: 1.0})
+    for line, expected in (("", np.log(5.27 / 3.35)), ("Again", np.log(1.0 / 3.35))):
+        inequality = Inequality(*FIRST, 0.1, "error_px", printed=("", line))
+        table = replace(tables.get("blocks"), references=(printed,), claims=(Claim("X", "a sentence", (inequality,)),))
+        (v,) = claims.evaluate(table, runs_of(UP).assign(budget="cpu"))
+        assert v.comparisons[0].paper == pytest.approx(expected) and v.paper_holds == (expected > 0)
+        assert v.comparisons[0].verdict == HOLDS
+
+
 def test_a_published_line_beats_nothing_here():
     claim = Claim("X", "the others are best", (Inequality("Others", HIGHER, 1.0, 1.0, "error_px"),))
     (v,) = claims.evaluate(replace(with_reference(), claims=(claim,)), runs_at({(HIGHER, 1.0): [5.0, 5.1, 5.2]}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from made import HANDS, made
 
@@ -95,3 +96,18 @@ def test_effects_are_those_of_claims_that_share_the_scale():
     verdicts = claims.evaluate(faces, query.read(faces, "cpu")[0])
     (axis,) = figures.effects(verdicts).axes
     assert [label.get_text().split(":")[0] for label in axis.get_yticklabels()] == ["H19", "H20"]
+
+
+@pytest.mark.parametrize("n_run", [2, 6])
+def test_of_many_rows_those_that_have_been_run_are_drawn_and_named_below(n_run):
+    """Eight rows of one method, whose names begin in eight ways."""
+    first, *_ = TABLE.rows
+    table = replace(TABLE, rows=tuple(replace(first, name=f"Row{i} (L)") for i in range(8)), claims=())
+    names = [f"Row{i} (L)" for i in range(n_run)]
+    of_first = RUNS[RUNS.row == first.name]
+    runs = pd.concat([of_first.assign(row=name) for name in names])
+    (axis,) = figures.curve(table, runs).axes
+    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert [label for label in labels if label.startswith("Row")] == names
+    assert axis.get_title() == ("Row0, Row1" if n_run == 2 else "Row0 and 5 others")
+    assert (axis.get_legend().get_bbox_to_anchor()._bbox.y1 < 0) == (n_run > figures.MOST)

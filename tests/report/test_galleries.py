@@ -147,6 +147,36 @@ def test_a_picture_without_runs_says_so(draw):
     assert "no" in said(draw()).lower()
 
 
+def test_limbs_join_points_that_count_in_truth_and_prediction_where_they_are_asked_for(faces):
+    """MTFL's skeleton has five lines; four of them end at the third point."""
+    r = run(faces)
+
+    def limbs(**more) -> list:
+        axis = galleries.gallery(FACES, [r], **more).axes[0]
+        return [line for line in axis.get_lines() if line.get_alpha() == galleries.LIMB]
+
+    assert limbs() == [] and len(limbs(limbs=True)) == 2 * 5
+    a, b = faces.points[r.gallery[0]["index"]][[0, 2]]
+    of_truth, of_prediction = limbs(limbs=True)[0], limbs(limbs=True)[5]
+    assert np.allclose(of_truth.get_xydata(), [a, b])
+    assert np.allclose(of_prediction.get_xydata(), np.stack([a, b]) + np.array([2, 0]))
+
+
+def test_a_limb_needs_both_of_its_ends(monkeypatch):
+    test = Annotations(
+        np.zeros((1, 1, 9, 9), np.uint8),
+        np.full((1, 5, 2), 4.0),
+        np.array([[True, True, False, True, True]]),
+        ("a",),
+        {},
+    )
+    import matplotlib.pyplot as plt
+
+    axis = plt.figure().add_subplot()
+    galleries._draw(axis, test, {"index": 0, "points": np.full((5, 2), 5.0).tolist()}, mtfl.DATASET.skeleton)
+    assert sum(line.get_alpha() == galleries.LIMB for line in axis.get_lines()) == 2
+
+
 def test_points_that_do_not_count_are_not_shown(monkeypatch):
     """Neither marked nor in what the image is cut to; the image has colours, and marks of many points are smaller."""
     points, visible = np.random.default_rng(0).uniform(10, 20, (1, 60, 2)), np.ones((1, 60), bool)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 import torch
 from experiments import flat
-from packs import ATTRIBUTES, DATASET, JITTER, OF_POINTS, about, losses_of, select_of, with_angle
+from packs import ATTRIBUTES, DATASET, JITTER, OF_POINTS, about, losses_of, select_of, taught, with_angle
 
 from landmarklib import methods
 from landmarklib.core import heatmaps
@@ -33,6 +34,10 @@ SMALL = {
     "kernels": [3, 2, 2],
     "widths": [4, 4, 6],
     "attributes": ATTRIBUTES,
+    "stem": [4, 2, 2],
+    "modules": [1, 1, 1],
+    "bottlenecks": [1, 4],
+    "painter": 4,
 }
 OTHERS = {"two_step": {"temperature": 1.0, "feature_length": 0.0}}  # else rounding grows a thousand times as fast
 WEIGHTS = {"landmarks": 900.0, "classes": 10.0, "angles": 10.0, "elt": 270.0}
@@ -83,7 +88,9 @@ def experiment(name: str, **changes) -> Experiment:
         "select": select_of(name),
     }
     e = flat(**{**values, **changes})
-    return replace(e, evaluation=replace(e.evaluation, readout=methods.default_readout(methods.get(name), e.fraction)))
+    stages = tuple(replace(stage, ema=0.9 if taught(name, stage.weights) else 0.0) for stage in e.stages)
+    readout = methods.default_readout(methods.get(name), e.fraction)
+    return replace(e, stages=stages, evaluation=replace(e.evaluation, readout=readout))
 
 
 def annotations(name: str, n: int = N, seed: int = 0) -> Annotations:
@@ -93,7 +100,8 @@ def annotations(name: str, n: int = N, seed: int = 0) -> Annotations:
 def run_of(e: Experiment, module: torch.nn.Module, n_labelled: int, generator: torch.Generator) -> TrainState:
     a = annotations(e.method)
     labelled = torch.randperm(N, generator=seeded(10 + e.seed))[:n_labelled]
-    return TrainState(e, module, annotated(a, labelled, torch.from_numpy(a.images), ATTRIBUTES), generator)
+    teacher = deepcopy(module) if e.stages[0].ema else None
+    return TrainState(e, module, annotated(a, labelled, torch.from_numpy(a.images), ATTRIBUTES), generator, teacher)
 
 
 def three(name: str, form: Form = LITERAL, **changes) -> list[TrainState]:

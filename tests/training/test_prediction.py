@@ -11,7 +11,7 @@ import pytest
 import torch
 from small import CPU, SIZE, Walker, annotations, fake
 
-from landmarklib import methods
+from landmarklib import loading, methods
 from landmarklib.core.method import Method, Prediction
 from landmarklib.core.readouts import NAMED, Readout
 from landmarklib.training import prediction
@@ -86,3 +86,25 @@ def test_probability_maps_are_those_of_the_landmarks_relative_to_their_peaks():
 def test_no_probability_map_stands_for_a_landmark_that_is_read_from_all_outputs():
     images, fitted = annotations(1, 0).images, Readout(weights=np.eye(4))
     assert prediction.probability_maps(Walker(), showing(torch.zeros(1, 2, 2, 2)), images, {}, CPU, fitted) == []
+
+
+def test_correct_points_are_counted_over_all_points_by_image_and_by_joint():
+    """Blocks of five points, a fifth of 10 pixels apart at most: the first image has one point and finds it, the second
+    all and finds three; its first two change places.
+    """
+    blocks = replace(loading.get("blocks"), correct_within=0.2, mirror=(1, 0, 2, 3, 4))
+    a = replace(annotations(2, 0), normalizer=np.array([10.0, 10.0]))
+    truth = np.tile(np.array([[0.0, 0], [8, 0], [0, 8], [8, 8], [4, 4]]), (2, 1, 1))
+    a = replace(a, points=truth, visible=np.array([[False] * 4 + [True], [True] * 5]))
+    found = truth.copy()
+    found[0, 4] += [0, 2]  # just near enough
+    found[1, [0, 1]] = truth[1, [1, 0]]
+    found[0, :4] += 50  # which do not count
+    values = prediction.counted(found, a, blocks)
+    assert values["pck_percent"].mean() == pytest.approx(100 * 4 / 6)
+    assert values["pck_percent macro"].tolist() == pytest.approx([100, 60])
+    of_each = {name: values[f"pck_percent of {name}"] for name in blocks.landmarks}
+    assert [v[1] for v in of_each.values()] == [0, 0, 100, 100, 100]
+    assert [v[0] for v in of_each.values()][4] == 100 and np.isnan([v[0] for v in of_each.values()][:4]).all()
+    assert np.isnan(values["swapped_percent"][0]) and values["swapped_percent"][1] == 100
+    assert prediction.counted(found, a, replace(blocks, correct_within=0.0)) == {}

@@ -107,7 +107,7 @@ def teacher_loss(models, batch, terms, options, noise) -> dict:
 
 
 WITH_TEACHER = replace(
-    TWO_STAGES, name="with_teacher", terms={"consistency": Term("unlabelled")}, teacher=True, loss=teacher_loss
+    TWO_STAGES, name="with_teacher", terms={"consistency": Term("unlabelled", teacher=True)}, loss=teacher_loss
 )
 
 
@@ -167,10 +167,12 @@ STAGES = {
     ),
 }
 STAGES["alone"] = STAGES["with_teacher"]
+KNOWN["distilled"] = replace(PSEUDO_LABELS, name="distilled")
+STAGES["distilled"] = (STAGES["pseudo_labels"][0], replace(STAGES["pseudo_labels"][1], afresh=True))
 
 
 def experiment(method: str, seed: int = 0, **changes) -> Experiment:
-    readout = "named" if method == "pseudo_labels" else "regressed"
+    readout = "named" if method in ("pseudo_labels", "distilled") else "regressed"
     values = {
         "table": "blocks",
         "row": method,
@@ -242,7 +244,7 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("steps", [1, 5, 11, 12, 13, 20])
-@pytest.mark.parametrize("method", ["two_stages", "with_teacher", "pseudo_labels"])
+@pytest.mark.parametrize("method", ["two_stages", "with_teacher", "pseudo_labels", "distilled"])
 def test_a_run_that_is_killed_and_resumed_is_the_run_that_never_stopped(
     alone, tmp_path: Path, monkeypatch, method, steps
 ):
@@ -377,7 +379,7 @@ def test_an_experiment_of_several_stages_is_written_and_read():
     assert slower.key != e.key
 
 
-FIVE = {"landmarks": Term("labelled"), "consistency": Term("unlabelled")}
+FIVE = {"landmarks": Term("labelled"), "consistency": Term("unlabelled", teacher=True)}
 
 
 def both_losses(models, batch, terms, options, noise) -> dict:
@@ -389,7 +391,6 @@ SURE_OF_SOME = replace(
     PSEUDO_LABELS,
     name="sure_of_some",
     terms=FIVE,
-    teacher=True,
     loss=both_losses,
     relabel=lambda module, images, options: (
         find(module, images, options).points,
@@ -426,6 +427,21 @@ def test_a_teacher_that_comes_later_starts_where_the_student_is(trained, monkeyp
     assert all(torch.equal(weights[f"student {name}"], weights[f"teacher {name}"]) for name in names)
     (_, _, (state,)) = trained[-1]
     assert state.predictor is state.teacher
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+def test_a_stage_may_begin_as_training_did(monkeypatch, afresh):
+    """What it keeps of the stage before are pseudo-labels."""
+    begun, init = [], Pack.__init__
+
+    def spy(pack, runs, method, options, stage):
+        begun.append({name: w.clone() for name, w in runs[0].weights().items()})
+        init(pack, runs, method, options, stage)
+
+    monkeypatch.setattr(Pack, "__init__", spy)
+    first, second = STAGES["pseudo_labels"]
+    run(experiment("pseudo_labels", stages=(first, replace(second, afresh=afresh))))
+    assert all(torch.equal(begun[0][name], w) for name, w in begun[1].items()) == afresh
 
 
 def test_a_stage_without_a_teacher_is_predicted_by_the_student(trained, monkeypatch):
