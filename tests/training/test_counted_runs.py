@@ -14,7 +14,7 @@ from landmarklib.core import coords, subsets
 from landmarklib.core.stages import Regressor
 from landmarklib.core.types import Annotations, Crop
 from landmarklib.nets import forms
-from landmarklib.training import autotune, compute, evaluate_test, readout
+from landmarklib.training import autotune, compute, evaluate_test, prediction, readout
 
 SIDE = 40
 
@@ -68,11 +68,11 @@ def test_near_points_are_told_of_all_and_of_the_data_sets_parts():
     found = test.points.copy()
     found[0, 1] += [SIDE * 6 / 128 + 0.1, 0]  # a wrist, just beyond
     found[1, 3:5] += SIDE  # both elbows
-    near = evaluate_test.found_near(found, test, loading.get("bbcpose"))
+    near = prediction.counted(found, test, loading.get("bbcpose"))
     expected = {"": [600 / 7, 500 / 7], " of head": [100, 100], " of wrists": [50, 100], " of elbows": [100, 0]}
     assert {f"within_percent{of}" for of in (*expected, " of shoulders")} == near.keys()
     assert all(np.allclose(near[f"within_percent{of}"], values) for of, values in expected.items())
-    assert evaluate_test.found_near(found, test, loading.get("blocks")) == {}
+    assert prediction.counted(found, test, loading.get("blocks")) == {}
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
