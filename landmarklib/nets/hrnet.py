@@ -186,8 +186,8 @@ class HRNet(nn.Module):
 
     def tapped(self, images: Float[Tensor, "B C H W"]) -> tuple[Float[Tensor, "B D h w"], Float[Tensor, "B K h w"]]:
         """All branches after all stages, enlarged to the finest resolution, and the heatmaps."""
-        # DEVIATION: moskvyak2021 has 352 channels and does not say exactly whose. Branches of 32 + 64, of 32 + 64 + 128,
-        # and the 32 that come out of the last stage are so many; so are others.
+        # DEVIATION: moskvyak2021 has 352 channels and does not say exactly whose. Branches of 32 + 64, of 32 + 64 +
+        # 128, and the 32 that come out of the last stage are so many; so are others.
         found = self.stages(images)
         finest = found[-1][0]
         side = finest.shape[-2:]
