@@ -53,7 +53,7 @@ def key(table: Table, runs: pd.DataFrame) -> Html:
         )
     text.append(readings.of_rows(table.rows_with(table.metrics[0])))
     if any(row.needs_unlabelled for row in table.rows) and table.everything in table.amounts:
-        text.append("Not defined: with all images labelled there is none for ELT.")
+        text.append("Not defined: with all images labelled there is none for a row that needs others.")
     left_out = [
         f"{row.name} is run with {_run_at(table, row)} only" for row in table.rows_with(table.metrics[0]) if row.amounts
     ]

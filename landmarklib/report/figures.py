@@ -15,7 +15,7 @@ from landmarklib.report import aggregate, claims, markup, style
 from landmarklib.report.effects import reduction
 from landmarklib.tables import Table
 
-MOST = 5  # rows of a panel that find room within it
+MOST = 4  # rows of a panel that find room within it
 
 
 def curve(table: Table, runs: pd.DataFrame):

@@ -167,7 +167,10 @@ def test_a_table_on_other_data_stands_beside_the_one_whose_cells_it_shares(tmp_p
 def test_the_key_says_why_a_cell_is_not_defined():
     table = tables.get("mtfl")
     shown = table_page.key(table, NOTHING)
-    assert "Not defined: with all images labelled there is none for ELT. Left out: RCN (L) is run with 100%" in shown
+    assert (
+        "Not defined: with all images labelled there is none for a row that needs others. "
+        "Left out: RCN (L) is run with 100%" in shown
+    )
     assert "Not defined" not in table_page.key(replace(table, fractions=(0.05,)), NOTHING)
     shown = table_page.key(tables.get("shapes"), NOTHING)
     assert "Not defined" not in shown and "Left out" not in shown
