@@ -74,6 +74,11 @@ CANDIDATES = {
         Form((1, 1), torch.bfloat16, channels_last=True),
     ),
 }
+# The same for networks of 3 x 3 convolutions, to which blocks of pixels and products of spectra bring nothing.
+SMALL_KERNELS = {
+    "cpu": (Form(channels_last=True), Form(), Form(dtype=torch.bfloat16, channels_last=True)),
+    "cuda": (Form(dtype=torch.bfloat16, channels_last=True), Form(dtype=torch.bfloat16), Form()),
+}
 
 
 def set_form(module: nn.Module, form: Form) -> None:

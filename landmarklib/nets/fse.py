@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from landmarklib.core.errors import UserError
 from landmarklib.nets import forms
-from landmarklib.nets.forms import Form
 from landmarklib.nets.layers import Linear, he_normal
 
 KERNELS, DILATIONS = (5, 5, 5, 3, 3), (1, 1, 2, 4, 2)
@@ -36,10 +35,7 @@ class Convolutions(nn.Module):
 
     # DEVIATION: kernels and dilations are those of the re-implementation in DVE; thewlis2017 prints the numbers of
     # filters alone.
-    CANDIDATES: ClassVar = {
-        "cpu": (Form(channels_last=True), Form(), Form(dtype=torch.bfloat16, channels_last=True)),
-        "cuda": (Form(dtype=torch.bfloat16, channels_last=True), Form(dtype=torch.bfloat16), Form()),
-    }
+    CANDIDATES: ClassVar = forms.SMALL_KERNELS
 
     def __init__(self, channels: int, widths: Sequence[int], generator: torch.Generator, first: int = 0):
         super().__init__()

@@ -149,10 +149,7 @@ class Maps(nn.Module):
 class FeaturesAndMaps(nn.Module):
     """T after F: B x C x H x W -> B x K x h x w."""
 
-    CANDIDATES: ClassVar = {
-        "cpu": (Form(channels_last=True), Form(), Form(dtype=torch.bfloat16, channels_last=True)),
-        "cuda": (Form(dtype=torch.bfloat16, channels_last=True), Form(dtype=torch.bfloat16), Form()),
-    }
+    CANDIDATES: ClassVar = forms.SMALL_KERNELS
 
     def __init__(self, features: Hourglass, maps: Maps):
         super().__init__()

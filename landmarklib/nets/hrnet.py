@@ -17,13 +17,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from landmarklib.nets import forms, imm, weights
-from landmarklib.nets.forms import Form
 from landmarklib.nets.hourglass import laid_out
 from landmarklib.nets.layers import Linear, he_normal, pointwise
 from landmarklib.nets.levels import sides_of
 
 EXPANSION = 4  # of a bottleneck: channels that come out, as a multiple of those within
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, by which images are normalized
 
 
 class Conv(nn.Module):
@@ -129,10 +127,7 @@ class HRNet(nn.Module):
     generator: draws the first weights.
     """
 
-    CANDIDATES: ClassVar = {
-        "cpu": (Form(channels_last=True), Form(), Form(dtype=torch.bfloat16, channels_last=True)),
-        "cuda": (Form(dtype=torch.bfloat16, channels_last=True), Form(dtype=torch.bfloat16), Form()),
-    }
+    CANDIDATES: ClassVar = forms.SMALL_KERNELS
 
     # DEVIATION: first weights are He-normal; the authors draw them with a deviation of 0.001, which batch
     # normalization undoes.
@@ -289,8 +284,8 @@ def _transition(before: list[int], widths: list[int], generator: torch.Generator
 
 def _normalized(images: Tensor) -> Tensor:
     """By the mean and spread of ImageNet's colours, or by their means for grey images."""
-    colours = list(zip(MEAN, SPREAD, strict=True))
+    colours = list(zip(weights.MEAN, weights.SPREAD, strict=True))
     if images.shape[1] == 1:
-        colours = [tuple(sum(values) / len(values) for values in (MEAN, SPREAD))]
+        colours = [tuple(sum(values) / len(values) for values in (weights.MEAN, weights.SPREAD))]
     planes = images.split(1, 1)  # a tensor of the numbers would have to come from the host
     return torch.cat([(plane - mean) / spread for plane, (mean, spread) in zip(planes, colours, strict=True)], 1)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from landmarklib.core import coords, heatmaps
 from landmarklib.nets import forms
-from landmarklib.nets.forms import Form
 from landmarklib.nets.layers import he_normal
 from landmarklib.nets.levels import sides_of
 
@@ -93,10 +92,7 @@ class Painter(nn.Module):
     # DEVIATION: jakab2018 halves three times, from 128 to 16 pixels. Smaller images are halved as often as brings them
     # nearest to 16 pixels, so at 48 and 64 px twice, and the last convolutions have 4 times the first width, not 8.
     # The six outputs that its renderer has beside the colours, and leaves unused, are left out.
-    CANDIDATES: ClassVar = {
-        "cpu": (Form(channels_last=True), Form(), Form(dtype=torch.bfloat16, channels_last=True)),
-        "cuda": (Form(dtype=torch.bfloat16, channels_last=True), Form(dtype=torch.bfloat16), Form()),
-    }
+    CANDIDATES: ClassVar = forms.SMALL_KERNELS
 
     def __init__(
         self,

@@ -27,7 +27,6 @@ POOLED = {5, 10, 17, 24}  # before these layers
 TAPPED = {2, 7, 12, 19, 26}  # conv1_2, conv2_2, conv3_2, conv4_2, conv5_2
 N_LAYERS = 1 + len(TAPPED)  # with the image itself
 GREY_MEAN = 114.451 / 255  # subtracted from grey images (released code of jakab2018)
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, as torchvision has them
 
 
 @lru_cache(maxsize=2)
@@ -69,5 +68,6 @@ def _seen(images: Tensor, channels: int) -> Tensor:
     """Images as the first layer is to see them."""
     if channels == 1:
         return images.mean(1, keepdim=True) - GREY_MEAN
-    planes = [(images[:, i % images.shape[1]] - m) / d for i, (m, d) in enumerate(zip(MEAN, SPREAD, strict=True))]
+    colours = enumerate(zip(weights.MEAN, weights.SPREAD, strict=True))
+    planes = [(images[:, i % images.shape[1]] - mean) / spread for i, (mean, spread) in colours]
     return torch.stack(planes, 1)

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from landmarklib.core.errors import UserError, shown
 
+MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, by which such networks see images
+
 
 def read(path: Path, option: str, of: str) -> Mapping[str, Tensor]:
     """What the file holds by name. Raises UserError where it is not there or holds something else.

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from landmarklib.core.errors import UserError
 from landmarklib.nets import vgg
+from landmarklib.nets.weights import MEAN, SPREAD
 
 CPU = torch.device("cpu")
 
@@ -58,7 +59,7 @@ def test_the_first_layers_are_convolutions_with_relu(tmp_path):
         content[name] = 0.1 * torch.randn(content[name].shape, generator=torch.Generator().manual_seed(0))
     layers = vgg.read(saved(tmp_path, content), CPU)
     image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    mean, deviation = (torch.tensor(v)[:, None, None] for v in (vgg.MEAN, vgg.SPREAD))
+    mean, deviation = (torch.tensor(v)[:, None, None] for v in (MEAN, SPREAD))
     x = F.conv2d((image - mean) / deviation, content["features.0.weight"], padding=1).relu()
     x = F.conv2d(x, content["features.2.weight"], padding=1).relu()
     (_, found, *_) = vgg.features(image.repeat(1, 1, 4, 4), layers)
