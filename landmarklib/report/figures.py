@@ -49,7 +49,7 @@ def curve(table: Table, runs: pd.DataFrame):
         first, *others = dict.fromkeys(re.split(r" \(|, ", name)[0] for name in rows)
         axis.set_title(", ".join([first, *others]) if len(others) < MOST else f"{first} and {len(others)} others")
         style.plain_ticks(axis, _ticks(table, frame))
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.18), "ncols": 2} if len(rows) > MOST else {}
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.3), "ncols": 2} if len(rows) > MOST else {}
         axis.legend(fontsize=8, frameon=False, **below)
         axis.grid(alpha=0.3)
     axes[-1, 0].set_xlabel(f"{table.labelled_split} images with landmarks" + " [%]" * (not table.counts))
