@@ -78,7 +78,7 @@ REHEARSAL = Kind(
 
 class Open(NamedTuple):
     """What is missing of a table at a budget: on which tier of data, how many runs, how many images they process
-    (`schedule.images_processed`).
+    (`methods.images_processed`).
     """
 
     table: str
@@ -105,9 +105,8 @@ def open_budgets(
 
     A run whose record is in one of the folders is not missing. data: only that tier (`ensure.ensure`).
     """
-    from landmarklib import tables
+    from landmarklib import methods, tables
     from landmarklib.records import record
-    from landmarklib.training import schedule
 
     found = []
     for budget, name in product(budgets, names):
@@ -118,7 +117,7 @@ def open_budgets(
         experiments = variant.experiments(budget=budget)
         missing = [e for e in experiments if not any(record.path_of(folder, e).exists() for folder in folders)]
         if missing:
-            found.append(Open(name, budget, tier, len(missing), sum(map(schedule.images_processed, missing))))
+            found.append(Open(name, budget, tier, len(missing), sum(map(methods.images_processed, missing))))
     return sorted(found, key=lambda o: (budgets.index(o.budget), -o.images))
 
 

@@ -17,10 +17,10 @@ import torch
 from contenders import synchronize
 
 from landmarklib import loading, methods, tables
-from landmarklib.core import subsets
+from landmarklib.core import costs, subsets
 from landmarklib.nets import forms
 from landmarklib.records import benchmarks, environment
-from landmarklib.training import autotune, batches, pack, schedule, state
+from landmarklib.training import autotune, batches, pack, state
 
 ROWS = ("Seq-MT (L+ELT+A)", "Comm-MT (L+A)", "Heatmap-MT (L+A)")
 TEXT = (
@@ -47,8 +47,8 @@ def steps_of(row: str, n: int, budget: str, device: str) -> tuple[partial, float
         data = state.annotated(annotations, torch.from_numpy(chosen), images, options["attributes"])
         runs.append(state.TrainState(one, module.train(), data, generator))
     packed, last = pack.Pack(runs, method, options, stage), stage.steps - 1
-    orders = [batches.image_order(run, stage, schedule.unlabelled_from(stage, method, options)) for run in runs]
-    step = partial(packed.step, schedule.active_terms(stage, last), *batches.next_images(orders, last), 1.0)
+    orders = [batches.image_order(run, stage, costs.unlabelled_from(stage, method, options)) for run in runs]
+    step = partial(packed.step, costs.active_terms(stage, last), *batches.next_images(orders, last), 1.0)
     for _ in range(pack.WARM_STEPS + 1):
         step()
     return step, n * packed.images_processed

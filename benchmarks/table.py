@@ -19,12 +19,12 @@ from functools import partial
 import torch
 from contenders import printed_layers
 
-from landmarklib import loading, tables
+from landmarklib import loading, methods, tables
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import packing
 from landmarklib.nets import forms
 from landmarklib.records import benchmarks, environment
-from landmarklib.training import autotune, compute, schedule
+from landmarklib.training import autotune, compute
 
 LEAST = 8  # images, however short a run
 TEXT = (
@@ -47,7 +47,7 @@ def runs(images: int, seeds: int, rows: list[str] | None) -> list[Experiment]:
         warmup, n_val, n_test = (max(LEAST, round(share * n)) for n in (stage.schedule.warmup, judged.images, n_test))
         short = replace(stage, images=images, schedule=replace(stage.schedule, warmup=warmup))
         found.append(replace(e, stages=(short,), evaluation=replace(judged, images=n_val, test_images=n_test)))
-    return sorted(found, key=lambda e: -schedule.images_processed(e))
+    return sorted(found, key=lambda e: -methods.images_processed(e))
 
 
 def ours(pack: list[Experiment], device: str) -> None:
@@ -79,7 +79,7 @@ def main() -> None:
     arguments = parser.parse_args()
     device, experiments = arguments.device, runs(arguments.images, arguments.seeds, arguments.rows)
     single = [[e] for e in experiments]
-    images = sum(map(schedule.images_processed, experiments))
+    images = sum(map(methods.images_processed, experiments))
     context, n = multiprocessing.get_context("spawn"), arguments.processes
     choices = [autotune.choose(e, device) for e in experiments]  # measured now, if at all, in nobody's turn
     pools, train = {}, partial(ours, device=device)

@@ -3,6 +3,7 @@ light."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -59,6 +60,25 @@ def second_view(batch: Batch, first: int, *further: Warp) -> Float[Tensor, "b C 
     for warp in [*after[-2::-1], before]:  # what is done last is undone first
         places = warps.origins(places, warp)
     return warps.sample(images, places.mT.unflatten(2, (side, side)), margin)
+
+
+def mirror(batch: Batch, noise: Noise, share: float, counterparts: Sequence[int]) -> Batch:
+    """The batch with a share of its images, at random, seen in a mirror.
+
+    share: the probability of each.
+    counterparts: the landmark that each landmark becomes.
+    """
+    turned = noise.uniform(len(batch.images)) < share
+    image, point = turned[:, None, None, None], turned[:, None]
+    sign = torch.where(turned, -1.0, 1.0)[:, None]
+    points = torch.where(point[..., None], batch.points[:, counterparts], batch.points)
+    moved = {"points": torch.stack([sign * points[..., 0], points[..., 1]], -1)}
+    moved["visible"] = torch.where(point, batch.visible[:, counterparts], batch.visible)
+    moved["images"] = torch.where(image, batch.images.flip(-1), batch.images)
+    if batch.jitter is not None:
+        x, y = batch.jitter.unbind(1)
+        moved["jitter"] = torch.stack([sign * x, y], 1)
+    return replace(batch, **moved)
 
 
 def appearance(

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landmarklib import loading
+from landmarklib import loading, methods
 from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.engine import packing
 from landmarklib.records import checkpoint, record
-from landmarklib.training import autotune, compute, schedule
+from landmarklib.training import autotune, compute
 
 SAFETY = 1.3  # a run is started only if the deadline leaves this much more than its estimated time
 DEFERRED, BUSY, DONE = "deferred", "busy", "done"
@@ -171,4 +171,4 @@ def estimate_seconds(experiment: Experiment, how: How) -> float:
         each += e.share(n) * n
     evaluated = (1 - done / e.steps) * n_evaluations * each
     n_test = e.evaluation.test_images or counts["test"]
-    return (schedule.images_processed(e, done) + (evaluated + 2 * n_test) / 3) / rate
+    return (methods.images_processed(e, done) + (evaluated + 2 * n_test) / 3) / rate

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from landmarklib import tables
+from landmarklib import methods, tables
 from landmarklib.core import files, progress
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import Experiment
@@ -24,7 +24,7 @@ from landmarklib.engine.attempt import How
 from landmarklib.records import checkpoint, query, record
 from landmarklib.records.record import Record
 from landmarklib.tables import Table, selection
-from landmarklib.training import autotune, schedule
+from landmarklib.training import autotune
 
 
 class Ensured(NamedTuple):
@@ -159,7 +159,7 @@ def fill(missing: list[Experiment], how: How, workers: int) -> None:
     workers = min(len(packs), workers if processes.may_start() else 1)
     label = f"{missing[0].table}: {len(missing)} runs, {workers} worker{'s' * (workers > 1)}"
     done = [how.step(e) for e in missing]
-    total = round(sum(schedule.images_processed(e, n) for e, n in zip(missing, done, strict=True)))
+    total = round(sum(methods.images_processed(e, n) for e, n in zip(missing, done, strict=True)))
     with progress.bar(total=total, desc=label, unit="img", unit_scale=True, mininterval=0.5) as bar:
         if workers == 1:
             outcomes = [attempt.attempt(pack, how, bar.update) for pack in packs]

@@ -7,13 +7,13 @@ import os
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
+from landmarklib import methods
 from landmarklib.core import spawning
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.progress import Bar
 from landmarklib.engine import attempt
 from landmarklib.engine.attempt import How
-from landmarklib.training import schedule
 
 
 def run_in_processes(packs: list[list[Experiment]], how: How, workers: int, bar: Bar) -> list[list[str]]:
@@ -25,7 +25,7 @@ def run_in_processes(packs: list[list[Experiment]], how: How, workers: int, bar:
     counter = context.Value("q", 0)
     begin = attempt.start_worker
     with ProcessPoolExecutor(workers, mp_context=context, initializer=begin, initargs=(counter,)) as pool:
-        longest_first = sorted(range(len(packs)), key=lambda i: -sum(map(schedule.images_processed, packs[i])))
+        longest_first = sorted(range(len(packs)), key=lambda i: -sum(map(methods.images_processed, packs[i])))
         with spawning.without_main():
             futures = {i: pool.submit(attempt.attempt, packs[i], how) for i in longest_first}
         try:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from landmarklib.core import costs
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import BALANCED_BY
 from landmarklib.core.kinds import kind_of
@@ -69,25 +70,13 @@ def complete(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**method.options, **options}
 
 
-def takes_unlabelled(method: Method, terms: Sequence[str], options: Mapping[str, Any]) -> bool:
-    """Whether a step with these terms takes unlabelled images along."""
-    return any(method.terms[term].takes(options) != "labelled" for term in terms)
+def images_processed(experiment: Experiment, done: int = 0) -> float:
+    """About how many images go through the network, forward and backward, in the steps of a run that are left.
 
-
-def images_processed(
-    method: Method, terms: Sequence[str], options: Mapping[str, Any], labelled: int, unlabelled: int
-) -> int:
-    """Images that go forward and backward in a step with these terms.
-
-    labelled, unlabelled: images that the step takes.
+    done: steps of the whole training.
     """
-    counts = {"labelled": labelled, "unlabelled": unlabelled, "all": labelled + unlabelled}
-    again: dict[str, int] = {}
-    for name in terms:
-        term = method.terms[name]
-        which = term.shared or name
-        again[which] = max(again.get(which, 0), term.passes * counts[term.takes(options)])
-    return labelled + unlabelled + sum(again.values())
+    method = get(experiment.method)
+    return costs.of_run(experiment, method, complete(method, experiment.options), done)
 
 
 def check(experiment: Experiment) -> None:
@@ -181,7 +170,8 @@ def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
 def check_data(experiment: Experiment, dataset: Dataset) -> None:
     """Raise UserError where a data set does not fit: by its attributes, or by what a fraction of its images is.
 
-    Every fraction labels an image, and not all of them where a term needs unlabelled ones; a regressor has enough.
+    Every fraction labels an image, and not all of them where a term needs unlabelled ones and labelled ones do not take
+    their places; a regressor has enough.
     """
     e, method = experiment, get(experiment.method)
     n = min(e.train_images or dataset.counts["train"], dataset.counts["train"])
@@ -195,7 +185,8 @@ def check_data(experiment: Experiment, dataset: Dataset) -> None:
         val = dataset.counts.get("val", 0)
         images = {"train": labelled, "val": min(e.evaluation.images or val, val)}
         e.evaluation.regressor.check(images, options.get("n_landmarks", len(dataset.landmarks)), bool(e.jitter))
-    if labelled == n and any(method.terms[t].takes(options) == "unlabelled" for t in e.terms):
+    alone = {term for stage in e.stages if not stage.refill for term, weight in stage.weights.items() if weight}
+    if labelled == n and any(method.terms[t].takes(options) == "unlabelled" for t in alone):
         what = f"labels: {e.labels} are" if e.labels else f"fractions: {e.fraction:g} labels"
         raise UserError(f"{what} all of {n} training images, and {e.row} needs unlabelled ones")
 

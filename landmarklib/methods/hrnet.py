@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from landmarklib.core.kinds import AtLeast0, Count, Number, Positive, Share, Some
+from landmarklib.core.kinds import AtLeast0, Count, Decay, Number, Positive, Share, Some, Text
 from landmarklib.core.method import Method, Models, Prediction, Term
+from landmarklib.methods import outputs
 
 if TYPE_CHECKING:
     import torch
@@ -26,24 +27,32 @@ RANGES = ("perspective", "rotation_degrees", "scale", "shift")  # of the random 
 LIGHT = ("brightness", "gain", "grain")  # of views that a student finds hard
 SEMANTIC = {"consistency", "equivariance", "invariance"}
 SECOND = {"equivariance", "invariance", "elt", "reconstruct"}  # terms that look at a second view of each image
+ATTRIBUTES = {"classes", "angles"}
 SCALES = (0.8, 1.0, 1.25)  # under which pseudo-labels are looked for
 
 
 def build(dataset, size: int, options: dict[str, Any], generator: torch.Generator) -> nn.Module:
     from landmarklib.formats import archive
-    from landmarklib.nets import hrnet
+    from landmarklib.nets import honari, hrnet
 
     o, n = options, len(dataset.landmarks)
     shape = tuple(o["stem"]), o["width"], tuple(o["modules"]), o["depth"], tuple(o["bottlenecks"])
     net = hrnet.HRNet(dataset.channels, n, *shape, generator)
     if o["weights"]:
         hrnet.load(net, archive.user_file(o["weights"]))
-    return hrnet.Keypoints(net, o["features"], dataset.mirror, o["painter"], size, generator)
+    module = hrnet.Keypoints(net, o["features"], dataset.mirror, o["painter"], size, generator)
+    if o["attributes"]:
+        module.head = honari.Classifier([2 * n, *o["hidden"]], outputs(dataset, o), o["dropout"], generator)
+    return module
 
 
 def loss(models: Models, batch: Batch, terms: set[str], options: dict[str, Any], noise: Noise) -> dict:
     """Eqs. 1 to 5. Heatmaps count on labelled images, `mean_teacher` on the others, all else on all."""
+    from landmarklib.core import augmentation
+
     result = {}
+    if options["mirrored"]:
+        batch = augmentation.mirror(batch, noise, options["mirrored"], models.student.mirror)
     if "mean_teacher" in terms:
         result["mean_teacher"] = mean_teacher(models, batch, options, noise)
     if rest := terms - {"mean_teacher"}:
@@ -56,11 +65,11 @@ def of_views(net: nn.Module, batch: Batch, terms: set[str], options: dict[str, A
     import torch
 
     from landmarklib.core import heatmaps, warps
-    from landmarklib.losses import reconstruction, semantic
+    from landmarklib.losses import reconstruction, semantic, supervised
 
     # Without a term that looks at unlabelled images, these do not go through the network.
     n, result, warp = batch.n_labelled, {}, None
-    views = [batch.images if terms & (SEMANTIC | SECOND) else batch.images[:n]]
+    views = [batch.images if terms & (SEMANTIC | SECOND | ATTRIBUTES) else batch.images[:n]]
     if terms & SECOND:
         warp = warps.random_perspective(len(batch.images), noise, **{name: options[name] for name in RANGES})
         views.append(warps.warp_images(batch.images, warp))
@@ -72,6 +81,9 @@ def of_views(net: nn.Module, batch: Batch, terms: set[str], options: dict[str, A
         result["heatmaps"] = semantic.heatmap_mse(maps[0][:n], true, batch.visible[:n])
     if terms & SEMANTIC:
         result |= semantic_terms(net, batch, terms, features, maps, true, warp, options["true_heatmaps"])
+    if terms & ATTRIBUTES:
+        points = heatmaps.soft_argmax(maps[0], options["beta"])
+        result |= supervised.attributes(net.head(points.flatten(1), noise), batch.attributes, terms)
     if "elt" in terms:
         result["elt"] = elt(maps, warp, options)
     if "reconstruct" in terms:
@@ -167,7 +179,10 @@ def predict(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) ->
 
     maps = module.net(images)
     read = heatmaps.peak if options["between_pixels"] else heatmaps.argmax
-    return Prediction(read(maps), (), maps, options["beta"], peaked=True)
+    attributes = ()
+    if options["attributes"]:
+        attributes = module.head(heatmaps.soft_argmax(maps, options["beta"]).flatten(1))
+    return Prediction(read(maps), attributes, maps, options["beta"], peaked=True)
 
 
 def represent(module: nn.Module, images: torch.Tensor, options: dict[str, Any]) -> Tensor:
@@ -212,6 +227,9 @@ METHOD = Method(
         "painter": 32,
         "gauss_std": 0.1,
         "confident": 0.3,
+        "attributes": [],
+        "hidden": [256, 256],
+        "dropout": 0.25,
         "perspective": 0.2,
         "rotation_degrees": 30.0,
         "scale": 0.2,
@@ -219,6 +237,7 @@ METHOD = Method(
         "brightness": 0.2,
         "gain": 0.5,
         "grain": 0.03,
+        "mirrored": 0.0,  # share of the images that are seen in a mirror
         "cut_outs": 3,
         "cut_out_side": 0.2,
     },
@@ -229,25 +248,31 @@ METHOD = Method(
         "stem": tuple[Some, Some, Some],
         "modules": tuple[Some, Some, Some],
         "bottlenecks": tuple[Some, Some],
+        "mirrored": Share,
         "cut_outs": Count,
         "cut_out_side": Share,
         "confident": AtLeast0,
+        "attributes": tuple[Text, ...],
+        "hidden": tuple[Some, ...],
+        "dropout": Decay,
         "elt_of": Literal["points", "maps"],
         "perspective": BelowHalf,
         "shift": Positive,
     },
-    shape=("stem", "width", "modules", "depth", "bottlenecks", "features", "painter"),
+    shape=("stem", "width", "modules", "depth", "bottlenecks", "features", "painter", "attributes"),
     terms={
         "heatmaps": Term("labelled"),
         "consistency": Term("all"),
         "equivariance": Term("all", passes=1, shared="second view"),
         "invariance": Term("all", passes=1, shared="second view"),
+        "classes": Term("all", attributes="classes"),
+        "angles": Term("all", attributes="angles"),
         "elt": Term("all", passes=1, shared="second view"),
         "reconstruct": Term("all", passes=1, shared="second view"),
         # Of the pass that all terms share there is the teacher's alone, forward, where no other term sees the image.
         "mean_teacher": Term("unlabelled", passes=1, teacher=True),
     },
-    groups={"painter": "painter"},
+    groups={"painter": "painter", "head": "head"},
     costly="net",
     build=build,
     loss=loss,

@@ -33,6 +33,8 @@ class Training:
     images: labelled images seen where all are labelled.
     images_exponent: with fewer labels it is `images` times fraction ** this: 0 sees as many at every fraction, 1 makes
         as many passes over the labelled images.
+    images_processed: images that go through the network, whatever for; where it is given, `images` is scaled so that a
+        run comes to it. So rows whose losses look at an image more often see fewer labelled ones.
     """
 
     images: Some
@@ -55,6 +57,7 @@ class Training:
     jitter: Jitter = field(default_factory=dict)  # none: the table's
     refill: Flag = False
     evaluated_from: Share = 0.3  # of a stage, over whose rest evaluations are spread
+    images_processed: Count = 0
 
 
 Changes = TypedDict("Changes", get_type_hints(Training, include_extras=True), total=False)  # some of these fields

@@ -193,6 +193,14 @@ class Table:
         Raises UserError for more labels than training images.
         """
         values = self.settings(row, fraction, budget)
+        found = self._run(row, fraction, seed, budget, values)
+        if not (cap := values["images_processed"]):
+            return found
+        images = max(1, round(values["images"] * cap / methods.images_processed(found)))
+        return self._run(row, fraction, seed, budget, {**values, "images": images})
+
+    def _run(self, row: Row, fraction: float, seed: int, budget: str, values: Mapping[str, Any]) -> Experiment:
+        """The same with these settings."""
         share, labels = self._labelled(fraction, values["train_images"])
         alone = RowStage(ONLY, row.weights, row.onset, row.rates)
         numbers = values["evaluation_images"], values["test_images"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import Field
 
 from landmarklib import loading, methods
-from landmarklib.core import files, progress
+from landmarklib.core import costs, files, progress
 from landmarklib.core.errors import UserError, shown
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.kinds import Some
@@ -81,7 +81,7 @@ def pack_key(experiment: Experiment) -> tuple:
     e, method = experiment, methods.get(experiment.method)
     n = e.train_images or loading.get(e.dataset).counts["train"]
     options = methods.complete(method, e.options)
-    takes_unlabelled = methods.takes_unlabelled(method, e.terms, options)
+    takes_unlabelled = costs.takes_unlabelled(method, e.terms, options)
     stages = [replace(s, weights={t: float(bool(w)) for t, w in s.weights.items()}) for s in e.stages]
     values = asdict(replace(e, row="any", seed=0, fraction=0.0, labels=0, stages=tuple(stages)))
     return json.dumps(values, sort_keys=True), takes_unlabelled and round(e.share(n) * n) == n

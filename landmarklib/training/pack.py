@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from landmarklib import methods
-from landmarklib.core import augmentation, coords
+from landmarklib.core import augmentation, coords, costs
 from landmarklib.core.method import Method, Models
 from landmarklib.core.noise import KINDS, Noise, RecordingNoise, ReplayNoise
 from landmarklib.core.stages import Stage
@@ -158,7 +157,7 @@ class Pack:
         self.drawn = recorder.drawn
         self.numbers = [torch.empty(len(self.generators), *shape, device=self.device) for _, shape in self.drawn]
         unlabelled = index.shape[1] - n_labelled
-        self.images_processed = methods.images_processed(self.method, terms, self.options, n_labelled, unlabelled)
+        self.images_processed = costs.of_step(self.method, terms, self.options, n_labelled, unlabelled)
         self.graph, self.warm = None, 0
 
     def _batch(self) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from landmarklib.core import costs
 from landmarklib.core.method import Method
 from landmarklib.core.stages import Stage
 from landmarklib.core.types import Annotations
@@ -41,13 +42,13 @@ def train(
     """
     experiment, start = runs[0].experiment, time.perf_counter()
     done, kept, early = resume(runs), start, schedule.early_look(experiment, method, options)
-    for stage, first, last in schedule.spans(experiment):
+    for stage, first, last in costs.spans(experiment):
         if done > last:
             continue  # the state that the runs go on from is of a later stage
         pack, orders = begin_stage(runs, method, options, stage, resumed=first < done)
         measured = schedule.evaluations(stage) if stage.n_evaluations else set()
         for step in range(max(0, done - first), stage.steps):
-            terms = schedule.active_terms(stage, step)
+            terms = costs.active_terms(stage, step)
             pack.step(terms, *batches.next_images(orders, step), schedule.learning_rate(stage, step))
             for run in runs:
                 run.images_processed += 0 if run.failure else pack.images_processed
@@ -91,7 +92,7 @@ def begin_stage(
         run.averaged = bool(stage.ema)
         set_modes(run, method, stage)
     pack = Pack(runs, method, options, stage)
-    first_unlabelled = schedule.unlabelled_from(stage, method, options)
+    first_unlabelled = costs.unlabelled_from(stage, method, options)
     orders = [batches.image_order(run, stage, first_unlabelled) for run in runs]
     if resumed:
         pack.load([{n: torch.from_numpy(v) for n, v in run.state.items() if isinstance(v, np.ndarray)} for run in runs])

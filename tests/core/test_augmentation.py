@@ -116,3 +116,43 @@ def test_squares_are_cut_out_where_they_are_drawn():
     cut[:2, 8:] = True
     assert torch.equal(seen[1, 2][~cut], images[1, 2][~cut]) and (seen[1, 2][cut] == 49.5).all()
     assert torch.equal(augmentation.cut_out(images, seeded(1), 0, 0.4), images)
+
+
+COUNTERPARTS = [1, 0, 2]
+
+
+def a_marked_batch(generator: torch.Generator, n: int = 2) -> Batch:
+    points = torch.rand(n, 3, 2, generator=generator) - 0.5
+    points[0, 2] = torch.nan
+    batch = a_batch(torch.rand(n, 1, 8, 8, generator=generator), points)
+    return replace(batch, visible=points.isfinite().all(-1) & torch.tensor([True, False, True]))
+
+
+def test_in_a_mirror_images_turn_and_landmarks_become_their_counterparts(generator):
+    batch = a_marked_batch(generator)
+    turned = augmentation.mirror(batch, seeded(1), 1.0, COUNTERPARTS)
+    assert torch.equal(turned.images, batch.images.flip(-1))
+    expected = batch.points[:, COUNTERPARTS] * torch.tensor([-1.0, 1.0])
+    assert torch.equal(turned.points.nan_to_num(7), expected.nan_to_num(7)) and turned.points[0, 2].isnan().all()
+    assert turned.visible.tolist() == [[False, True, False], [False, True, True]]
+    again = augmentation.mirror(turned, seeded(2), 1.0, COUNTERPARTS)
+    assert torch.equal(again.images, batch.images) and torch.equal(again.visible, batch.visible)
+
+
+def test_a_share_of_the_images_is_seen_in_a_mirror(generator):
+    batch = a_marked_batch(generator, 400)
+    seen = augmentation.mirror(batch, seeded(1), 0.25, COUNTERPARTS)
+    turned = (seen.images != batch.images).flatten(1).any(1)
+    assert 60 < turned.sum() < 140
+    assert torch.equal(seen.points[~turned].nan_to_num(7), batch.points[~turned].nan_to_num(7))
+    still = augmentation.mirror(batch, seeded(1), 0.0, COUNTERPARTS)
+    assert torch.equal(still.images, batch.images) and torch.equal(still.visible, batch.visible)
+
+
+def test_a_second_view_of_a_mirror_image_is_of_the_mirror_image(generator):
+    """It is cut from the larger image under the jitter and the mirror at once."""
+    images = torch.rand(2, 1, 20, 20, generator=generator)
+    seen = augmentation.jitter_batch(a_batch(images, torch.zeros(2, 3, 2)), seeded(7), 10, **RANGES)
+    turned = augmentation.mirror(seen, seeded(1), 1.0, COUNTERPARTS)
+    still = warps.random_affine(2, seeded(8), rotation_degrees=0.0, scale=0.0, shift=1e-9)
+    assert close(augmentation.second_view(turned, 0, still), turned.images)

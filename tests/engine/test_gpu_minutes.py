@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from landmarklib import tables
+from landmarklib import methods, tables
 from landmarklib.core.errors import UserError
 from landmarklib.records import record
-from landmarklib.training import schedule
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -53,7 +52,7 @@ def test_the_largest_open_budget_whose_data_are_here_comes_first(gpu, tmp_path):
     found = gpu.open_budgets(["paper"], [tmp_path], tables.names())
     blocks = tables.get("blocks").experiments(budget="paper")
     assert [o.table for o in found] == ["blocks", "shapes"]  # of photos there is no bundle here
-    assert found[0] == ("blocks", "paper", "paper", len(blocks), sum(map(schedule.images_processed, blocks)))
+    assert found[0] == ("blocks", "paper", "paper", len(blocks), sum(map(methods.images_processed, blocks)))
     assert found[0].images > found[1].images
     both = gpu.open_budgets(gpu.GPU.budgets, [tmp_path], tables.names())
     assert [(o.table, o.budget) for o in both] == [("blocks", "converged"), ("blocks", "paper"), ("shapes", "paper")]
@@ -68,7 +67,7 @@ def test_a_run_that_has_a_record_in_either_folder_is_not_missing(gpu, tmp_path):
         path.touch()
     found = gpu.open_budgets(["paper"], folders, ["blocks", "shapes"])
     assert [o.table for o in found] == ["shapes", "blocks"]
-    assert found[1] == ("blocks", "paper", "paper", 1, schedule.images_processed(blocks[1]))
+    assert found[1] == ("blocks", "paper", "paper", 1, methods.images_processed(blocks[1]))
     record.path_of(folders[0], blocks[1]).touch()
     assert [o.table for o in gpu.open_budgets(["paper"], folders, ["blocks", "shapes"])] == ["shapes"]
 

@@ -25,7 +25,7 @@ from landmarklib.loading import cutting
 from landmarklib.nets import forms
 from landmarklib.records import query, record
 from landmarklib.report import aggregate
-from landmarklib.training import compute, evaluate_test, prediction, schedule, state
+from landmarklib.training import compute, evaluate_test, prediction, state
 from landmarklib.training.prediction import Predictions
 
 pytestmark = pytest.mark.usefixtures("tables_read")
@@ -123,7 +123,7 @@ def test_elt_may_take_all_images_and_then_needs_no_unlabelled_one(archives):
     options = {**experiment().options, "elt_on_all": True}
     e = experiment("RCN+ (L)", 1.0, weights={"landmarks": 400.0, "elt": 200.0}, options=options)
     (made,) = compute.run([e])
-    assert made.status == "done" and made.images_processed == 2 * e.stages[0].images == schedule.images_processed(e)
+    assert made.status == "done" and made.images_processed == 2 * e.stages[0].images == methods.images_processed(e)
     assert set(made.curve[-1]["loss"]) == {"landmarks", "elt"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from landmarklib import methods
-from landmarklib.core import coords, heatmaps
+from landmarklib.core import coords, costs, heatmaps
 from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
@@ -30,7 +31,7 @@ class Itself(nn.Module):
     def __init__(self):
         super().__init__()
         self.classifier = nn.Linear(K, K)
-        self.register_buffer("mirror", torch.tensor([1, 0]))
+        self.mirror = [1, 0]
 
     def net(self, images: torch.Tensor) -> torch.Tensor:
         return images
@@ -186,7 +187,7 @@ def test_elt_is_small_for_a_network_that_follows_and_large_for_one_that_does_not
 
 def test_terms_that_look_at_the_second_view_share_it():
     def images(*terms: str) -> int:
-        return methods.images_processed(METHOD, terms, METHOD.options, 3, 5)
+        return costs.of_step(METHOD, terms, METHOD.options, 3, 5)
 
     assert images("heatmaps") == images("heatmaps", "consistency") == 8
     assert images("heatmaps", "invariance") == images("heatmaps", "equivariance", "invariance", "elt") == 16
@@ -220,6 +221,9 @@ class Mirrored(Itself):
     def net(self, images: torch.Tensor) -> torch.Tensor:
         original = images[:, 0].flatten(1).argmax(-1) % SIDE < SIDE // 2
         return images.where(original[:, None, None, None], images[:, [1, 0]])
+
+    def tapped(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return images, self.net(images)
 
 
 def test_points_are_the_cells_where_maps_peak():
@@ -295,3 +299,35 @@ def test_a_keypoint_may_be_read_between_pixels():
     found = hrnet.predict(Itself(), image, methods.complete(METHOD, {"between_pixels": True})).points
     assert torch.allclose(found, at, atol=1e-5)
     assert not torch.allclose(hrnet.predict(Itself(), image, methods.complete(METHOD, {})).points, at, atol=1e-2)
+
+
+def test_a_class_is_told_by_the_points_of_labelled_and_other_images_alike():
+    class Told(Itself):
+        def head(self, points, noise=None):
+            self.given = points
+            return (torch.stack([0 * points[:, 0], 0 * points[:, 0] + math.log(3)], -1),)
+
+    net, given = Told(), batch(SEEN)
+    given = replace(given, attributes=torch.tensor([[1.0], [0.0]]))
+    value = losses(given, {"classes"}, net, beta=200.0, attributes=["class"])["classes"]
+    assert value.tolist() == pytest.approx([math.log(4 / 3), math.log(4)])
+    pixels = coords.to_pixels(net.given.unflatten(1, (K, 2)), (SIDE, SIDE))
+    assert pixels.round().tolist() == [[[4, 5], [11, 9]], [[7, 8], [6, 6]]]
+
+
+def test_attributes_are_predicted_where_they_are_asked_for():
+    class Told(Itself):
+        def head(self, points, noise=None):
+            return (points[:, :3],)
+
+    (logits,) = hrnet.predict(Told(), SEEN, methods.complete(METHOD, {"attributes": ["class"]})).attributes
+    assert logits.shape == (2, 3)
+    assert hrnet.predict(Itself(), SEEN, methods.complete(METHOD, {})).attributes == ()
+
+
+def test_in_a_mirror_left_and_right_change_places():
+    """A network that always finds the left one on the left half is right of the mirror image, too."""
+    true = coords.to_norm(torch.tensor([[[4.0, 5.0], [11, 9]]]), (SIDE, SIDE))
+    given = batch(SEEN[:1], true, 1)
+    assert losses(given, {"heatmaps"}, Mirrored(), mirrored=1.0)["heatmaps"].item() == pytest.approx(0, abs=1e-10)
+    assert losses(given, {"heatmaps"}, mirrored=1.0)["heatmaps"].item() > 0.01

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from landmarklib import loading, methods
-from landmarklib.core import augmentation, heatmaps, warps
+from landmarklib.core import augmentation, costs, heatmaps, warps
 from landmarklib.core.errors import UserError
 from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
@@ -86,7 +86,7 @@ def test_points_are_read_from_the_maps_and_measured_under_the_sources_plates():
 
 
 def test_a_step_is_one_pass_of_the_network():
-    assert methods.images_processed(imm.METHOD, ("reconstruct",), imm.METHOD.options, 0, 32) == 32
+    assert costs.of_step(imm.METHOD, ("reconstruct",), imm.METHOD.options, 0, 32) == 32
 
 
 @pytest.mark.parametrize("changes", [{"reconstruction": "perceptual"}, {"perceptual": "vgg16.pth"}], ids=str)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from small import experiment, fake
 
 from landmarklib import loading, methods
+from landmarklib.core import costs
 from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.method import Term
@@ -272,7 +273,7 @@ def test_images_that_a_step_processes_by_hand(terms, on_all, images):
     """A step of 8 labelled and 5 unlabelled images: each goes through once for all terms, then as often as each term
     says.
     """
-    assert methods.images_processed(COSTS, terms, {"on_all": on_all}, 8, 5) == images
+    assert costs.of_step(COSTS, terms, {"on_all": on_all}, 8, 5) == images
 
 
 @pytest.mark.parametrize(
@@ -280,4 +281,4 @@ def test_images_that_a_step_processes_by_hand(terms, on_all, images):
     [([], False, False), (["near", "again"], True, False), (["near", "free"], False, True), (["either"], False, True)],
 )
 def test_unlabelled_images_are_taken_along_for_a_term_that_sees_them(terms, on_all, taken):
-    assert methods.takes_unlabelled(COSTS, terms, {"on_all": on_all}) == taken
+    assert costs.takes_unlabelled(COSTS, terms, {"on_all": on_all}) == taken

@@ -13,7 +13,7 @@ import pytest
 from experiments import changed
 from pydantic import ValidationError
 
-from landmarklib import tables
+from landmarklib import methods, tables
 from landmarklib.core.errors import UserError
 from landmarklib.report import claims
 from landmarklib.tables import reading, selection
@@ -141,6 +141,24 @@ def test_images_seen_follow_the_label_fraction_by_the_budgets_exponent(edited, e
     table = edited("images = 16_000\n", f"images = 8_000\nimages_exponent = {exponent}\n")
     seen = {e.fraction: e.stages[0].images for e in table.experiments([0.1, 1.0], [0], ["Seq-MT (L)"], "cpu")}
     assert seen == {0.1: at_a_tenth, 1.0: 8_000}
+
+
+def test_a_budget_may_cap_the_images_that_go_through_the_network(edited):
+    """A row whose losses look at an image more often sees fewer labelled ones."""
+    table = edited("images = 16_000\n", "images = 16_000\nimages_processed = 8_000\n")
+    found = {e.row: e for e in table.experiments([0.1], [0], ["Seq-MT (L)", "Seq-MT (L+A)", "Seq-MT (L+ELT)"], "cpu")}
+    assert found["Seq-MT (L)"].stages[0].images == 8_000
+    assert {name: methods.images_processed(e) for name, e in found.items()} == pytest.approx(
+        dict.fromkeys(found, 8_000), rel=0.005
+    )
+    assert found["Seq-MT (L+ELT)"].stages[0].images < found["Seq-MT (L+A)"].stages[0].images < 8_000
+
+
+@pytest.mark.parametrize("name", [name for name in tables.names() if name.startswith("axis-")])
+def test_methods_on_one_axis_have_the_same_cap_at_every_number_of_labels(name):
+    table = tables.get(name)
+    found = [methods.images_processed(e) for e in table.experiments(seeds=[0], budget="cpu")]
+    assert found == pytest.approx([40_000] * len(found), rel=0.005)
 
 
 def test_size_is_the_tables_unless_the_budget_has_its_own(blocks):

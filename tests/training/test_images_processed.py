@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from experiments import SEQ_MT, changed
 
-from landmarklib.training import schedule
+from landmarklib import methods
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from landmarklib.training import schedule
     ],
 )
 def test_images_are_counted_as_often_as_they_go_forward_and_backward(changes, images):
-    assert schedule.images_processed(changed(SEQ_MT, **changes)) == pytest.approx(images)
+    assert methods.images_processed(changed(SEQ_MT, **changes)) == pytest.approx(images)
 
 
 def test_images_that_are_left_follow_the_terms_that_have_started():
@@ -40,10 +40,10 @@ def test_images_that_are_left_follow_the_terms_that_have_started():
     e = changed(
         SEQ_MT, images=256, batch=8, batch_unlabelled=4, weights={"landmarks": 1.0, "elt": 1.0}, starts={"elt": 0.25}
     )
-    assert schedule.images_processed(e) == schedule.images_processed(e, 0) == 32 * 8 + 24 * 2 * 4
-    assert schedule.images_processed(e, 4) == 28 * 8 + 24 * 2 * 4
-    assert schedule.images_processed(e, 16) == 16 * 8 + 16 * 2 * 4
-    assert schedule.images_processed(e, 32) == 0
+    assert methods.images_processed(e) == methods.images_processed(e, 0) == 32 * 8 + 24 * 2 * 4
+    assert methods.images_processed(e, 4) == 28 * 8 + 24 * 2 * 4
+    assert methods.images_processed(e, 16) == 16 * 8 + 16 * 2 * 4
+    assert methods.images_processed(e, 32) == 0
 
 
 def test_images_of_two_stages_add_up_and_those_of_a_finished_stage_are_not_left():
@@ -52,5 +52,5 @@ def test_images_of_two_stages_add_up_and_those_of_a_finished_stage_are_not_left(
     first = replace(stage, name="first", images=256, batch_unlabelled=0, weights={"landmarks": 1.0}, onset={})
     second = replace(stage, name="second", images=32, batch=0, weights={"classes": 1.0}, onset={})
     e = replace(SEQ_MT, stages=(first, second))
-    left = {done: schedule.images_processed(e, done) for done in (0, 12, 32, 34, 40)}
+    left = {done: methods.images_processed(e, done) for done in (0, 12, 32, 34, 40)}
     assert left == {0: 32 * 8 + 8 * 4, 12: 20 * 8 + 8 * 4, 32: 8 * 4, 34: 6 * 4, 40: 0}

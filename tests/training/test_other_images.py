@@ -19,7 +19,7 @@ from landmarklib.core.types import Crop
 from landmarklib.methods import fse
 from landmarklib.nets.forms import LITERAL
 from landmarklib.records import checkpoint, record, staleness
-from landmarklib.training import compute, schedule, train
+from landmarklib.training import compute, train
 
 SIZE, N = 16, 24  # image side, training images at most
 STEPS = 6  # of each stage
@@ -121,7 +121,7 @@ def test_the_other_images_matter_and_the_judging_ones_are_the_runs_own():
 def test_images_are_counted_as_they_were_estimated():
     """Each is seen twice, the second time bent: 2 stages of 6 steps of 4."""
     (r,) = run(experiment())
-    assert r.images_processed == schedule.images_processed(r.experiment) == 2 * 2 * STEPS * 4
+    assert r.images_processed == methods.images_processed(r.experiment) == 2 * 2 * STEPS * 4
 
 
 class Killed(Exception):

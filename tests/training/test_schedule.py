@@ -10,6 +10,7 @@ from experiments import changed
 from small import EVERYTHING, OPTIONS, experiment
 
 from landmarklib import methods
+from landmarklib.core import costs
 from landmarklib.core.experiment import Experiment
 from landmarklib.core.stages import Stage
 from landmarklib.methods import seq_mt
@@ -67,14 +68,14 @@ def test_schedule_without_decay_and_warm_up_is_flat(kind):
 
 def test_terms_join_at_their_onset_and_those_without_weight_never():
     stage = stage_of(weights={**EVERYTHING, "angles": 0.0}, starts={"elt": 0.3, "classes": 0.6}, images=80)
-    found = [schedule.active_terms(stage, step) for step in (0, 2, 3, 5, 6, 9)]
+    found = [costs.active_terms(stage, step) for step in (0, 2, 3, 5, 6, 9)]
     early, later = ("landmarks",), ("landmarks", "elt")
     assert found == [early, early, later, later, tuple(EVERYTHING), tuple(EVERYTHING)]
 
 
 def test_unlabelled_images_are_taken_from_the_first_term_on_that_needs_no_labels():
     def first(**changes) -> int:
-        return schedule.unlabelled_from(stage_of(images=80, **changes), seq_mt.METHOD, OPTIONS)
+        return costs.unlabelled_from(stage_of(images=80, **changes), seq_mt.METHOD, OPTIONS)
 
     for onset, step in (({}, 0), ({"elt": 0.3, "classes": 0.6}, 3), ({"elt": 0.95, "classes": 0.25}, 3)):
         assert first(weights=EVERYTHING, starts=onset) == step
@@ -103,19 +104,19 @@ def two_stages():
 
 def test_stages_follow_one_another():
     e = two_stages()
-    assert schedule.spans(e) == [(e.stages[0], 0, 10), (e.stages[1], 10, 30)]
+    assert costs.spans(e) == [(e.stages[0], 0, 10), (e.stages[1], 10, 30)]
     assert e.steps == 30
 
 
 def test_images_that_are_left_are_counted_step_by_step():
     """By hand: 8 in each of 10 steps, 5 in the next 10, then 5 + 3 and the 3 of ELT again."""
     left = {0: 80 + 50 + 110, 4: 48 + 50 + 110, 10: 50 + 110, 15: 25 + 110, 20: 110, 27: 33, 30: 0}
-    assert {done: schedule.images_processed(two_stages(), done) for done in left} == left
+    assert {done: methods.images_processed(two_stages(), done) for done in left} == left
 
 
 def test_where_all_images_are_labelled_no_unlabelled_ones_are_counted():
-    assert schedule.images_processed(experiment(weights={"landmarks": 900.0, "classes": 10.0}, fraction=1.0)) == 240
-    assert schedule.images_processed(experiment(weights={"landmarks": 900.0, "classes": 10.0}, fraction=0.5)) == 360
+    assert methods.images_processed(experiment(weights={"landmarks": 900.0, "classes": 10.0}, fraction=1.0)) == 240
+    assert methods.images_processed(experiment(weights={"landmarks": 900.0, "classes": 10.0}, fraction=0.5)) == 360
 
 
 def early_look(e: Experiment) -> int:
@@ -127,7 +128,7 @@ def test_the_early_look_is_after_the_step_by_which_so_many_images_went_through()
     assert early_look(one) == schedule.EARLY // 8
     assert early_look(changed(one, images=schedule.EARLY)) == 0  # its end is looked at anyhow
     both = changed(one, batch_unlabelled=4, weights={"landmarks": 900.0, "elt": 270.0})
-    each = methods.images_processed(seq_mt.METHOD, ["landmarks", "elt"], OPTIONS, 8, 4)
+    each = costs.of_step(seq_mt.METHOD, ["landmarks", "elt"], OPTIONS, 8, 4)
     assert each > 12 and early_look(both) == math.ceil(schedule.EARLY / each)
 
 

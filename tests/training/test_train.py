@@ -28,7 +28,7 @@ from landmarklib.core.method import Models
 from landmarklib.core.noise import Noise
 from landmarklib.core.types import Batch
 from landmarklib.methods import seq_mt
-from landmarklib.training import prediction, schedule, train
+from landmarklib.training import prediction, train
 from landmarklib.training.pack import Pack
 from landmarklib.training.state import TrainState, pixels
 
@@ -173,4 +173,4 @@ def test_images_are_counted_labelled_unlabelled_and_warped():
     e = experiment(weights={"landmarks": 900.0, "elt": 270.0}, starts={"elt": 0.5}, images=80, n_evaluations=1)
     run = train_blocks(e, progress=told.append)
     assert told == [8] * 5 + [16] * 5
-    assert run.images_processed == sum(told) == schedule.images_processed(e)
+    assert run.images_processed == sum(told) == methods.images_processed(e)
