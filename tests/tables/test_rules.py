@@ -28,6 +28,8 @@ OPTIONS = "options = { centred = true, out_gain = 0.1 }"
         (FRACTIONS, "fractions = [5, 20]", "fractions: 5 is too large; it must be at most 1"),
         (FRACTIONS, "fractions = [0.0, 0.5]", "fractions: 0 beside others"),
         (FRACTIONS, f"{FRACTIONS[:-1]}, 0.0001]", "fractions: 0.0001 labels none of 320 training images"),
+        (WEIGHTS, f"stages = [{{ name = 'a', {WEIGHTS}, unlabelled = 0.001 }}]", "unlabelled: 0.001 leaves none of "),
+        (WEIGHTS, f"stages = [{{ name = 'a', {WEIGHTS}, unlabelled = 0 }}]", "unlabelled: 0 is too small; it must be"),
         ("[budgets.smoke]", "[budgets.smok]", "budgets: 'smoke' is missing"),
         ("[budgets.paper]", "[budgets.'../paper']", "budgets: '../paper' is not a word of letters, digits"),
         ("evaluation_images = 640", "evaluation_images = 4000", "evaluation_images: 4000; blocks has 3200 val images"),
