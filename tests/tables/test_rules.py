@@ -19,7 +19,7 @@ OPTIONS = "options = { centred = true, out_gain = 0.1 }"
         ('name = "blocks"', "name = ['blocks']", "name ['blocks']; expected 'blocks' or 'honari2018-blocks'"),
         ('paper = "honari2018"', 'paper = "b2020"', "paper 'b2020'; expected 'honari2018'"),
         ('dataset = "blocks"', 'dataset = "block"', "dataset: unknown data set 'block'; did you mean 'blocks'?"),
-        ('dataset = "blocks"', 'dataset = "tiger_pose"', "dataset: tiger_pose has no test images"),
+        ('dataset = "blocks"', 'dataset = "lspet"', "dataset: lspet has no val images"),
         ('dataset = "blocks"', 'dataset = "blocks"\ntests = ["lspet"]', "tests: lspet has no test images"),
         ('dataset = "blocks"', 'dataset = "blocks"\ntests = ["cats"]', "tests: cats has 9 landmarks, and blocks has "),
         ('dataset = "blocks"', 'dataset = "blocks"\nopen = "bloks"', "open: unknown data set 'bloks'"),
