@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from landmarklib.core.errors import UserError
-from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Flag, Jitter, Positive, Share, Some, Text
+from landmarklib.core.kinds import CHECKED, AtLeast0, Count, Decay, Flag, Jitter, Part, Positive, Share, Some, Text
 
 ORIGINS = {"centre": "about the centre", "corner": "about the corner", "free": "with a bias"}
 BACKWARD = "backward"
@@ -80,6 +80,9 @@ class Stage:
     afresh: the network begins as it was at the very first, so that all it keeps of the stages before are pseudo-labels.
     pairs: an image comes with another of the same thing in other light (`Dataset.aligned`), which a method takes as its
         second view.
+    unlabelled: share of the images without labels that the stage sees; larger shares have the images of smaller ones,
+        and all stages of a run the same. An image with pseudo-labels, which is among the labelled ones, too, stays
+        there.
     """
 
     images: Some
@@ -99,6 +102,16 @@ class Stage:
     evaluated_from: Share = 0.3
     pairs: Flag = False
     afresh: Flag = False
+    unlabelled: Part = 1.0
+
+    def n_unlabelled(self, n: int) -> int:
+        """How many of n images without labels it sees. Raises UserError for none, where there are some."""
+        found = round(self.unlabelled * n)
+        if n and not found:
+            raise UserError(
+                f"unlabelled: {self.unlabelled:g} leaves none of {n} images without labels; the least is {1 / n:.2g}"
+            )
+        return found
 
     @property
     def steps(self) -> int:

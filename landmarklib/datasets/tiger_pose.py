@@ -1,7 +1,8 @@
-"""Tiger-Pose (Ultralytics 2023): twelve points of one walking tiger, 263 frames of one video. Stands in for ATRW."""
+"""Tiger-Pose (Ultralytics 2023): twelve points of one walking tiger, 263 frames of one video."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,17 +19,20 @@ COLUMNS = "a class, the box as x, y of its centre, width, height, and x, y of 12
 
 
 def read(folder: Path) -> dict[str, Listing]:
-    """The publisher's training and validation frames."""
-    return {split: _split(folder, split) for split in ("train", "val")}
+    """The publisher's training frames, and its validation frames, of which every second one is for testing."""
+    return {"train": _split(folder, "train"), **_divide(_split(folder, "val"))}
 
 
 def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dict[str, Listing]:
-    """Stand-ins in the publisher's layout: frames of one tiger, those for validation spread between the others."""
+    """Stand-ins in the publisher's layout: frames of one tiger, those for validation spread between the others.
+
+    counts: as many for testing as for validation, or one more, since the reader takes them in turns.
+    """
     from landmarklib.drawing import publish
     from landmarklib.standins import quadrupeds
 
-    n, found = sum(counts.values()), {split: [] for split in counts}
-    val = set((np.arange(counts["val"]) * n // counts["val"]).tolist())
+    n, n_val, found = sum(counts.values()), counts["val"] + counts["test"], {"train": [], "val": []}
+    val = set((np.arange(n_val) * n // n_val).tolist())
     for frame in range(n):
         split = "val" if frame in val else "train"
         drawn = quadrupeds.draw(1, 128, seed, clip=[0], frame=[frame])
@@ -44,7 +48,15 @@ def write_standin(folder: Path, counts: Mapping[str, int], seed: int = 0) -> dic
     publish.lines(
         folder / "tiger-pose.yaml", ["path: ../datasets/tiger-pose", "train: train", "val: val", "kpt_shape: [12, 2]"]
     )
-    return {split: _sorted(split, rows) for split, rows in found.items()}
+    whole = {split: _sorted(split, rows) for split, rows in found.items()}
+    return {"train": whole["train"], **_divide(whole["val"])}
+
+
+def _divide(found: Listing) -> dict[str, Listing]:
+    """In turns by the number of the frame: the first is for testing, the second for validation."""
+    places = sorted(range(len(found)), key=lambda i: ([*map(int, re.findall(r"\d+", found.ids[i]))], found.ids[i]))
+    chosen = {"val": places[1::2], "test": places[::2]}
+    return {split: found[np.array(sorted(index), int)] for split, index in chosen.items()}
 
 
 def _sorted(split: str, rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Listing:
@@ -103,8 +115,8 @@ DATASET = Dataset(
     ),
     mirror=tuple(range(12)),
     skeleton=((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (3, 7), (7, 6), (2, 8), (8, 9), (2, 10), (10, 11)),
-    counts={"train": 210, "val": 53},
-    ids={"train": "aa69de641b89", "val": "029cdbb161f0"},
+    counts={"train": 210, "val": 26, "test": 27},
+    ids={"train": "aa69de641b89", "val": "31631a942be7", "test": "a4b055d8b6a1"},
     size=128,
     unit="% of the longer side of the tiger's box",
     normalizer=normalizers.box_side,
@@ -119,6 +131,8 @@ DATASET = Dataset(
         "file: x = width * value - 0.5.",
         "Images are squares around the tiger's box, 1.25 times as wide.",
         "The publisher does not name the points; the names were given after looking at some frames.",
+        "The publisher has no test frames. Of its 53 for validation, in the order of their numbers, every second one, "
+        "beginning with the first, is for testing here; the others are for validation.",
     ),
     folder="tiger_pose",
     recipe=Recipe("box", 1.25, grey=False),
@@ -126,8 +140,8 @@ DATASET = Dataset(
     write_standin=write_standin,
     layout="train/images/, train/labels/, val/images/, val/labels/; one .txt for each image",
     known_issues=(
-        "All frames are of one video, and 50 of the 53 for validation have a neighbour that is for training: a low "
-        "error says little about other tigers.",
+        "All frames, those for testing as well, are of one video, and 50 of the 53 that are for validation or testing "
+        "have a neighbour that is for training: a low error says little about other tigers.",
         "There is no visibility: a hidden point is guessed by the annotator and counts.",
         "The publisher's flip_idx leaves every point as it is: the points of a pair are not left and right, and front "
         "paws change places between frames (Frame_1, Frame_74).",

@@ -171,11 +171,14 @@ def check_data(experiment: Experiment, dataset: Dataset) -> None:
     """Raise UserError where a data set does not fit: by its attributes, or by what a fraction of its images is.
 
     Every fraction labels an image, and not all of them where a term needs unlabelled ones and labelled ones do not take
-    their places; a regressor has enough.
+    their places; of unlabelled ones a stage sees one; a regressor has enough.
     """
     e, method = experiment, get(experiment.method)
     n = min(e.train_images or dataset.counts["train"], dataset.counts["train"])
     labelled = e.n_labelled(n)
+    for stage in e.stages:
+        if not stage.dataset:
+            stage.n_unlabelled(n - labelled)
     dataset.check_jitter(e.jitter)
     if e.balanced_by != BALANCED_BY:
         _only("balanced_by: ", f"attribute of {dataset.name}", [e.balanced_by], dataset.attributes)

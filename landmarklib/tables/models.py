@@ -266,5 +266,6 @@ def _stage(stage: RowStage, values: Mapping[str, Any], fraction: float) -> Stage
         dataset=stage.dataset,
         pairs=stage.pairs,
         afresh=stage.afresh,
+        unlabelled=stage.unlabelled,
         **{name: values[name] for name in ("jitter", "refill", "evaluated_from")},
     )

@@ -48,6 +48,7 @@ class RowStage:
     dataset: str = ""
     pairs: Flag = False
     afresh: Flag = False
+    unlabelled: Part = 1.0
 
 
 @dataclass(frozen=True, config=CHECKED)

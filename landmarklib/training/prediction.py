@@ -166,8 +166,9 @@ def counted(points: np.ndarray, a: Annotations, dataset: Dataset) -> dict[str, n
         for k, name in enumerate(dataset.landmarks):
             part = points[:, k : k + 1], a.points[:, k : k + 1], a.visible[:, k : k + 1]
             found[f"pck_percent of {name}"] = 100 * metrics.correct(*part, a.normalizer, share)
-        crossed = metrics.swapped(points, a.points, a.visible, a.normalizer, dataset.mirror, share)
-        found["swapped_percent"] = 100 * crossed
+        if dataset.mirror != tuple(range(len(dataset.landmarks))):  # else no point has another side
+            crossed = metrics.swapped(points, a.points, a.visible, a.normalizer, dataset.mirror, share)
+            found["swapped_percent"] = 100 * crossed
     return found
 
 

@@ -110,6 +110,7 @@ OF_STAGE = {
     "ema": 0.9,
     "pairs": True,
     "afresh": True,
+    "unlabelled": 0.5,
     "jitter": {},
     "refill": True,
     "dataset": "shapes",
@@ -198,8 +199,9 @@ def test_an_experiment_of_one_stage_is_written_with_all_fields_side_by_side(e):
         replace(SEQ_MT, evaluation=replace(SEQ_MT.evaluation, readout="regressed")),
         replace(SEQ_MT, stages=(replace(SEQ_MT.stages[0], ema=0.9),)),
         replace(SEQ_MT, stages=(replace(SEQ_MT.stages[0], name="only"),)),
+        replace(SEQ_MT, stages=(replace(SEQ_MT.stages[0], unlabelled=0.5),)),
     ],
-    ids=["two stages", "every field", "a readout", "a teacher", "a name"],
+    ids=["two stages", "every field", "a readout", "a teacher", "a name", "fewer images"],
 )
 def test_what_would_be_lost_side_by_side_is_written_with_its_stages(e):
     written = json.loads(json.dumps(to_json(e)))

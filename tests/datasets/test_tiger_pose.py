@@ -17,11 +17,12 @@ LINE = f"0 0.5 0.25 0.5 0.5 {POINTS}"
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three training frames of 40 x 30, a validation frame of 80 x 60; not all labels end in a line break."""
+    """Three training frames of 40 x 30, two validation frames of 80 x 60; not all labels end in a line break."""
     for split, name, scale, end in (
         ("train", "Frame_0", 1, ""),
         ("train", "Frame_1", 1, "\n"),
         ("train", "Frame_10", 1, "\r\n\r\n"),
+        ("val", "Frame_12", 2, ""),
         ("val", "Frame_2", 2, ""),
     ):
         draw(tmp_path / split / "images" / f"{name}.jpg", 40 * scale, 30 * scale)
@@ -34,9 +35,9 @@ def folder(tmp_path):
 def test_points_boxes_and_names(folder):
     splits = read("tiger_pose", folder)
     train, val = splits["train"], splits["val"]
-    assert list(splits) == ["train", "val"] and train.ids == ("Frame_0", "Frame_1", "Frame_10")
+    assert list(splits) == ["train", "val", "test"] and train.ids == ("Frame_0", "Frame_1", "Frame_10")
     assert train.files == tuple(f"train/images/{name}.jpg" for name in train.ids)
-    assert val.files == ("val/images/Frame_2.jpg",)
+    assert val.files == ("val/images/Frame_12.jpg",) and splits["test"].files == ("val/images/Frame_2.jpg",)
     assert train.points.shape == (3, 12, 2) and train.visible.all()
     assert train.points[1].tolist() == [[k * 40 / 16 - 0.5, k * 30 / 32 - 0.5] for k in range(12)]
     assert val.points[0].tolist() == [[k * 80 / 16 - 0.5, k * 60 / 32 - 0.5] for k in range(12)]
@@ -92,6 +93,15 @@ def test_without_its_photo_a_frame_is_listed_and_has_no_points(folder, damage):
     )
 
 
+def test_validation_frames_are_for_testing_and_for_validation_in_turns_by_their_numbers(folder):
+    for name in ("b10", "a10", "2", "Frame_2_1", "none"):
+        draw(folder / "val" / "images" / f"{name}.jpg", 40, 30)
+        (folder / "val" / "labels" / f"{name}.txt").write_text(LINE)
+    splits = read("tiger_pose", folder)  # in the order of: none, 2, Frame_2, Frame_2_1, a10, b10, Frame_12
+    assert splits["test"].ids == ("Frame_12", "Frame_2", "a10", "none")
+    assert splits["val"].ids == ("2", "Frame_2_1", "b10")
+
+
 def test_the_size_of_an_image_is_read_from_its_header(tmp_path):
     draw(tmp_path / "a.png", 7, 5)
     assert archive.size(tmp_path / "a.png") == (7, 5)
@@ -102,11 +112,13 @@ def test_the_size_of_an_image_is_read_from_its_header(tmp_path):
 def test_the_real_archive():
     splits = real("tiger_pose")
     assert {name: len(found) for name, found in splits.items()} == loading.get("tiger_pose").counts
-    assert subsets.ids_hash(list(splits["train"].ids)) == "aa69de641b89"
+    for split, wanted in loading.get("tiger_pose").ids.items():
+        assert subsets.ids_hash(list(splits[split].ids)) == wanted
     frames = {name: {int(i.removeprefix("Frame_")) for i in found.ids} for name, found in splits.items()}
-    assert frames["train"] | frames["val"] == set(range(263))
-    beside = [i for i in frames["val"] if {i - 1, i + 1} & frames["train"]]
-    assert len(beside) == 50  # frames for validation whose neighbour is for training
+    held_out = frames["val"] | frames["test"]
+    assert frames["train"] | held_out == set(range(263)) and sorted(held_out)[::2] == sorted(frames["test"])
+    beside = [i for i in held_out if {i - 1, i + 1} & frames["train"]]
+    assert len(beside) == 50  # frames for validation or testing whose neighbour is for training
     points, boxes = (
         np.concatenate([getattr(found, part) for found in splits.values()]) for part in ("points", "boxes")
     )

@@ -9,6 +9,7 @@ import pytest
 import torch
 from small import Walker, annotations, blocks_run, data_of, experiment, train_blocks
 
+from landmarklib.core.errors import UserError
 from landmarklib.core.experiment import Experiment
 from landmarklib.training import batches
 from landmarklib.training.pack import Pack
@@ -117,6 +118,45 @@ def test_labelled_images_may_take_the_places_of_unlabelled_ones_where_there_are_
     assert others.flatten().bincount().tolist() == [5] * 6  # each image once per epoch, here too
     drawn, others = order_of(e, [0, 1, 2], 6, 5, generator)
     assert {*others.flatten().tolist()} == {3, 4, 5}
+
+
+def share_of(share: float, n: int, seed: int = 3, **changes) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Both orders of 6 labelled images and n others of which a stage sees a share, and the state of the generator."""
+    e = replace(experiment(images=60, batch=4, batch_unlabelled=5), seed=seed)
+    e = replace(e, stages=(replace(e.stages[0], unlabelled=share, **changes),))
+    generator = torch.Generator().manual_seed(2)
+    return *order_of(e, list(range(6)), 6 + n, 3, generator), generator.get_state()
+
+
+@pytest.mark.parametrize("n", [10, 13, 37])
+def test_of_a_share_of_the_unlabelled_images_all_else_stays_as_with_all_of_them(n):
+    whole = share_of(1.0, n)
+    for share in (0.1, 0.5, 0.99):
+        order, others, state = share_of(share, n)
+        assert torch.equal(order, whole[0]) and torch.equal(state, whole[2])
+        assert others.shape == whole[1].shape == (12, 5)
+
+
+def test_larger_shares_of_the_unlabelled_images_have_those_of_smaller_ones_and_stages_the_same():
+    few, half, all_but_one = ({*share_of(share, 20)[1].flatten().tolist()} for share in (0.1, 0.5, 0.95))
+    assert few < half < all_but_one < set(range(6, 26))
+    assert list(map(len, (few, half, all_but_one))) == [2, 10, 19]
+    assert {*share_of(0.5, 20, name="another", afresh=True)[1].flatten().tolist()} == half
+    assert {*share_of(0.5, 20, seed=4)[1].flatten().tolist()} != half
+
+
+def test_each_image_of_a_share_comes_once_per_epoch_in_a_new_order():
+    epochs = share_of(0.25, 24)[1].view(10, 6)
+    assert (epochs.sort(1).values == epochs[0].sort().values).all() and epochs[0].unique().numel() == 6
+    assert len({tuple(epoch) for epoch in epochs.tolist()}) > 7
+
+
+def test_a_share_of_no_unlabelled_image_is_none_and_one_that_leaves_none_is_refused():
+    assert share_of(0.5, 0)[1].shape == (12, 0)
+    with pytest.raises(
+        UserError, match=r"^unlabelled: 0.02 leaves none of 20 images without labels; the least is 0.05$"
+    ):
+        share_of(0.02, 20)
 
 
 def test_next_images_are_the_labelled_ones_and_then_the_unlabelled_ones_of_each_run():

@@ -108,3 +108,4 @@ def test_correct_points_are_counted_over_all_points_by_image_and_by_joint():
     assert [v[0] for v in of_each.values()][4] == 100 and np.isnan([v[0] for v in of_each.values()][:4]).all()
     assert np.isnan(values["swapped_percent"][0]) and values["swapped_percent"][1] == 100
     assert prediction.counted(found, a, replace(blocks, correct_within=0.0)) == {}
+    assert "swapped_percent" not in prediction.counted(found, a, replace(blocks, mirror=(0, 1, 2, 3, 4)))
