@@ -66,7 +66,7 @@ def test_the_table_of_other_crops_differs_from_mtfls_in_its_data_alone():
             of_plain = plain.experiment(plain.row(e.row), e.fraction, e.seed, budget)
             evaluation = replace(of_plain.evaluation, tests=[])
             assert e == replace(of_plain, table=moved.name, dataset=moved.dataset, evaluation=evaluation)
-            assert moved.budgets[budget] == plain.budgets[budget]
+            assert moved.budgets[budget] == replace(plain.budgets[budget], methods={})  # of rows that it has not
 
 
 @pytest.mark.parametrize("digit", [5, 6])

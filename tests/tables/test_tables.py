@@ -89,9 +89,10 @@ def test_an_unknown_table_is_answered_with_the_known_ones():
 
 
 def test_common_options_hold_for_every_row_unless_it_says_otherwise(edited):
-    table = edited("[budgets.smoke]", "[common]\noptions = { kernel = 3, dropout = 0.5 }\n[budgets.smoke]")
-    assert dict(table.row("Comm-MT (L)").options) == {"kernel": 3, "dropout": 0.5}
-    assert dict(table.row("Seq-MT (L+A)").options) == {"kernel": 3, "dropout": 0.0, "centred": True, "out_gain": 0.1}
+    table = edited("[budgets.smoke]", "[common]\noptions = { width = 3, dropout = 0.5 }\n[budgets.smoke]")
+    common = {"width": 3, "dropout": 0.5}
+    assert dict(table.row("Comm-MT (L)").options) == common
+    assert dict(table.row("Seq-MT (L+A)").options) == {**common, "dropout": 0.0, "centred": True, "out_gain": 0.1}
 
 
 def test_blocks_has_the_46_published_numbers(blocks):
@@ -103,16 +104,17 @@ def test_blocks_has_the_46_published_numbers(blocks):
     assert blocks.row("Comm-MT (L)").published[0.05] == 11.56
 
 
-def test_blocks_makes_one_run_for_each_published_number_and_cell_of_footnote_3_and_seed(blocks):
+def test_blocks_makes_one_run_for_each_published_number_and_cell_of_footnote_3_and_of_ours_and_seed(blocks):
     made = {(e.row, e.fraction) for e in blocks.experiments(seeds=[7])}
     footnote = {(row.name, f) for row in blocks.rows for f in (0.2, 1.0) if row.note == "footnote 3"}
-    assert made == {(row.name, f) for row in blocks.rows for f in row.published} | footnote
-    assert len(blocks.experiments()) == (46 + 4) * 5
+    ours = {("Ours", f) for f in (0.01, 0.05, 0.1, 0.2, 0.5)}
+    assert made == {(row.name, f) for row in blocks.rows for f in row.published} | footnote | ours
+    assert len(blocks.experiments()) == (46 + 4 + 5) * 5
 
 
 def test_rows_that_need_unlabelled_images_have_no_cell_where_all_are_labelled(blocks):
     rows = {e.row for e in blocks.experiments(fractions=[1.0], seeds=[0])}
-    assert {row.name for row in blocks.rows} - rows == {"Seq-MT (L+ELT)", "Seq-MT (L+ELT+A)"}
+    assert {row.name for row in blocks.rows} - rows == {"Seq-MT (L+ELT)", "Seq-MT (L+ELT+A)", "Ours"}
     assert [e.row for e in blocks.experiments([1.0], [0], ["Seq-MT (L)", "Seq-MT (L+ELT)"])] == ["Seq-MT (L)"]
     with pytest.raises(UserError, match=r"no cell at 1: Seq-MT \(L\+ELT\) has 0.01, 0.05"):
         blocks.experiments([1.0], [0], ["Seq-MT (L+ELT)"])
@@ -253,6 +255,7 @@ def test_claims_of_blocks_have_their_inequalities_and_hold_in_the_paper(blocks):
         "H5": 12,
         "H6": 6,
         "H7": 4,
+        "Ours-blocks": 1,
     }
     assert {v.claim.id for v in verdicts if v.paper_holds} == {"H1", "H2", "H3", "H4", "H5", "H6", "H7"}
 
@@ -283,7 +286,7 @@ def with_head_rate(table, factor):
         (
             "methods.rcn.options",
             "methods.rnc.options",
-            "w300.toml, budget smoke, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, heatmap_mt, rcn",
+            "w300.toml, budget smoke, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, heatmap_mt, hrnet, rcn",
         ),
         ("methods.seq_mt = { size", "methods.seq_mt = { side", "budget smoke, methods.seq_mt: unknown key 'side'"),
         (
