@@ -50,25 +50,32 @@ def curves(parts: Sequence[Part]):
 def choices(parts: Sequence[Part]) -> markup.Html:
     """What to use with so many labels, a line for each number of them: the best row, and those that may be as good.
 
-    A row may be as good where the interval of the ratio of its errors to those of the best one reaches 1, and where the
-    two share fewer than two seeds nothing is told.
+    Numbers of labels at which some row that was run at others was not are left out: the best may be missing there.
     """
-    counts = list(dict.fromkeys(f for table, runs in parts for f in table.amounts if _has(runs, f)))
+    counts = sorted({f for table, runs in parts for f in table.amounts if _complete(table, runs, f)})
     lines = [
-        {"labels": amounts.written(count)} | {table.title: choice(table, runs, count) for table, runs in parts}
-        for count in sorted(counts)
+        [amounts.written(f), *(choice(*part, f) if _complete(*part, f) else NONE for part in parts)] for f in counts
     ]
-    return markup.to_html(pd.DataFrame(lines), sortable=False)
+    columns = ["labels", *(table.title for table, _ in parts)]
+    return markup.to_html(pd.DataFrame(lines, columns=columns), sortable=False)
 
 
-def _has(runs: pd.DataFrame, amount: float) -> bool:
-    return bool(len(runs)) and bool((runs.fraction == amount).any())
+def _complete(table: Table, runs: pd.DataFrame, amount: float) -> bool:
+    """Whether all rows that were run have a run with so many labels, where they have such a cell."""
+    if not len(runs):
+        return False
+    asked = {name for name in runs.row if table.has(table.row(name), amount)}
+    return asked <= {*runs.row[runs.fraction == amount]}
 
 
 def choice(table: Table, runs: pd.DataFrame, amount: float) -> str:
-    """The best row with so many labels and its mean, then those that may be as good, in words."""
+    """The best row with so many labels and its mean, then those that may be as good, in words.
+
+    A row may be as good where the interval of the ratio of its errors to those of the best one reaches 1; where the two
+    share fewer than two seeds nothing is told.
+    """
     metric = table.metrics[0]
-    if not _has(runs, amount) or metric not in runs:
+    if metric not in runs:
         return NONE
     done = runs[(runs.status == "done") & (runs.fraction == amount) & runs[metric].notna()]
     values = {name: group.set_index("seed")[metric] for name, group in done.groupby("row", sort=False)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import counting
 import matplotlib.pyplot as plt
 import pytest
@@ -40,10 +42,12 @@ def test_one_seed_decides_nothing_and_no_run_is_said(few):
     assert axis.choice(few, of, 10.0) == "FSE: 7 px"
 
 
-def test_choices_have_a_line_for_each_number_of_labels_that_was_run(few):
-    shown = rows_of(axis.choices([(few, runs(few, n1=(18.0, 18.2)))]))
-    assert list(shown) == ["labels", "1", "10", "all"]
-    assert shown["labels"] == [few.title] and shown["1"] == ["FSE: 9 px"]
+def test_choices_have_a_line_for_each_number_of_labels_at_which_all_rows_were_run(few):
+    some, all_of_them = runs(few, n1=(18.0, 18.2)), runs(few, n1=(18.0, 18.2), n10=(6.9, 7.3), nall=(5.0, 5.2))
+    assert rows_of(axis.choices([(few, some)])) == {"labels": [few.title], "1": ["FSE: 9 px"]}
+    shown = rows_of(axis.choices([(few, all_of_them), (replace(few, title="others"), some)]))
+    assert list(shown) == ["labels", "1", "10", "all"] and shown["all"] == ["Supervised: 5.1 px", axis.NONE]
+    assert list(rows_of(axis.choices([(few, record.frame([]))]))) == ["labels"]
 
 
 def test_a_discovery_is_paid_for_once(few):

@@ -286,7 +286,7 @@ def with_head_rate(table, factor):
         (
             "methods.rcn.options",
             "methods.rnc.options",
-            "w300.toml, budget smoke, methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, heatmap_mt, hrnet, rcn",
+            "methods: unknown key 'rnc'; did you mean 'rcn'. known: comm_mt, heatmap_mt, hrnet, rcn",
         ),
         ("methods.seq_mt = { size", "methods.seq_mt = { side", "budget smoke, methods.seq_mt: unknown key 'side'"),
         (
