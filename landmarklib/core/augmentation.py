@@ -71,9 +71,11 @@ def mirror(batch: Batch, noise: Noise, share: float, counterparts: Sequence[int]
     turned = noise.uniform(len(batch.images)) < share
     image, point = turned[:, None, None, None], turned[:, None]
     sign = torch.where(turned, -1.0, 1.0)[:, None]
-    points = torch.where(point[..., None], batch.points[:, counterparts], batch.points)
+    # One by one: an index that is a list would have to come from the host, which a captured step cannot wait for.
+    others, seen = (torch.stack([t[:, k] for k in counterparts], 1) for t in (batch.points, batch.visible))
+    points = torch.where(point[..., None], others, batch.points)
     moved = {"points": torch.stack([sign * points[..., 0], points[..., 1]], -1)}
-    moved["visible"] = torch.where(point, batch.visible[:, counterparts], batch.visible)
+    moved["visible"] = torch.where(point, seen, batch.visible)
     moved["images"] = torch.where(image, batch.images.flip(-1), batch.images)
     if batch.jitter is not None:
         x, y = batch.jitter.unbind(1)

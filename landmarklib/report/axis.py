@@ -99,7 +99,7 @@ def _may_be_as_good(table: Table, values: dict[str, pd.Series], best: str, name:
 
 
 def costs(parts: Sequence[Part]) -> markup.Html:
-    """What a run of each row takes on one core, in seconds; one of a discovery serves all numbers of labels."""
+    """What training a run of each row took, in seconds; one of a discovery serves all numbers of labels."""
     names = list(dict.fromkeys(row.name for table, _ in parts for row in table.rows))
     lines = [{"method": name} | {table.title: _seconds(runs, name) for table, runs in parts} for name in names]
     return markup.to_html(pd.DataFrame(lines))

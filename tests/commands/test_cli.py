@@ -231,10 +231,10 @@ def test_a_budget_is_shown_by_itself(capsys, computed):
 def test_claims_as_csv_have_verdict_effect_and_interval(capsys):
     lines = list(csv.DictReader(io.StringIO(printed(capsys, "claims", "blocks", "--csv"))))
     assert list(lines[0])[:6] == ["id", "verdict", "effect", "low", "high", "paper_holds"]
-    assert [line["id"] for line in lines] == ["H1", "H2", "H3", "H4", "H4-pooling", "H5", "H6", "H7"]
+    assert [line["id"] for line in lines] == ["H1", "H2", "H3", "H4", "H4-pooling", "H5", "H6", "H7", "Ours-blocks"]
     assert {(line["verdict"], line["effect"]) for line in lines} == {("incomplete", "")}
     without_numbers = {line["id"] for line in lines if line["paper_holds"] != "True"}
-    assert without_numbers == {"H4-pooling"}
+    assert without_numbers == {"H4-pooling", "Ours-blocks"}
 
 
 def test_table_and_claims_are_readable_without_csv(capsys):

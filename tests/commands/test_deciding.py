@@ -168,7 +168,7 @@ def test_a_deadline_may_end_between_two_looks(capsys, computed, claiming, monkey
         (["blocks", "until=decided", "refresh=true"], ["refresh: true does not go with until=decided"]),
         (
             ["blocks", "until=decided", "rows=Seq-MT (L)"],
-            ["until: no claim", "H1 needs 6 more", "Seq-MT (L+A) at 0.01"],
+            ["until: no claim", "Ours-blocks needs 2 more", "Ours at 0.01"],
         ),
         (["blocks", "until=decided", "fractions=0.3"], ["until: no claim has all of its cells"]),
         (["blocks", "until=decided", "fractions=2"], ["fractions: 2 is outside (0, 1]"]),
@@ -176,7 +176,7 @@ def test_a_deadline_may_end_between_two_looks(capsys, computed, claiming, monkey
         (["blocks", "until=decided", "device=tpu"], ["device: 'tpu' is not here"]),
         (["blocks", "until=decided", "workers=-1"], ["workers: -1 is not a whole number >= 0"]),
         (["blocks", "until=decided", "deadline=-1"], ["deadline: -1.0 is not a number >= 0"]),
-        (["blocks", "until=decided", "deadline=0"], ["deadline: 0 s is too short for any of the 250 runs"]),
+        (["blocks", "until=decided", "deadline=0"], ["deadline: 0 s is too short for any of the 255 runs"]),
     ],
     ids=lambda value: " ".join(value),
 )

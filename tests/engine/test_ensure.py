@@ -23,9 +23,9 @@ from landmarklib.training import compute, prediction
 def test_every_row_of_every_table_runs(name, tmp_path):
     """Of generated data; tests/loading/test_photos.py runs the others."""
     table = tables.get(name)
-    fractions = [0.2] if table.uses_labels else None  # which every row has
-    frame = ensure.ensure(name, fractions, [0], budget="smoke", workers=1, results=tmp_path).runs
-    assert frame.row.tolist() == [row.name for row in table.rows]
+    amounts = [20] if table.counts else [0.2] if table.uses_labels else None  # which every row has
+    frame = ensure.ensure(name, amounts, [0], budget="smoke", workers=1, results=tmp_path).runs
+    assert frame.row.unique().tolist() == [row.name for row in table.rows]
     assert set(frame.status) == {"done"} and frame[table.metrics[0]].notna().all()
 
 

@@ -136,7 +136,7 @@ def test_networks_of_every_method_are_kept_whole(always, name):
     kept, (e,), method = [], experiments(), methods.get(name)
     small = {"widths": [4, 4], "kernels": [3, 3]} | ({} if method.named else {"width": 4})
     options = {key: value for key, value in small.items() if key in method.options}
-    term = next((t for t in ("landmarks", "classes") if t in method.terms), next(iter(method.terms)))
+    term = next((t for t in ("landmarks", "heatmaps", "classes") if t in method.terms), next(iter(method.terms)))
     select = {"classes": "accuracy_percent"}.get(term, "error_px" if method.named else "equivariance_ratio")
     e = changed(e, method=name, options=options, weights={term: 1.0}, starts={}, select=select, head_rate=1.0)
     readout = methods.default_readout(method, e.fraction)

@@ -62,7 +62,7 @@ def experiment(row: str = "RCN+ (L)", fraction: float = 0.5, **changes):
 
 def test_a_whole_table_runs_on_the_archive_of_its_publisher(archives, tmp_path):
     runs = ensure.ensure("mtfl", [0.5, 1.0], [0], budget="smoke", workers=1, results=tmp_path).runs
-    assert len(runs) == 2 * 2 + 3 and (runs.status == "done").all() and (runs.tier == "paper").all()
+    assert len(runs) == 2 * 2 + 4 and (runs.status == "done").all() and (runs.tier == "paper").all()
     values = runs.set_index(["row", "fraction"])
     assert values["nme_percent"].between(1, 200).all() and values["nme_percent on afw"].between(1, 200).all()
     assert values["nme_percent of points less 1 px"].notna().all()

@@ -67,7 +67,7 @@ def test_headline_counts_cells_claims_seeds_and_failures():
     runs = record.frame(records)
     shown = table_page.overview(PHOTOS, runs, records, claims.evaluate(PHOTOS, runs))
     text = " ".join(html.unescape(re.sub(r"<[^>]*>", "", shown)).split())
-    assert "Of 8 claims of the paper 8 incomplete." in text
+    assert "Of 8 claims of the paper 8 incomplete; of 1 question of ours 1 incomplete." in text
     assert "2 of the paper's 46 cells measured here; 1 of 2 as good as the paper's or better" in text
     assert "Done runs: 3. Seeds per cell: 1 to 2. Budget cpu: " in text and "Data: paper tier." in text
     assert "1 runs failed and are in no mean" in text
@@ -89,7 +89,7 @@ def test_the_claims_stand_before_the_table_and_the_bookkeeping_after_it():
     shown = table_page.overview(BLOCKS, runs, records, claims.evaluate(BLOCKS, runs))
     places = [shown.index(text) for text in ('class="headline"', 'class="claim-cards"', "<table", "Done runs:")]
     assert places == sorted(places)
-    assert re.findall(r'<li [^>]*id="claim-([\w-]+)"', shown) == [c.id for c in BLOCKS.claims]
+    assert re.findall(r'<li [^>]*id="claim-([\w-]+)"', shown) == [c.id for c in BLOCKS.claims if c.of_paper]
 
 
 def test_names_of_methods_are_escaped():

@@ -26,7 +26,7 @@ def test_beside_paper_has_ours_over_the_papers_and_no_empty_cell():
     assert ours[4] == "failed paper 1.19"
     assert ours[5] == "0.40 paper 0.44 ✓"
     assert shown["Seq-MT (L+ELT)"][5] == "not defined"
-    assert len(shown) == 11 and all(text for texts in shown.values() for text in texts)
+    assert len(shown) == 12 and all(text for texts in shown.values() for text in texts)
 
 
 def test_beside_paper_marks_nothing_as_good_on_other_data():

@@ -55,7 +55,7 @@ def test_a_few_steps_lower_the_loss_of_every_method(name):
     generator = torch.Generator().manual_seed(0)
     module = method.build(loading.get("blocks"), SIZE, options, generator)
     data = data_of(annotations(64, 0), torch.arange(8))
-    term = next((t for t in ("landmarks", "classes") if t in method.terms), next(iter(method.terms)))
+    term = next((t for t in ("landmarks", "heatmaps", "classes") if t in method.terms), next(iter(method.terms)))
     weight = 1.0 if name == "heatmap_mt" else 900.0
     select = {"classes": "accuracy_percent"}.get(term, "error_px" if method.named else "equivariance_ratio")
     e = experiment(weights={term: weight}, images=320, hold=1.0, select=select)
