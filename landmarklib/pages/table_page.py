@@ -214,10 +214,10 @@ def download(name: str, frame: pd.DataFrame) -> Html:
 
 def again(table: Table) -> Html:
     """The commands that compute this page, with other label fractions, and in full."""
-    fractions, listed = (
-        ("labels=2,30 ", "'labels: [2, 30]'") if table.counts else ("fractions=0.02,0.3 ", "'fractions: [0.02, 0.3]'")
-    )
-    fractions = fractions * table.uses_labels
+    # A regressor is fitted from certain numbers of labels, and with fewer images than the most of these not at all.
+    values = (table.regressor.few[1:3] or (2, 30)) if table.counts else (0.02, 0.3)
+    name, listed = "labels" if table.counts else "fractions", ", ".join(map(str, values))
+    fractions = f"{name}={listed.replace(' ', '')} " * table.uses_labels
     lines = [
         (
             f"{BIN}landmarklib run {table.name} budget={table.default_budget}",
@@ -231,7 +231,7 @@ def again(table: Table) -> Html:
     if table.uses_labels:
         lines.append(
             (
-                f"{BIN}papermill notebooks/{table.name}.ipynb out.ipynb -y {listed}",
+                f"{BIN}papermill notebooks/{papers.page_of(table.name)}.ipynb out.ipynb -y '{name}: [{listed}]'",
                 "the same with papermill",
             )
         )

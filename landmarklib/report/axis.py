@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from landmarklib.core import amounts
@@ -26,7 +25,8 @@ def curves(parts: Sequence[Part]):
     size = (style.WIDTH, 2.7 * len(parts) + 0.9)
     figure, axes = plt.subplots(len(parts), 1, figsize=size, squeeze=False, layout="constrained")
     for axis, (table, runs) in zip(axes[:, 0], parts, strict=True):
-        frame = aggregate.cells(table, runs, aggregate.shown(table, runs))
+        metric = table.metrics[0]
+        frame = aggregate.cells(table, runs, metric)
         frame = frame[frame.n_seeds > 0]
         last = max((table.n_train(budget) for budget in frame.budget.unique()), default=1)
         frame["place"] = frame.fraction.replace({table.everything: float(last)})
@@ -35,8 +35,8 @@ def curves(parts: Sequence[Part]):
             line, beside = part.sort_values("place"), 1.02 ** (i - len(table.rows) / 2)  # else spreads hide each other
             spread = line.sd.fillna(0) if line.sd.notna().any() else None
             axis.errorbar(line.place * beside, line["mean"], spread, color=colour, marker=marker, ms=4, lw=1.2)
-        log = "log" if aggregate.better(table) > 0 else "linear"
-        axis.set(xscale="log", yscale=log, title=table.title, ylabel=markup.label(table.metrics[0]))
+        scale = "log" if aggregate.better(table) > 0 else "linear"
+        axis.set(xscale="log", yscale=scale, title=table.title, ylabel=markup.label(metric))
         if len(frame):
             ticks = sorted(set(zip(frame.place, frame.fraction, strict=True)))
             style.plain_ticks(axis, {place: amounts.written(fraction) for place, fraction in ticks})
@@ -71,31 +71,33 @@ def _complete(table: Table, runs: pd.DataFrame, amount: float) -> bool:
 def choice(table: Table, runs: pd.DataFrame, amount: float) -> str:
     """The best row with so many labels and its mean, then those that may be as good, in words.
 
-    A row may be as good where the interval of the ratio of its errors to those of the best one reaches 1; where the two
-    share fewer than two seeds nothing is told.
+    A row may be as good unless the interval of the ratio of its errors to those of the best one, over the seeds that
+    both have, says otherwise. Of one seed nothing is said but that.
     """
     metric = table.metrics[0]
-    if metric not in runs:
+    of_cell = runs[runs.fraction == amount]
+    done = of_cell[of_cell.status == "done"]
+    if metric not in done or not done[metric].notna().any():
         return NONE
-    done = runs[(runs.status == "done") & (runs.fraction == amount) & runs[metric].notna()]
+    done = done[done[metric].notna()]
     values = {name: group.set_index("seed")[metric] for name, group in done.groupby("row", sort=False)}
-    if not values:
-        return NONE
-    order = sorted(values, key=lambda name: aggregate.better(table, metric) * values[name].mean())
-    best, *others = order
+    best, *others = sorted(values, key=lambda name: aggregate.better(table, metric) * values[name].mean())
     told = f"{best}: {values[best].mean():.3g} {table.unit}"
-    near = [name for name in others if _may_be_as_good(table, values, best, name, amount)]
-    one_seed = min(map(len, values.values())) < 2
-    return told + f"; may be as good: {', '.join(near)}" * bool(near) + "; one seed, which decides nothing" * one_seed
+    failed = list(dict.fromkeys(of_cell.row[of_cell.status == "failed"]))
+    lost = f"; failed runs: {', '.join(failed)}" * bool(failed)
+    if len(values[best]) < 2:
+        return f"{told}; one seed, which decides nothing{lost}"
+    near = [name for name in others if not _is_worse(table, values, best, name, amount)]
+    return told + f"; may be as good: {', '.join(near)}" * bool(near) + lost
 
 
-def _may_be_as_good(table: Table, values: dict[str, pd.Series], best: str, name: str, amount: float) -> bool:
-    """Whether the interval of the ratio of two rows' errors reaches 1; not so where they share fewer than two seeds."""
-    low_name, high_name = (best, name) if aggregate.better(table) > 0 else (name, best)
-    asked = Inequality(low_name, high_name, amount, amount, table.metrics[0])
+def _is_worse(table: Table, values: dict[str, pd.Series], best: str, name: str, amount: float) -> bool:
+    """Whether the interval of the ratio of a row's errors to the best one's lies above 1; not so without two seeds."""
+    lower, higher = (best, name) if aggregate.better(table) > 0 else (name, best)
+    asked = Inequality(lower, higher, amount, amount, table.metrics[0])
     errors = {table.metrics[0]: {(row, amount): series for row, series in values.items()}}
-    _, low, _ = effects.interval(effects.by_seed(asked, errors, in_points=False).to_numpy(), 0.95)
-    return bool(np.isfinite(low)) and low <= 0
+    _, low, _ = effects.interval(effects.by_seed(asked, errors, in_points=False).to_numpy())
+    return low > 0
 
 
 def costs(parts: Sequence[Part]) -> markup.Html:

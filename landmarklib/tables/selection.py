@@ -82,6 +82,19 @@ def check_rows(table: Any, rows: object) -> tuple[Any, ...]:
     return tuple(map(table.row, dict.fromkeys(check_list("rows", rows, str))))
 
 
+def rows_of_each(found: Sequence[Any], rows: object) -> list[tuple[Any, list[str]]]:
+    """Those of several tables that have some of these rows, each with the ones that it has.
+
+    Raises UserError for a row that none has.
+    """
+    asked = check_list("rows", rows, str)
+    known = dict.fromkeys(row.name for table in found for row in table.rows)
+    if strange := [name for name in asked if name not in known]:
+        raise UserError(f"rows: unknown row {shown(strange[0])}; known: {', '.join(known)}")
+    there = [(table, [name for name in asked if name in {row.name for row in table.rows}]) for table in found]
+    return [(table, names) for table, names in there if names]
+
+
 def check_budget(table: Any, budget: str | None) -> str:
     """The name of one of the table's budgets; None takes its default."""
     budget = table.default_budget if budget is None else budget

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from made import BLOCKS, HANDS, NOTHING, PHOTOS, QUICKSTART, SHAPES, failed, hands, made, some
 
-from landmarklib import tables
-from landmarklib.pages import table_page
+from landmarklib import datasets, methods, tables
+from landmarklib.pages import notebooks, overview, table_page
 from landmarklib.records import record
 from landmarklib.records.record import Record
 from landmarklib.report import aggregate, claim_tables, claims, comparison, provenance
@@ -124,6 +124,17 @@ def test_again_names_commands_of_this_table_only():
     assert "papermill notebooks/blocks.ipynb out.ipynb -y 'fractions: [0.02, 0.3]'" in html.unescape(
         table_page.again(BLOCKS)
     )
+
+
+@pytest.mark.parametrize("name", ["aflw5", "axis-faces"])
+def test_the_numbers_of_labels_that_again_names_can_be_run(name):
+    """A regressor refuses fewer images than the most that it is fitted from."""
+    text, table = html.unescape(table_page.again(tables.get(name))), tables.get(name)
+    page = overview.page_of(name)
+    (labels,) = re.findall(rf"notebook {page} labels=(\S+) ", text)
+    assert f"papermill notebooks/{page}.ipynb" in text and (notebooks.NOTEBOOKS / f"{page}.ipynb").is_file()
+    for e in table.experiments([int(n) for n in labels.split(",")], [0]):
+        methods.check_data(e, datasets.get(e.dataset))
 
 
 def test_another_budget_is_shown_with_every_measure_of_the_paper_by_name(tmp_path):

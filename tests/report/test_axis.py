@@ -29,17 +29,30 @@ def runs(few, **supervised):
 
 
 def test_the_best_row_is_told_with_those_that_may_be_as_good(few):
-    of = runs(few, n1=(18.0, 18.2), n10=(6.9, 7.3), nall=(5.0, 5.2))
+    of = runs(few, n1=(18.0, 18.2), n10=(6.9, 7.3), nall=(5.0, 5.1667))
     assert axis.choice(few, of, 1.0) == "FSE: 9 px"
     assert axis.choice(few, of, 10.0) == "FSE: 7 px; may be as good: Supervised"
-    assert axis.choice(few, of, ALL) == "Supervised: 5.1 px"
+    assert axis.choice(few, of, ALL) == "Supervised: 5.08 px"
+    assert axis.choice(few, runs(few, nall=(4.0, 6.0)), ALL) == "Supervised: 5 px; may be as good: FSE"
 
 
 def test_one_seed_decides_nothing_and_no_run_is_said(few):
-    of = runs(few, n1=(18.0,))
-    assert axis.choice(few, of, 1.0) == "FSE: 9 px; one seed, which decides nothing"
+    one = runs(few, n1=(18.0,))
+    assert axis.choice(few, one, 1.0) == "FSE: 9 px; may be as good: Supervised"  # of which there is one seed
+    assert axis.choice(few, one[one.row == "Supervised"], 1.0) == "Supervised: 18 px; one seed, which decides nothing"
     assert axis.choice(few, record.frame([]), 1.0) == axis.NONE
-    assert axis.choice(few, of, 10.0) == "FSE: 7 px"
+
+
+def test_of_a_metric_of_which_more_is_better_the_largest_is_the_best(few):
+    of = runs(few, n10=(80.0, 80.5)).assign(pck_percent=lambda frame: frame.error_px)
+    bodies = replace(few, metrics=("pck_percent",), unit="%")
+    assert axis.choice(bodies, of, 10.0) == "Supervised: 80.2 %"
+
+
+def test_runs_that_failed_are_told_of(few):
+    of = runs(few, n10=(6.9, 7.0))
+    of.loc[of.index[of.row == "Supervised"][0], "status"] = "failed"
+    assert axis.choice(few, of, 10.0) == "FSE: 7 px; may be as good: Supervised; failed runs: Supervised"
 
 
 def test_choices_have_a_line_for_each_number_of_labels_at_which_all_rows_were_run(few):

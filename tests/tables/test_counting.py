@@ -205,3 +205,19 @@ def test_a_regressed_row_has_its_error_about_every_origin_and_from_every_few_lab
         "from 10 labels",
         "from 10 labels with a bias",
     ]
+
+
+def test_rows_are_asked_of_those_of_several_tables_that_have_them():
+    found = [tables.get("axis-faces"), tables.get("axis-w300")]
+    asked = selection.rows_of_each(found, ["Attributes", "Ours"])
+    assert [(table.name, names) for table, names in asked] == [
+        ("axis-faces", ["Attributes", "Ours"]),
+        ("axis-w300", ["Ours"]),
+    ]
+    assert [table.name for table, _ in selection.rows_of_each(found, ["Attributes"])] == ["axis-faces"]
+    for wrong, said in (
+        (["Our"], "rows: unknown row 'Our'; known: Supervised, Attributes, ELT"),
+        ("Ours", "rows: 'Ours' is not a list"),
+    ):
+        with pytest.raises(UserError, match=said):
+            selection.rows_of_each(found, wrong)
