@@ -80,7 +80,7 @@ def generate(folder: Path) -> None:
     timed = benchmarks.load_all(record.results_folder())
     (folder / "speed.md").write_text(speed_page.page(timed), encoding="utf-8")
     for b in timed:
-        style.save(speed_page.ratios(b), folder / f"{b.name}-{b.device}.png")
+        style.save(speed_page.ratios(b), folder / f"{b.name}-{b.device}.svg")
 
 
 def remote_references(folder: Path) -> list[str]:

@@ -21,7 +21,7 @@ from landmarklib.records import query
 from landmarklib.report import aggregate, markup, style
 from landmarklib.tables import Row, Table
 
-PICTURE = "conventions.png"
+PICTURE = "conventions.svg"
 TABLE = "w300"
 READ_TWICE = ("w300", "mtfl")  # tables whose records may hold both readings of one network's maps
 CELL = ["method", "fraction", "budget"]

@@ -50,7 +50,7 @@ def page(benchmarks: Sequence[Benchmark]) -> str:
         parts += [f"## {markup.plain(same[0].title)}", "", markup.plain(same[0].text), ""]
         for b in same:
             parts += [f"**{markup.plain(b.provenance.get('device', b.device))}**", ""]
-            parts += [markup.picture(f"_generated/{b.name}-{b.device}.png", alt(b)), "", to_html(b), ""]
+            parts += [markup.picture(f"_generated/{b.name}-{b.device}.svg", alt(b)), "", to_html(b), ""]
         if name == INFERENCE:
             parts += [beside_paper(same), ""]
     return "\n".join(parts)
@@ -122,7 +122,7 @@ def ratios(benchmark: Benchmark):
             axis.errorbar(middle, y, xerr=[[middle - low], [high - middle]], **mark)
             labels[y] = t.contender
             y += 1
-    axis.axvline(1, color="0.4", lw=1)
+    axis.axvline(1, color=style.MUTED, lw=1)
     axis.set(xscale="log", xlabel="speed-up of ours", ylim=(y - 0.4, -0.6))
     least, most = axis.get_xlim()
     few = most > 30 * least

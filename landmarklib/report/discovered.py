@@ -130,7 +130,7 @@ def matches(table: Table, records: Sequence[Record]):
         for of, colour, marker in style.styled(layers):
             axis.plot(means[row, of], color=colour, marker=marker, ms=4, label=of)
         for of in (of for of in guesses if of not in layers):
-            axis.plot(means[row, of], color="0.4", ls="--", lw=1, label=of)
+            axis.plot(means[row, of], color=style.MUTED, ls="--", lw=1, label=of)
         axis.set(title=row, ylabel=markup.label("feature_match_percent"), ylim=(0, 101))
         axis.legend(fontsize=8, frameon=False, loc="lower right")
         axis.grid(alpha=0.3)

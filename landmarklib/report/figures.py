@@ -42,9 +42,9 @@ def curve(table: Table, runs: pd.DataFrame):
             beside = 1.04 ** (i - (len(rows) - 1) / 2)  # else spreads hide each other
             spread = ours.sd.fillna(0) if ours.sd.notna().any() else None
             axis.errorbar(ours.place * beside, ours["mean"], spread, color=colour, marker=marker, capsize=3, label=name)
-            axis.plot(paper.place * beside, paper.paper, color=colour, marker=marker, mfc="white", ls="--", lw=1)
+            axis.plot(paper.place * beside, paper.paper, color=colour, marker=marker, mfc=style.PAPER, ls="--", lw=1)
         if table.rows[0].published:
-            axis.plot([], [], color="0.4", marker="o", mfc="white", ls="--", lw=1, label="paper")
+            axis.plot([], [], color=style.MUTED, marker="o", mfc=style.PAPER, ls="--", lw=1, label="paper")
         axis.set(xscale="log", yscale="log", ylabel=markup.label(metric))
         first, *others = dict.fromkeys(re.split(r" \(|, ", name)[0] for name in rows)
         axis.set_title(", ".join([first, *others]) if len(others) < MOST else f"{first} and {len(others)} others")
@@ -94,8 +94,10 @@ def effects(verdicts: Sequence[claims.Verdict]):
         if np.isfinite(v.paper):
             label = None if "paper" in labelled else "paper"
             labelled.add("paper")
-            axis.plot(reduction(v.paper), y + 0.13, color=style.COLOURS[1], marker="D", mfc="white", ls="", label=label)
-    axis.axvline(0, color="0.4", lw=1)
+            axis.plot(
+                reduction(v.paper), y + 0.13, color=style.COLOURS[1], marker="D", mfc=style.PAPER, ls="", label=label
+            )
+    axis.axvline(0, color=style.MUTED, lw=1)
     axis.set_yticks(range(len(verdicts)), [f"{v.claim.id}: {v.verdict}" for v in verdicts])
     axis.set_ylim(max(len(verdicts), 1) - 0.5, -0.5)
     axis.set_xlabel("error reduced by [%], mean over seeds with its interval")
@@ -134,7 +136,7 @@ def distribution(table: Table, records: Sequence[Record], most: float = 20.0):
         )
         legend = axis.legend(fontsize=8, frameon=False, loc="lower right")
         if metrics.base(table.metrics[0]) == "nme_percent":
-            axis.axvline(metrics.FAILURE, color="0.4", lw=1)
+            axis.axvline(metrics.FAILURE, color=style.MUTED, lw=1)
             legend.set_title(f"area below {metrics.FAILURE:g}%", {"size": 8})
         axis.grid(alpha=0.3)
     axes[-1, 0].set_xlabel(markup.label(table.metrics[0]).replace(" [", " at most ["))
@@ -152,7 +154,7 @@ def per_seed(table: Table, runs: pd.DataFrame):
     """Accuracy against the share of points on their own shape, a mark per seed. Returns a Figure."""
     plt = style.pyplot()
     figure, axis = plt.subplots(figsize=(style.WIDTH, 3.2), layout="constrained")
-    axis.axhline(99, color="0.4", lw=1, ls="--", label="accuracy in the paper")
+    axis.axhline(99, color=style.MUTED, lw=1, ls="--", label="accuracy in the paper")
     for row, colour, marker in zip(table.rows, style.COLOURS[1::-1], style.MARKERS, strict=False):
         part = runs[(runs.row == row.name) & (runs.status == "done")] if len(runs) else runs
         if len(part):

@@ -1,12 +1,14 @@
 """What all pictures share: width, colours, markers, ticks, how they are saved. No torch.
 
 Colours are Okabe and Ito's, which readers who do not see red and green apart can tell; markers and dashes say the same
-again.
+again. A picture has no background, and is drawn in INK, MUTED and PAPER besides: these follow the page, light or dark.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
 from itertools import cycle
 from pathlib import Path
 from textwrap import wrap
@@ -14,7 +16,14 @@ from textwrap import wrap
 WIDTH = 4.4  # inches; with it, fonts of 10 pt are 11 px high on a page 390 px wide
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "osD^vPX*<>h"
-SMALL, POINTS_PER_INCH, CHARACTER = 9, 72, 0.55  # size of small text in points; width of a character in its size
+SMALL, POINTS_PER_INCH, CHARACTER, DPI = (
+    9,
+    72,
+    0.55,
+    150,
+)  # size of small text in points; width of a character in its size
+INK, MUTED, PAPER = "#262626", "#666666", "#fffffe"  # text and axes; lines to compare with; what is hollow
+ON_DARK = {INK: "#d6d6d6", MUTED: "#a8a8a8", PAPER: "#14181e"}  # the same on a dark page
 TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
 
 
@@ -65,9 +74,45 @@ def message(text: str):
 
 
 def save(figure, path: Path) -> None:
-    """Write a picture, and let go of it."""
-    figure.savefig(path)
+    """Write a picture, and let go of it. As .svg it follows the page; anything else stands on white."""
+    if path.suffix == ".svg":
+        path.write_text(svg(figure), encoding="utf-8")
+    else:
+        figure.savefig(path, facecolor="white")
     pyplot().close(figure)
+
+
+def svg(figure) -> str:
+    """A picture as SVG, whose colours follow the page that shows it, light or dark (`color-scheme` of CSS)."""
+    drawn = StringIO()
+    figure.savefig(drawn, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    rules = "".join(
+        f'[style*="{what}: {light}"]{{{what}: {dark} !important}}'
+        for light, dark in ON_DARK.items()
+        for what in ("fill", "stroke")
+    )
+    found = drawn.getvalue().replace("</style>", f"@media (prefers-color-scheme: dark) {{{rules}}}</style>", 1)
+    return re.sub(r'(width|height)="([\d.]+)pt"', _in_pixels, found, count=2)
+
+
+def _in_pixels(length: re.Match) -> str:
+    """A length in points as one in a page's pixels, as large as a bitmap of the picture would be."""
+    return f'{length[1]}="{float(length[2]) * DPI / POINTS_PER_INCH:.0f}"'
+
+
+def in_notebooks() -> None:
+    """Let notebooks show pictures as `svg` has them. Anywhere else it does nothing."""
+    from matplotlib import get_backend
+    from matplotlib.figure import Figure
+
+    if get_backend().lower() not in ("inline", "module://matplotlib_inline.backend_inline"):
+        return
+    from IPython import get_ipython
+
+    if shell := get_ipython():
+        formatters = shell.display_formatter.formatters
+        formatters["image/png"].type_printers.pop(Figure, None)
+        formatters["image/svg+xml"].for_type(Figure, svg)
 
 
 def show(axis, image, **more) -> None:
@@ -92,9 +137,16 @@ def pyplot():
         context="notebook",
         style="ticks",
         rc={
-            "figure.dpi": 150,
+            "figure.dpi": DPI,
             "savefig.pad_inches": 0.08,
-            "figure.facecolor": "white",
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "svg.hashsalt": "the same names in the same picture",
             "text.parse_math": False,  # names may have a $
             "font.size": 10,
             "axes.titlesize": 10,
@@ -103,4 +155,5 @@ def pyplot():
             "ytick.labelsize": 9,
         },
     )
+    in_notebooks()
     return plt

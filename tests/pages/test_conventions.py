@@ -146,7 +146,7 @@ def test_the_summary_has_the_largest_ratios_and_what_is_not_there(folder):
 def test_the_page_has_every_table_and_no_blank(folder):
     text = conventions.page(folder)
     assert all(f"**{kind}**" in text for kind in (ERROR, COUNT, READING)) and text.count("<table") == 4
-    assert "_generated/conventions.png" in text and ':alt: "Dots' in text
+    assert "_generated/conventions.svg" in text and ':alt: "Dots' in text
     assert "nan" not in text.lower() and "<td></td>" not in text
 
 

@@ -199,7 +199,7 @@ def test_the_page_of_speeds_escapes_what_a_file_says():
     shown = without_alt(speed_page.page([b]))
     assert "<script" not in shown and shown.count(ESCAPED) > 10
     assert RAW in speed_page.alt(b)  # so there was something to leave out
-    pictures = tuple(f"{{image}} _generated/{speed_page.INFERENCE}-{device}.png" for device in ("cpu", "cuda"))
+    pictures = tuple(f"{{image}} _generated/{speed_page.INFERENCE}-{device}.svg" for device in ("cpu", "cuda"))
     check_inert(speed_page.page([b, replace(b, device="cuda")]), directives=pictures)
 
 
