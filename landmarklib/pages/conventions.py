@@ -124,7 +124,7 @@ def ratios(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def orders(runs: pd.DataFrame) -> tuple[int, int]:
-    """Pairs of runs at one label fraction and budget, and how many of them two conventions put in opposite orders.
+    """Pairs of runs at one label fraction and budget, and in how many of them two metrics disagree on which is better.
 
     A tie is no order.
     """
@@ -227,7 +227,7 @@ def page(results: str | Path | None = None) -> str:
     cell = f"A dot is a cell at the budget {markup.plain(budget)}, mean ± standard deviation over seeds"
     lines += [f"{cell}; a larger dot has more labels."]
     shown = {kind: beside_each_other(frame, kind) for kind in (ERROR, COUNT)} | {READING: readings(results)}
-    shown["The error by the eye centres is so many times that by another normalizer"] = ratios(runs)
+    shown["Error by the eye centres over that by another normalizer"] = ratios(runs)
     for title, part in shown.items():
         lines += ["", f"**{title}**", "", markup.to_html(part, kind="conventions")]
     if not frame.exact.all():

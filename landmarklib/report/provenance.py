@@ -210,24 +210,24 @@ def warn_untrained_heads(table: Table, runs: pd.DataFrame, enough: float = 50.0)
         attribute = metric.partition(" of ")[2] or first[0]
         told, found = done.dropna(subset=metric), {}  # by what to say, then by row: fractions
         if attribute == "class":
-            of = "The class, over all fractions"
+            of = "Class accuracy over all fractions"
             for row, accuracy in told.groupby("row", sort=False)[metric].mean().items():
                 if accuracy < enough:
                     found.setdefault(f"{accuracy:.0f}%", {})[row] = []
         else:
-            of = f"The {attribute}"
+            of = f"{attribute.capitalize()} accuracy"
             for (row, fraction), accuracies in told.groupby(["row", "fraction"])[metric]:
                 if says := untestable.blind(accuracies, 100 / n_classes):
                     found.setdefault(says, {}).setdefault(row, []).append(amounts.short(fraction, table.counts))
         low = [
-            f"{says}: "
-            + "; ".join(
+            "; ".join(
                 row + f" with {', '.join(at)}{' labelled' * (not table.counts)}" * bool(at) for row, at in rows.items()
             )
+            + f" {says}"
             for says, rows in found.items()
         ]
         if low:
-            text.append(f"{of}, by chance right in {100 / n_classes:.0f}%, is right in {'. In '.join(low)}.")
+            text.append(f"{of}: {', '.join(low)}, chance {100 / n_classes:.0f}%.")
     if not text:
         return []
     what = "class heads have learnt little at this budget, so some rows hardly show what a class label is worth."

@@ -56,7 +56,7 @@ def blind(accuracies: pd.Series, chance: float) -> str:
     accuracies, chance: in percent of the images.
     """
     if _constant(accuracies):
-        return f"{accuracies.mean():.0f}% with every seed, so one class whatever it sees"
+        return f"{accuracies.mean():.0f}% (every seed always predicts one class)"
     low = accuracies[accuracies < 1.5 * chance]
     some = f" with {len(low)} of {len(accuracies)} seeds" if len(low) < len(accuracies) else ""
     return f"{low.mean():.0f}%{some}" if len(low) else ""

@@ -138,7 +138,7 @@ def test_the_summary_has_the_largest_ratios_and_what_is_not_there(folder):
     assert table.dataset == "part-of-w300" and "2 cells of 300-W" in text
     assert "<b>2.62 times</b>" in text  # 10.5 to 4 in one cell
     assert "1.85 times that of the best" in text  # 12 to 6.5 by the outer eye corners
-    assert "budget: 1. Two conventions put <b>1</b>" in text
+    assert "budget: 1. In <b>1</b> of them two metrics disagree" in text
     assert "Seeds per cell: 1, 2. Budget: cpu. Data tier: open." in text
     assert "Not run yet: RCN (L), RCN+ (L+ELT), Seq-MT (L+ELT)" in text and "1 of 4 runs" in text
 

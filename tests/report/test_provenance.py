@@ -95,7 +95,9 @@ def test_a_class_head_that_has_not_learnt_is_warned_of(accuracy, warns):
     runs = record.frame(rows)
     runs["accuracy_percent"] = runs.accuracy_percent.where(runs.row == "Seq-MT (L)", accuracy)
     text = " ".join(provenance.warn_untrained_heads(BLOCKS, runs))
-    assert (f"is right in {accuracy:.0f}%: Seq-MT (L+A)." in text) == warns and ("Beware" in text) == warns
+    assert (f"over all fractions: Seq-MT (L+A) {accuracy:.0f}%, chance 7%." in text) == warns and (
+        "Beware" in text
+    ) == warns
 
 
 def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_often_right():
@@ -103,14 +105,15 @@ def test_a_class_head_that_always_gives_one_class_is_warned_of_where_that_is_oft
     records = [made(e, 8.0) for e in table.experiments([0.05, 0.2], [0, 1, 2], ["Seq-MT (L+A)"])]
     runs = record.frame(records).assign(accuracy_percent=[46.0] * 3 + [46.0, 46.0, 60.0])
     (text,) = provenance.warn_untrained_heads(table, runs)
-    assert "is right in 46% with every seed, so one class whatever it sees: Seq-MT (L+A) with 5% labelled." in text
+    said = "Seq-MT (L+A) with 5% labelled 46% (every seed always predicts one class), chance 17%."
+    assert text.endswith(f"Expression accuracy: {said}")
     assert "20%" not in text
     (text,) = provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=46.0))
-    assert text.endswith("whatever it sees: Seq-MT (L+A) with 5%, 20% labelled.")
+    assert "Seq-MT (L+A) with 5%, 20% labelled 46% (every seed" in text
     (text,) = provenance.warn_untrained_heads(
         table, runs.assign(accuracy_percent=runs.fraction.map({0.05: 17.5, 0.2: 20.0}) + runs.seed % 2)
     )
-    assert text.endswith("is right in 18%: Seq-MT (L+A) with 5% labelled. In 20%: Seq-MT (L+A) with 20% labelled.")
+    assert text.endswith(": Seq-MT (L+A) with 5% labelled 18%, Seq-MT (L+A) with 20% labelled 20%, chance 17%.")
     assert provenance.warn_untrained_heads(table, runs[runs.seed < 2]) == []
     assert provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=100.0)) == []
 
@@ -120,14 +123,10 @@ def test_every_attribute_and_every_seed_is_looked_at_by_itself():
     records = [made(e, 8.0) for e in table.experiments([1.0], [0, 1, 2], ["Seq-MT (L+A)"])]
     runs = record.frame(records).assign(**{"accuracy_percent": 60.0, "accuracy_percent of camera": [92.0, 90.0, 19.0]})
     (text,) = provenance.warn_untrained_heads(table, runs)
-    assert text.endswith(
-        "The camera, by chance right in 20%, is right in 19% with 1 of 3 seeds: Seq-MT (L+A) with 100% labelled."
-    )
+    assert text.endswith("Camera accuracy: Seq-MT (L+A) with 100% labelled 19% with 1 of 3 seeds, chance 20%.")
     (text,) = provenance.warn_untrained_heads(table, runs.assign(accuracy_percent=[20.0, 60.0, 22.0]))
-    assert (
-        "The expression, by chance right in 17%, is right in 21% with 2 of 3 seeds: Seq-MT (L+A)" in text
-        and "camera" in text
-    )
+    assert "Expression accuracy: Seq-MT (L+A) with 100% labelled 21% with 2 of 3 seeds, chance 17%." in text
+    assert "Camera" in text
 
 
 def test_a_class_head_on_photos_that_stayed_at_chance_is_warned_of_by_cell():
@@ -135,8 +134,7 @@ def test_a_class_head_on_photos_that_stayed_at_chance_is_warned_of_by_cell():
     assert provenance.warn_untrained_heads(HANDS, record.frame(told)) == []
     told += hands("Seq-MT (L+A)", 1.0, nme_percent=20.0, accuracy_percent=5.0)
     (text,) = provenance.warn_untrained_heads(HANDS, record.frame(told))
-    assert "The gesture, by chance right in 4%, is right in " in text
-    assert text.endswith("is right in 5%: Seq-MT (L+A) with 100% labelled.")
+    assert text.endswith("Gesture accuracy: Seq-MT (L+A) with 100% labelled 5%, chance 4%.")
     assert "70%" not in text
 
 
