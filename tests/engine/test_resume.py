@@ -8,7 +8,7 @@ import pytest
 import torch
 from experiments import changed
 from filling import CPU, runs
-from packs import OF_POINTS
+from packs import OF_POINTS, SMALL
 
 from landmarklib import loading, methods
 from landmarklib.core.experiment import Experiment
@@ -134,7 +134,7 @@ def test_computing_anew_does_not_go_on_from_a_state(tmp_path, monkeypatch, alway
 @pytest.mark.parametrize("name", OF_POINTS)
 def test_networks_of_every_method_are_kept_whole(always, name):
     kept, (e,), method = [], experiments(), methods.get(name)
-    small = {"widths": [4, 4], "kernels": [3, 3]} | ({} if method.named else {"width": 4})
+    small = {"widths": [4, 4], "kernels": [3, 3]} | SMALL.get(name, {})
     options = {key: value for key, value in small.items() if key in method.options}
     term = next((t for t in ("landmarks", "heatmaps", "classes") if t in method.terms), next(iter(method.terms)))
     select = {"classes": "accuracy_percent"}.get(term, "error_px" if method.named else "equivariance_ratio")
