@@ -38,7 +38,9 @@ def embeddings(shown: Sequence[Record | None]):
     for axis, r in zip(axes.flat, having, strict=False):
         kinds, x, y = np.array(r.embedding).T
         for k, (name, colour, marker) in enumerate(style.styled(names)):
-            axis.scatter(x[kinds == k], y[kinds == k], s=7, lw=0, color=colour, marker=marker, label=name)
+            axis.scatter(
+                x[kinds == k], y[kinds == k], s=7, lw=0, color=colour, marker=marker, label=name, rasterized=True
+            )
         same = r.metrics[metrics.NEIGHBOURS]["mean"]
         axis.set_title(f"{r.experiment.row}\n{same:.0f}% beside their own kind", fontsize=style.SMALL)
         axis.set(xticks=[], yticks=[], xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))

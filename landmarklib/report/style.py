@@ -23,7 +23,7 @@ SMALL, POINTS_PER_INCH, CHARACTER, DPI = (
     150,
 )  # size of small text in points; width of a character in its size
 INK, MUTED, PAPER = "#262626", "#666666", "#fffffe"  # text and axes; lines to compare with; what is hollow
-ON_DARK = {INK: "#d6d6d6", MUTED: "#a8a8a8", PAPER: "#14181e"}  # the same on a dark page
+ON_DARK = {INK: "#d6d6d6", MUTED: "#a8a8a8", PAPER: "#121212"}  # the same on a dark page
 TRUTH, FOUND, ERROR = "#009E73", "#D55E00", "#F0E442"
 
 
@@ -108,8 +108,10 @@ def in_notebooks() -> None:
     if get_backend().lower() not in ("inline", "module://matplotlib_inline.backend_inline"):
         return
     from IPython import get_ipython
+    from matplotlib_inline.backend_inline import configure_inline_support
 
     if shell := get_ipython():
+        configure_inline_support(shell, get_backend())  # sets formats of its own once, else after the first picture
         formatters = shell.display_formatter.formatters
         formatters["image/png"].type_printers.pop(Figure, None)
         formatters["image/svg+xml"].for_type(Figure, svg)

@@ -45,6 +45,36 @@ def test_no_page_loads_anything_from_elsewhere(site):
     assert book.remote_references(site) == []
 
 
+def test_pictures_of_results_follow_light_and_dark(site):
+    shown = [
+        name
+        for p in (site / "tables").glob("*.html")
+        for name in re.findall(r'src="([^"]*_images/[^"]*)"', p.read_text())
+    ]
+    assert len(shown) > 50 and {Path(name).suffix for name in shown} == {".svg"}
+
+
+def test_a_page_has_no_script_that_it_does_not_use(site):
+    for page in pages(site):
+        text = page.read_text()
+        assert "thebe" not in text.lower() and "fontawesome.js" not in text
+        assert ("tex-svg.js" in text) == ('class="math' in text), page
+
+
+def test_every_icon_is_drawn(site):
+    style = (site / "_static" / "book.css").read_text()
+    drawn = [c for p in pages(site) for c in re.findall(r'<(?:i|span) class="([^"]*\bfas?\b[^"]*)"', p.read_text())]
+    used = {name for classes in drawn for name in classes.split() if name.startswith("fa-")}
+    icons = used - {"fa-solid", "fa-lg"}
+    assert len(icons) > 8 and [name for name in sorted(icons) if f".{name} {{" not in style] == []
+
+
+def test_every_page_of_results_is_described_in_a_line(site):
+    for page in [site / "index.html", *(site / "tables").glob("*.html")]:
+        (words,) = re.findall(r'<meta name="description" content="([^"]*)">', page.read_text())
+        assert 40 < len(html.unescape(words)) <= 160, page
+
+
 def test_a_remote_script_would_be_seen(tmp_path):
     (tmp_path / "x.html").write_text('<script async src="https://cdn.example.org/x.js"></script>')
     assert book.remote_references(tmp_path) == ["x.html: cdn.example.org/x.js"]
