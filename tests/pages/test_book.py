@@ -71,8 +71,9 @@ def test_every_icon_is_drawn(site):
 
 def test_every_page_of_results_is_described_in_a_line(site):
     for page in [site / "index.html", *(site / "tables").glob("*.html")]:
-        (words,) = re.findall(r'<meta name="description" content="([^"]*)">', page.read_text())
+        (words,) = re.findall(r'<meta name="description" content="([^"]*)">', text := page.read_text())
         assert 40 < len(html.unescape(words)) <= 160, page
+        assert re.search(r'<link rel="icon" href="[./]*_static/favicon.svg', text), page
 
 
 def test_a_remote_script_would_be_seen(tmp_path):
