@@ -150,7 +150,7 @@ def _check_stage(method: Method, stage: Stage, options: Mapping[str, Any], where
 def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
     """Raise UserError for an attribute, classes of pixels or pairs that the data set lacks.
 
-    Also for a loss term that teaches a kind of attribute of which the options name none.
+    Also for a loss term that teaches a kind of attribute of which the options name none, or one of images in a mirror.
     """
     method = get(experiment.method)
     if any(stage.pairs for stage in experiment.stages) and not dataset.aligned:
@@ -165,6 +165,10 @@ def check_attributes(experiment: Experiment, dataset: Dataset) -> None:
         kind = method.terms[term].attributes
         if kind not in ("", *kinds):
             raise UserError(f"{method.name}: the loss term {term!r} needs an attribute with {kind} in the options")
+        if kind and options.get("mirrored"):  # a head that turns left looks right there, and a class may be another
+            raise UserError(
+                f"{method.name}: the loss term {term!r} learns no attribute of an image in a mirror; mirrored = 0"
+            )
 
 
 def check_data(experiment: Experiment, dataset: Dataset) -> None:

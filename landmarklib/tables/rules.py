@@ -204,8 +204,12 @@ def check_cells(where: str, table: Table) -> None:
 
 
 def check_stages(where: str, table: Table) -> None:
-    """A row that has stages has nothing beside them that each stage has for itself."""
+    """A row that has stages has nothing beside them that each has for itself, and no stage its own length at a cap."""
+    capped = [name for name, budget in table.budgets.items() if budget.images_processed]
     for row in (row for row in table.rows if row.stages):
+        if capped and any("images" in stage.training for stage in row.stages):
+            what = "a stage's images; with images_processed a stage has a share"
+            raise UserError(f"{where}, row {row.name}, budget {capped[0]}: {what}")
         for name in ("weights", "onset", "rates"):
             if getattr(row, name):
                 raise UserError(f"{where}, row {row.name}: {name} beside stages; each stage has its own")

@@ -235,6 +235,15 @@ def test_a_term_that_teaches_an_attribute_needs_one_of_its_kind(term, wanted):
         methods.check_attributes(wrong, dataset)
 
 
+def test_an_attribute_is_not_learnt_from_images_in_a_mirror():
+    dataset, options = loading.get("blocks"), {"attributes": ["class"], "mirrored": 0.5}
+    right = alone(stage={"weights": {"heatmaps": 1.0}}, method="hrnet", options=options)
+    methods.check_attributes(right, dataset)
+    wrong = alone(stage={"weights": {"classes": 1.0}}, method="hrnet", options=options)
+    with pytest.raises(UserError, match=r"^hrnet: the loss term 'classes' learns no .* mirror; mirrored = 0$"):
+        methods.check_attributes(wrong, dataset)
+
+
 def test_options_are_the_defaults_with_changes():
     method = fake(options={"a": 1, "b": [2]})
     assert methods.complete(method, {"b": [3]}) == {"a": 1, "b": [3]}

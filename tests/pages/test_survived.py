@@ -66,6 +66,7 @@ def test_claims_stand_by_kind_of_data_the_papers_own_first(page):
         "honari2018: open tier, a part of the paper's images",
         "honari2018: stand-in tier, generated",
         "thewlis2017: paper tier",
+        "thewlis2017: open tier, a part of the paper's images",
         "thewlis2017: stand-in tier, generated",
         "rahaman2021: stand-in tier, generated",
         "moskvyak2021: open tier, other images than the paper's",

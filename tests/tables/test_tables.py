@@ -677,6 +677,14 @@ def test_a_row_with_stages_has_no_weights_onset_or_rates_of_its_own(refused, nam
     assert message == f"honari2018/blocks.toml, row Seq-MT (L): {name} beside stages; each stage has its own"
 
 
+def test_no_stage_has_a_length_of_its_own_where_a_budget_caps_what_a_run_processes(refused):
+    message = refused("axis-blocks", "ema = 0.998", "ema = 0.998\ntraining = { images = 100 }")
+    assert message == (
+        "ours/axis-blocks.toml, row Mirror images and an average, budget smoke: a stage's images; "
+        "with images_processed a stage has a share"
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
